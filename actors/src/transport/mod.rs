@@ -1,0 +1,41 @@
+//! WebSocket and REST over `awc`: connections, limits, retries, TLS.
+//!
+//! - [`request`] is what a vendor's protocol code asks for and is answered with: pure data, no I/O.
+//!   [`error`] is how that can fail.
+//! - [`tls`] makes the one TLS configuration that all clients share.
+//! - [`rest`] makes calls: [`RestCall`] in, [`RestAnswer`] out.
+//! - [`dial`] opens a [`WebSocket`]: `awc` does DNS, TCP, TLS and the upgrade, then hands over the
+//!   bare socket.
+//! - From there the bytes are ours: socket → `buffer` (how much to read) → `assembler` over
+//!   [`frame`] (what is a whole message) → [`websocket`] → the caller's `Vec<Incoming>`. The other
+//!   way: `send` → `outbox` → socket.
+//! - [`budget`] bounds the memory that large messages may take in the whole process.
+//!
+//! Everything here lives on one arbiter: clients and sockets are not `Send`; configurations,
+//! requests, answers and messages are.
+
+mod assembler;
+pub mod budget;
+mod buffer;
+mod client;
+pub mod dial;
+pub mod error;
+pub mod frame;
+mod outbox;
+mod refusal;
+pub mod request;
+pub mod rest;
+pub mod tls;
+pub mod websocket;
+
+#[cfg(test)]
+mod tests;
+
+pub use assembler::Incoming;
+pub use budget::{Budget, Permit};
+pub use dial::WebSocketClient;
+pub use error::{CloseReason, Fault, OpenError, RestError, SendError};
+pub use request::{Body, HeaderText, Method, RestAnswer, RestCall, Retry, WebSocketRequest};
+pub use rest::RestClient;
+pub use tls::{TlsError, TlsSettings};
+pub use websocket::WebSocket;
