@@ -1,0 +1,273 @@
+//! A journal that forgets with the process: the last events in a ring, states as an image plus the ring.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Append, Checkpoint, Journal, JournalError, Loaded, Page, StateWrite};
+use crate::model::event::Committed;
+use crate::model::ids::{ConnectionName, EventId, Sequence};
+use crate::model::state::StateEntry;
+
+/// Events kept by default.
+const EVENTS: usize = 100_000;
+/// Bytes of vendor data kept by default: 64 MiB.
+const BYTES: usize = 64 << 20;
+/// Ids handed back by `load`.
+const SEEN: usize = 4_096;
+
+/// A journal in memory, bounded by events (a state that was set without an event counts as one) and by bytes of vendor data, whichever is reached first.
+#[derive(Debug)]
+pub struct Memory {
+    lanes: HashMap<ConnectionName, LaneImage>,
+    ring: VecDeque<Kept>,
+    next: Sequence,
+    recorded: Timestamp,
+    events: usize,
+    bytes: usize,
+    max_events: usize,
+    max_bytes: usize,
+}
+
+/// A stored group with the state changes that are not yet in the image.
+#[derive(Debug)]
+struct Kept {
+    commit: Arc<Committed>,
+    states: Vec<StateWrite>,
+    /// Events, and states that were set without one, as these take room too.
+    count: usize,
+    bytes: usize,
+}
+
+/// Checkpoint and states as of the oldest group in the ring.
+#[derive(Debug, Default)]
+struct LaneImage {
+    checkpoint: Option<Checkpoint>,
+    heard: Option<Timestamp>,
+    states: HashMap<(Arc<str>, Arc<str>), StateEntry>,
+}
+
+impl LaneImage {
+    fn fold(&mut self, kept: &Kept) {
+        for entry in kept.states.iter().filter_map(|write| write.entry(kept.commit.first, &kept.commit.events)) {
+            let Some(state) = &entry.meaning.state else { continue };
+            self.states.insert((Arc::clone(&entry.item.id), Arc::clone(&state.vendor_group)), entry);
+        }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new(EVENTS, BYTES)
+    }
+}
+
+impl Memory {
+    /// A journal that keeps at most so many events, and at most so many bytes of vendor data.
+    ///
+    /// Sequences begin at the microseconds since 1970, so that those of a later process are above those of an earlier one.
+    #[must_use]
+    pub fn new(max_events: usize, max_bytes: usize) -> Self {
+        let now = Timestamp::now();
+        Self {
+            lanes: HashMap::new(),
+            ring: VecDeque::new(),
+            next: Sequence(u64::try_from(now.as_microsecond()).unwrap_or(1)),
+            recorded: now,
+            events: 0,
+            bytes: 0,
+            max_events,
+            max_bytes,
+        }
+    }
+
+    fn store(&mut self, append: Append) -> Arc<Committed> {
+        let Append { connection, vendor, events, states, checkpoint } = append;
+        // The clock may step back; what users page by must not.
+        self.recorded = self.recorded.max(Timestamp::now());
+        let commit = Arc::new(Committed { connection, vendor, first: self.next, recorded: self.recorded, events });
+        self.next = commit.next();
+        let lane = self.lanes.entry(commit.connection.clone()).or_default();
+        lane.heard = Some(commit.recorded);
+        if checkpoint.is_some() {
+            lane.checkpoint = checkpoint;
+        }
+        if !commit.events.is_empty() || !states.is_empty() {
+            let bytes = commit.events.iter().map(|event| event.data.len()).sum();
+            let silent = states.iter().filter(|write| matches!(write, StateWrite::Silent(_))).count();
+            let count = commit.events.len() + silent;
+            self.events += count;
+            self.bytes += bytes;
+            self.ring.push_back(Kept { commit: Arc::clone(&commit), states, count, bytes });
+        }
+        commit
+    }
+
+    fn oldest(&self) -> Sequence {
+        self.ring.front().map_or(self.next, |kept| kept.commit.first)
+    }
+}
+
+impl Journal for Memory {
+    fn append(&mut self, group: Vec<Append>) -> Vec<Result<Arc<Committed>, JournalError>> {
+        let answers = group.into_iter().map(|append| Ok(self.store(append))).collect();
+        while self.events > self.max_events || self.bytes > self.max_bytes {
+            let Some(kept) = self.ring.pop_front() else { break };
+            self.events -= kept.count;
+            self.bytes -= kept.bytes;
+            self.lanes.entry(kept.commit.connection.clone()).or_default().fold(&kept);
+        }
+        answers
+    }
+
+    fn load(&mut self, connection: &ConnectionName) -> Result<Loaded, JournalError> {
+        let Some(lane) = self.lanes.get(connection) else { return Ok(Loaded::default()) };
+        let mut now = LaneImage { checkpoint: lane.checkpoint.clone(), heard: lane.heard, states: lane.states.clone() };
+        let mut seen = VecDeque::with_capacity(SEEN);
+        for kept in self.ring.iter().filter(|kept| kept.commit.connection == *connection) {
+            now.fold(kept);
+            for event in &kept.commit.events {
+                if seen.len() == SEEN {
+                    seen.pop_front();
+                }
+                // A copy, or the id would keep a read buffer alive.
+                seen.push_back(EventId::new(event.id.as_str().to_owned()));
+            }
+        }
+        Ok(Loaded {
+            checkpoint: now.checkpoint,
+            heard: now.heard,
+            states: now.states.into_values().collect(),
+            seen: seen.into(),
+        })
+    }
+
+    fn read(&mut self, from: Sequence, limit: usize) -> Result<Page, JournalError> {
+        let start = self.ring.partition_point(|kept| kept.commit.next() <= from);
+        let mut count = 0;
+        let enough = |kept: &&Kept| {
+            let more = count < limit;
+            count += kept.commit.events.len();
+            more
+        };
+        let commits = self.ring.iter().skip(start).take_while(enough).map(|kept| Arc::clone(&kept.commit)).collect();
+        Ok(Page { commits, oldest: self.oldest(), next: self.next })
+    }
+
+    fn trim(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::model::event::{Event, Item, Meaning, Origin, StateMeaning};
+
+    fn meaning(value: &str) -> Arc<Meaning> {
+        let state = StateMeaning {
+            group: "motion".into(),
+            value: value.into(),
+            vendor_group: "g".into(),
+            vendor_value: value.into(),
+            text: None,
+        };
+        Arc::new(Meaning { kind: "motion".into(), name: None, state: Some(state) })
+    }
+
+    fn append(connection: &str, ids: &[&str], checkpoint: Option<&str>) -> Append {
+        let event = |id: &&str| Event {
+            id: EventId::new((*id).to_owned()),
+            origin: Origin::Live,
+            meaning: meaning(id),
+            item: Some(Arc::new(Item { id: "cameras/1".into(), name: None })),
+            time: "t".into(),
+            data: "{}".into(),
+        };
+        Append {
+            connection: ConnectionName::new(connection).unwrap(),
+            vendor: "test",
+            events: ids.iter().map(event).collect(),
+            states: (0..ids.len()).map(|index| StateWrite::ByEvent(u32::try_from(index).unwrap())).collect(),
+            checkpoint: checkpoint.map(|text| Checkpoint(text.into())),
+        }
+    }
+
+    fn ids(page: &Page) -> Vec<&str> {
+        page.commits.iter().flat_map(|commit| &commit.events).map(|event| event.id.as_str()).collect()
+    }
+
+    #[test]
+    fn events_states_and_checkpoint_of_an_append_are_found_again_together() {
+        let mut journal = Memory::default();
+        let group =
+            vec![append("a", &["1", "2"], Some("c1")), append("b", &["3"], Some("c2")), append("a", &[], Some("c3"))];
+        let answers = journal.append(group);
+        assert!(answers.iter().all(Result::is_ok));
+        let loaded = journal.load(&ConnectionName::new("a").unwrap()).unwrap();
+        assert_eq!(loaded.checkpoint, Some(Checkpoint("c3".into())));
+        assert_eq!(loaded.states.len(), 1);
+        assert_eq!(loaded.states[0].vendor_value(), "2");
+        assert_eq!(loaded.seen.iter().map(EventId::as_str).collect::<Vec<_>>(), ["1", "2"]);
+        assert!(journal.load(&ConnectionName::new("c").unwrap()).unwrap().checkpoint.is_none());
+    }
+
+    #[test]
+    fn sequences_grow_without_a_hole_over_all_connections() {
+        let mut journal = Memory::default();
+        let start = journal.next;
+        let answers = journal.append(vec![append("a", &["1", "2"], None), append("b", &["3"], None)]);
+        let first: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().first).collect();
+        assert_eq!(first, [start, start.plus(2)]);
+        assert_eq!(journal.next, start.plus(3));
+    }
+
+    #[test]
+    fn a_page_begins_where_it_was_asked_and_tells_what_is_gone() {
+        let mut journal = Memory::new(3, usize::MAX);
+        let start = journal.next;
+        for id in ["1", "2", "3", "4", "5"] {
+            journal.append(vec![append("a", &[id], None)]);
+        }
+        let page = journal.read(start, 100).unwrap();
+        assert_eq!((ids(&page), page.oldest, page.next), (vec!["3", "4", "5"], start.plus(2), start.plus(5)));
+        assert_eq!(ids(&journal.read(start.plus(3), 1).unwrap()), ["4"]);
+        assert!(journal.read(start.plus(5), 1).unwrap().commits.is_empty());
+    }
+
+    #[test]
+    fn states_without_events_are_bounded_too_and_stay_known() {
+        let mut journal = Memory::new(3, usize::MAX);
+        let connection = ConnectionName::new("a").unwrap();
+        for n in 0..10 {
+            let entry = StateEntry {
+                item: Arc::new(Item { id: format!("cameras/{n}").into(), name: None }),
+                meaning: meaning("quiet"),
+                time: "t".into(),
+                sequence: Sequence::default(),
+                origin: Origin::Snapshot,
+            };
+            let mut silent = append("a", &[], None);
+            silent.states.push(StateWrite::Silent(Box::new(entry)));
+            journal.append(vec![silent]);
+        }
+        assert_eq!(journal.ring.len(), 3);
+        assert_eq!(journal.load(&connection).unwrap().states.len(), 10);
+    }
+
+    #[test]
+    fn what_falls_out_of_the_ring_stays_in_the_states() {
+        let mut journal = Memory::new(1, usize::MAX);
+        let mut other = append("a", &["1"], None);
+        other.events[0].item = Some(Arc::new(Item { id: "cameras/2".into(), name: None }));
+        journal.append(vec![other]);
+        journal.append(vec![append("a", &["2"], None)]);
+        journal.append(vec![append("a", &["3"], None)]);
+        let mut states = journal.load(&ConnectionName::new("a").unwrap()).unwrap().states;
+        states.sort_by_key(|entry| entry.sequence);
+        let values: Vec<_> = states.iter().map(|entry| (&*entry.item.id, entry.vendor_value())).collect();
+        assert_eq!(values, [("cameras/2", "1"), ("cameras/1", "3")]);
+    }
+}
