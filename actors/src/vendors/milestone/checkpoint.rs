@@ -1,0 +1,82 @@
+//! What a Milestone session needs to go on after a break.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::journal::Checkpoint;
+
+/// The state of the conversation with the gateway as of the last stored event.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MilestoneCheckpoint {
+    version: u32,
+    /// The session, once a subscription to it has been confirmed.
+    pub session: Option<String>,
+    /// The last event of it that is stored. Without one a session cannot be resumed.
+    pub cursor: Option<String>,
+    /// When that event came, or the confirmation of a subscription that has brought none yet. A gap does not begin before.
+    pub heard: Option<Timestamp>,
+    /// There has been a confirmed subscription: any session after it that is not a resumed one leaves a gap.
+    pub established: bool,
+    /// What was subscribed to; another subscription needs another session.
+    pub subscribed: String,
+    /// The states of this session have not been taken yet.
+    pub baseline_pending: bool,
+    /// How often in a row a session has ended before its states were taken.
+    #[serde(default)]
+    pub baseline_breaks: u32,
+    /// Which spelling of the WebSocket's path the gateway knows.
+    #[serde(default)]
+    pub spelling: u8,
+    /// A gap that will be told with the baseline: from when, and why.
+    pub gap: Option<OpenGap>,
+    /// A frame behind this cursor could not be read; if that happens again there, it is skipped with a gap.
+    pub unreadable_after: Option<String>,
+}
+
+/// A gap that has not been told yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenGap {
+    /// The last byte received before it.
+    pub from: Timestamp,
+    /// From when on events come again; moves on if there is another break before the gap was told.
+    pub to: Timestamp,
+    /// Why: one of the words of `docs/vendors/milestone.md`.
+    pub reason: String,
+}
+
+const VERSION: u32 = 1;
+
+impl MilestoneCheckpoint {
+    /// Reads a stored checkpoint; one of another version or one that cannot be read is as good as none.
+    pub fn read(checkpoint: &Checkpoint) -> Option<Self> {
+        serde_json::from_str::<Self>(&checkpoint.0).ok().filter(|checkpoint| checkpoint.version == VERSION)
+    }
+
+    /// For the journal.
+    pub fn write(&self) -> Option<Checkpoint> {
+        let text = serde_json::to_string(&Self { version: VERSION, ..self.clone() }).ok()?;
+        Some(Checkpoint(text.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again_and_garbage_is_as_good_as_nothing() {
+        let now = Timestamp::UNIX_EPOCH;
+        let checkpoint = MilestoneCheckpoint {
+            session: Some("s".into()),
+            cursor: Some("e \"1\"".into()),
+            gap: Some(OpenGap { from: now, to: now, reason: "session_expired".into() }),
+            ..MilestoneCheckpoint::default()
+        };
+        let read = MilestoneCheckpoint::read(&checkpoint.write().unwrap()).unwrap();
+        assert_eq!(MilestoneCheckpoint { version: 0, ..read }, checkpoint);
+        for garbage in ["", "{}", "7", r#"{"version":2,"established":true,"subscribed":"","baseline_pending":false}"#] {
+            assert_eq!(MilestoneCheckpoint::read(&Checkpoint(garbage.into())), None, "{garbage}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Milestone XProtect: the Events and State WebSocket API, with names from the Configuration REST API.
+//!
+//! - [`config`]: the settings of a connection.
+//! - [`login`]: discovery, the identity provider, a token.
+//! - [`wire`]: what frames and commands look like.
+//! - [`session`]: start or resume, subscribe, take the states, follow; what is a gap.
+//! - [`checkpoint`]: what a session needs to go on after a break.
+//! - [`directory`]: ids to names, by REST (`rest` reads the answers); [`vocabulary`]: GUIDs of built-in types to shared words.
+//!
+//! `docs/vendors/milestone.md` tells the protocol as we understand it, and how sure we are of each fact.
+
+pub mod checkpoint;
+pub mod config;
+pub mod directory;
+pub mod login;
+mod rest;
+pub mod session;
+pub mod vocabulary;
+pub mod wire;
+
+use std::time::Duration;
+
+pub use config::MilestoneConfig;
+pub use login::Grant;
+pub use rest::trouble;
+
+use super::{Resume, Vendor};
+use crate::settings::{CommonSettings, Heartbeat, Secret};
+
+/// Milestone XProtect.
+#[derive(Debug, Clone, Copy)]
+pub struct Milestone;
+
+impl Vendor for Milestone {
+    const NAME: &'static str = "milestone";
+    // A half-open socket must be found early enough to resume inside the window of 30 s.
+    const HEARTBEAT: Heartbeat = Heartbeat { ping_after: Duration::from_secs(5), dead_after: Duration::from_secs(12) };
+
+    type Config = MilestoneConfig;
+    type Grant = Grant;
+    type Login = login::MilestoneLogin;
+    type Directory = directory::MilestoneDirectory;
+    type Session = session::MilestoneSession;
+
+    fn account(config: &MilestoneConfig) -> String {
+        format!("milestone {} at {}", config.username, config.url)
+    }
+
+    fn secret(config: &MilestoneConfig) -> &Secret {
+        &config.password
+    }
+
+    fn resume_window(config: &MilestoneConfig) -> Duration {
+        config.resume_window
+    }
+
+    fn login(config: &MilestoneConfig, common: &CommonSettings) -> login::MilestoneLogin {
+        login::MilestoneLogin::new(config.clone(), common.request_timeout)
+    }
+
+    fn directory(_: &MilestoneConfig, common: &CommonSettings) -> directory::MilestoneDirectory {
+        directory::MilestoneDirectory::new(common.request_timeout)
+    }
+
+    fn session(config: &MilestoneConfig, common: &CommonSettings, resume: Resume) -> session::MilestoneSession {
+        session::MilestoneSession::new(config.clone(), common, resume)
+    }
+}

@@ -1,0 +1,145 @@
+//! What a vendor is to the engine: pure code behind four small traits.
+//!
+//! - [`Vendor`] names the four parts and makes them from a connection's settings.
+//! - [`Login`] finds the servers and gets a grant (a token, say). One per (server, user), however many connections share it.
+//! - [`Directory`] turns the vendor's ids into names and meanings, through REST. One per (server, user) as well.
+//! - [`Session`] is one try at one connection, from opening the channel to its loss.
+//!
+//! None of them opens a socket, reads a clock or spawns anything: each is told what came ([`Input`]) and says what it
+//! wants ([`Todo`]). So every protocol rule is tested without a network. The actors of `account`,
+//! `lookup` and `connection` do the moving. [`VENDORS`] lists them; a new one is a room
+//! here, a line there, and a variant of [`VendorSettings`].
+
+mod directory;
+mod entry;
+mod login;
+pub mod milestone;
+mod session;
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::journal::Checkpoint;
+use crate::settings::{CommonSettings, Fields, Heartbeat, Secret};
+
+pub use directory::{Directory, Forget, Learned, LearnedMeaning, NameKey, Taken};
+pub use entry::{Entry, Gap, Kind, Occurrence, Scope, Snapshot, StatusChange};
+pub use login::{Login, LoginError, LoginStep};
+pub use session::{Action, CallId, Input, Session, SessionEnd, Todo, WantedChild};
+
+/// The two clocks, read once for each step.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// For delays and deadlines.
+    pub instant: Instant,
+    /// For people.
+    pub wall: Timestamp,
+}
+
+impl Now {
+    /// This moment.
+    #[must_use]
+    pub fn read() -> Self {
+        Self { instant: Instant::now(), wall: Timestamp::now() }
+    }
+}
+
+/// A vendor: its parts, and how they are made.
+pub trait Vendor: 'static {
+    /// The name in settings and events: `milestone`.
+    const NAME: &'static str;
+    /// How long a quiet socket is trusted, unless the settings say otherwise.
+    const HEARTBEAT: Heartbeat;
+
+    /// The settings of one connection.
+    type Config: Clone + fmt::Debug + Send + 'static;
+    /// What a login yields: servers and token.
+    type Grant: Clone + Send + Sync + 'static;
+    /// See [`Login`].
+    type Login: Login<Grant = Self::Grant> + Send + Unpin;
+    /// See [`Directory`].
+    type Directory: Directory<Grant = Self::Grant> + Send + Unpin;
+    /// See [`Session`].
+    type Session: Session<Grant = Self::Grant, Catalog = <Self::Directory as Directory>::Catalog>;
+
+    /// Connections with the same key share login and directory. It tells servers and users apart and holds no secret.
+    fn account(config: &Self::Config) -> String;
+    /// The secret that the account logs in with. Connections share an account only if they have the same.
+    fn secret(config: &Self::Config) -> &Secret;
+    /// How long the vendor keeps a lost session; zero if it does not.
+    fn resume_window(config: &Self::Config) -> Duration;
+    /// A login that has not begun.
+    fn login(config: &Self::Config, common: &CommonSettings) -> Self::Login;
+    /// An empty directory.
+    fn directory(config: &Self::Config, common: &CommonSettings) -> Self::Directory;
+    /// A session that has not begun, which goes on from `resume`.
+    fn session(config: &Self::Config, common: &CommonSettings, resume: Resume) -> Self::Session;
+}
+
+/// From where a session goes on.
+#[derive(Debug, Default)]
+pub struct Resume {
+    /// What was last stored.
+    pub checkpoint: Option<Checkpoint>,
+    /// When the last message of the session before this one was received, if nothing was missing then; after a restart, when something of
+    /// it was last stored.
+    pub heard: Option<Timestamp>,
+}
+
+/// The settings that only one vendor has.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum VendorSettings {
+    /// Milestone XProtect.
+    Milestone(milestone::MilestoneConfig),
+}
+
+/// What the settings of a connection need to know of its vendor.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Listed {
+    /// The name that settings and events use: `milestone`.
+    pub name: &'static str,
+    /// How long a quiet socket is trusted unless set.
+    pub heartbeat: Heartbeat,
+    /// Reads the vendor's own keys. `None` where one that is needed is missing or wrong; that has then been reported.
+    pub read: fn(&mut dyn Fields) -> Option<VendorSettings>,
+}
+
+/// Every vendor there is.
+pub const VENDORS: &[Listed] = &[Listed {
+    name: milestone::Milestone::NAME,
+    heartbeat: milestone::Milestone::HEARTBEAT,
+    read: |fields| milestone::config::read(fields).map(VendorSettings::Milestone),
+}];
+
+/// Does something with the settings of whichever vendor it is.
+pub(crate) trait WithVendor {
+    /// What comes of it.
+    type Output;
+    /// Does it.
+    fn with<V: Vendor>(self, config: &V::Config) -> Self::Output;
+}
+
+impl VendorSettings {
+    /// The vendor's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        struct Name;
+        impl WithVendor for Name {
+            type Output = &'static str;
+            fn with<V: Vendor>(self, _: &V::Config) -> &'static str {
+                V::NAME
+            }
+        }
+        self.with(Name)
+    }
+
+    pub(crate) fn with<W: WithVendor>(&self, visitor: W) -> W::Output {
+        match self {
+            Self::Milestone(config) => visitor.with::<milestone::Milestone>(config),
+        }
+    }
+}
