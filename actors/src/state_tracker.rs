@@ -1,0 +1,328 @@
+//! The state tracker: one actor per arbiter, through which every batch of the connections there passes into the journal.
+//!
+//! A lane is locked from a batch's first look to its commit, so a connection's batches are stored in order, and a connection that starts
+//! anew waits until the old one's last batch is stored or refused. Lanes do not wait for each other. The tracker alone writes the state map.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::fatal::Fatal;
+use crate::journal::{Checkpoint, JournalError, JournalHandle, StateWrite};
+use crate::lane::Lane;
+use crate::lookup::{NamesLearned, ResolveNames};
+use crate::model::event::Committed;
+use crate::model::ids::ConnectionName;
+use crate::model::state::State;
+use crate::model::status::ConnectionState;
+use crate::model::vocabulary;
+use crate::names::Names;
+use crate::state_map::StateMap;
+use crate::telemetry::{BatchRefused, BatchStored, NamesMissed};
+use crate::vendors::{Entry, Learned, Now};
+use crate::watch::{BeginWatch, EndWatch, Watchers};
+
+/// The mailbox of a tracker. Each connection has one batch in flight at most, and who finds it full waits.
+const MAILBOX: usize = 256;
+
+/// Opens a connection's lane, once what was handed in before is stored or refused.
+#[derive(Message)]
+#[rtype(result = "Result<LaneOpened, JournalError>")]
+pub(crate) struct OpenLane {
+    pub(crate) connection: ConnectionName,
+    pub(crate) vendor: &'static str,
+    pub(crate) account: Arc<str>,
+    pub(crate) lookup: Recipient<ResolveNames>,
+}
+
+/// From where a connection goes on.
+#[derive(Debug)]
+pub(crate) struct LaneOpened {
+    pub(crate) checkpoint: Option<Checkpoint>,
+    /// When something of it was last stored, as of the start of the engine.
+    pub(crate) heard: Option<jiff::Timestamp>,
+}
+
+/// What one wake of the socket yielded.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), JournalError>")]
+pub(crate) struct Batch {
+    pub(crate) connection: ConnectionName,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) checkpoint: Option<Checkpoint>,
+}
+
+/// Shows how a connection is doing, also when nothing can be stored.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ShowStatus {
+    pub(crate) connection: ConnectionName,
+    pub(crate) vendor: &'static str,
+    pub(crate) state: ConnectionState,
+    pub(crate) reason: Arc<str>,
+}
+
+/// The connection is no more.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct CloseLane(pub(crate) ConnectionName);
+
+/// The actor.
+pub(crate) struct StateTracker {
+    shard: Rc<Shard>,
+    fatal: Option<Fatal>,
+}
+
+struct Shard {
+    journal: JournalHandle,
+    map: StateMap,
+    name_wait: Duration,
+    lanes: RefCell<HashMap<ConnectionName, Place>>,
+    names: RefCell<HashMap<Arc<str>, Rc<RefCell<Names>>>>,
+    watchers: RefCell<Watchers>,
+}
+
+/// Where a connection's lane is, and whose names it uses, which must be known while the lane is locked.
+#[derive(Default)]
+struct Place {
+    account: Option<Arc<str>>,
+    slot: Rc<Mutex<Slot>>,
+}
+
+/// A lane with what it asks for names; empty until it is opened.
+#[derive(Default)]
+struct Slot {
+    lane: Option<Lane>,
+    lookup: Option<Recipient<ResolveNames>>,
+    names: Rc<RefCell<Names>>,
+}
+
+impl StateTracker {
+    /// Starts a tracker on an arbiter; it lives there and nowhere else.
+    pub(crate) fn start_on(
+        arbiter: &ArbiterHandle,
+        shard: usize,
+        journal: JournalHandle,
+        map: StateMap,
+        name_wait: Duration,
+    ) -> Addr<Self> {
+        Actor::start_in_arbiter(arbiter, move |_| Self::new(shard, journal, map, name_wait))
+    }
+
+    fn new(shard: usize, journal: JournalHandle, map: StateMap, name_wait: Duration) -> Self {
+        let shard = Shard {
+            journal,
+            map,
+            name_wait,
+            lanes: RefCell::default(),
+            names: RefCell::default(),
+            watchers: RefCell::new(Watchers::new(shard)),
+        };
+        Self { shard: Rc::new(shard), fatal: Some(Fatal::guard("state tracker")) }
+    }
+}
+
+impl Shard {
+    fn slot(&self, connection: &ConnectionName) -> Rc<Mutex<Slot>> {
+        Rc::clone(&self.lanes.borrow_mut().entry(connection.clone()).or_default().slot)
+    }
+
+    async fn open(&self, ask: OpenLane) -> Result<LaneOpened, JournalError> {
+        let OpenLane { connection, vendor, account, lookup } = ask;
+        let slot = self.slot(&connection);
+        let mut slot = slot.lock().await;
+        slot.names = Rc::clone(self.names.borrow_mut().entry(Arc::clone(&account)).or_default());
+        slot.lookup = Some(lookup);
+        if let Some(place) = self.lanes.borrow_mut().get_mut(&connection) {
+            place.account = Some(account);
+        }
+        if slot.lane.is_none() {
+            let loaded = self.journal.load(connection.clone()).await?;
+            let states = self.map.open(&connection, vendor);
+            slot.lane = Some(Lane::new(connection, vendor, states, loaded));
+        }
+        let lane = slot.lane.as_ref();
+        Ok(LaneOpened {
+            checkpoint: lane.and_then(|lane| lane.checkpoint.clone()),
+            heard: lane.and_then(|lane| lane.heard),
+        })
+    }
+
+    async fn ingest(&self, batch: Batch) -> Result<(), JournalError> {
+        let slot = self.slot(&batch.connection);
+        let mut slot = slot.lock().await;
+        let slot = &mut *slot;
+        let (Some(lane), Some(lookup)) = (&mut slot.lane, &slot.lookup) else { return Err(JournalError::Closed) };
+        let admitted = lane.admit(batch.entries);
+        self.find_names(lane, lookup, &slot.names, &admitted.entries).await;
+        let append = lane.build(&mut slot.names.borrow_mut(), admitted.entries, batch.checkpoint);
+        let (states, checkpoint) = (append.states.clone(), append.checkpoint.clone());
+        match self.journal.append(append).await {
+            Ok(commit) => {
+                lane.committed(&commit, &states, checkpoint);
+                self.show(lane, &commit, &states, admitted.repeats);
+                Ok(())
+            }
+            Err(error) => {
+                BatchRefused { connection: &lane.connection, error: &error }.emit();
+                lane.refused();
+                Err(error)
+            }
+        }
+    }
+
+    /// Asks for the names that are missing, all at once, and waits for as long as a batch may wait.
+    async fn find_names(
+        &self,
+        lane: &Lane,
+        lookup: &Recipient<ResolveNames>,
+        names: &RefCell<Names>,
+        entries: &[Entry],
+    ) {
+        let missing = names.borrow().missing(Now::read().instant, entries);
+        if missing.is_empty() {
+            return;
+        }
+        let learned = match timeout(self.name_wait, lookup.send(ResolveNames(missing.clone()))).await {
+            Ok(Ok(learned)) => learned,
+            Ok(Err(_)) | Err(_) => {
+                NamesMissed { connection: &lane.connection, names: missing.len() }.emit();
+                Learned::default()
+            }
+        };
+        names.borrow_mut().learn(Now::read().instant, &learned, &missing);
+    }
+
+    fn show(&self, lane: &Lane, commit: &Arc<Committed>, states: &[StateWrite], repeats: usize) {
+        let gaps = commit.events.iter().filter(|event| *event.meaning.kind == *vocabulary::GAP).count();
+        lane.states.update_status(|status| {
+            status.events += commit.events.len() as u64;
+            status.repeats += repeats as u64;
+            status.gaps += gaps as u64;
+            if !commit.events.is_empty() {
+                status.last_event = Some(commit.recorded);
+            }
+        });
+        let (connection, vendor) = (&lane.connection, lane.vendor);
+        BatchStored { connection, vendor, events: commit.events.len(), repeats, gaps }.emit();
+        let mut watchers = self.watchers.borrow_mut();
+        let changed: Vec<State> = if watchers.want_states() { self.changed(lane, commit, states) } else { Vec::new() };
+        watchers.publish(commit, &changed);
+    }
+
+    fn changed(&self, lane: &Lane, commit: &Committed, states: &[StateWrite]) -> Vec<State> {
+        let entries = states.iter().filter_map(|write| write.entry(commit.first, &commit.events));
+        entries.map(|entry| lane.states.state(&entry)).collect()
+    }
+
+    fn learned(&self, news: &NamesLearned) {
+        let Some(names) = self.names.borrow().get(&news.account).map(Rc::clone) else { return };
+        names.borrow_mut().learn(Now::read().instant, &news.learned, &[]);
+        let meanings: Vec<_> = news.learned.meanings.iter().map(|learned| Arc::clone(&learned.meaning)).collect();
+        let lanes = self.lanes.borrow();
+        for (connection, _) in lanes.iter().filter(|(_, place)| place.account.as_ref() == Some(&news.account)) {
+            let Some(states) = self.map.states_of(connection.as_str()) else { continue };
+            for item in &news.learned.items {
+                states.rename(item);
+            }
+            states.explain(&meanings);
+        }
+    }
+}
+
+impl Actor for StateTracker {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        // Runs after a panic too; then the guard must stay armed.
+        if !std::thread::panicking()
+            && let Some(fatal) = self.fatal.take()
+        {
+            fatal.disarm();
+        }
+    }
+}
+
+impl Handler<OpenLane> for StateTracker {
+    type Result = ResponseFuture<Result<LaneOpened, JournalError>>;
+
+    fn handle(&mut self, ask: OpenLane, _: &mut Self::Context) -> Self::Result {
+        let shard = Rc::clone(&self.shard);
+        Box::pin(async move { shard.open(ask).await })
+    }
+}
+
+impl Handler<Batch> for StateTracker {
+    type Result = ResponseFuture<Result<(), JournalError>>;
+
+    fn handle(&mut self, batch: Batch, _: &mut Self::Context) -> Self::Result {
+        let shard = Rc::clone(&self.shard);
+        // A panic in here would take only this task with it; the guard makes it the end of the process.
+        Box::pin(async move {
+            let fatal = Fatal::guard("state tracker");
+            let stored = shard.ingest(batch).await;
+            fatal.disarm();
+            stored
+        })
+    }
+}
+
+impl Handler<ShowStatus> for StateTracker {
+    type Result = ();
+
+    fn handle(&mut self, show: ShowStatus, _: &mut Self::Context) {
+        let ShowStatus { connection, vendor, state, reason } = show;
+        self.shard.map.open(&connection, vendor).update_status(|status| {
+            if status.state != state {
+                status.state = state;
+                status.since = jiff::Timestamp::now();
+            }
+            status.reason = reason;
+        });
+    }
+}
+
+impl Handler<CloseLane> for StateTracker {
+    type Result = ();
+
+    fn handle(&mut self, CloseLane(connection): CloseLane, _: &mut Self::Context) {
+        self.shard.lanes.borrow_mut().remove(&connection);
+        self.shard.map.remove(&connection);
+    }
+}
+
+impl Handler<NamesLearned> for StateTracker {
+    type Result = ();
+
+    fn handle(&mut self, news: NamesLearned, _: &mut Self::Context) {
+        self.shard.learned(&news);
+    }
+}
+
+impl Handler<BeginWatch> for StateTracker {
+    type Result = ();
+
+    fn handle(&mut self, watch: BeginWatch, _: &mut Self::Context) {
+        let connections: Vec<_> = self.shard.lanes.borrow().keys().cloned().collect();
+        let lanes: Vec<_> = connections.iter().filter_map(|name| self.shard.map.states_of(name.as_str())).collect();
+        self.shard.watchers.borrow_mut().begin(watch, lanes.iter(), self.shard.journal.next());
+    }
+}
+
+impl Handler<EndWatch> for StateTracker {
+    type Result = ();
+
+    fn handle(&mut self, EndWatch(id): EndWatch, _: &mut Self::Context) {
+        self.shard.watchers.borrow_mut().end(id);
+    }
+}

@@ -1,0 +1,228 @@
+//! Things that happen: one type for each that is worth a log line or a counter. Its `emit` does both; nothing else logs or counts.
+//!
+//! Log lines tell no secret and no payload. Counters go to the [`metrics`] facade, so that an embedder chooses the recorder; their labels are
+//! connections, vendors and fixed words, never items.
+
+use std::fmt;
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+use tracing::{debug, error, info, warn};
+
+use crate::model::ids::ConnectionName;
+
+/// A panic where nothing may go on half.
+pub(crate) struct PartPanicked {
+    pub(crate) part: &'static str,
+}
+
+impl PartPanicked {
+    pub(crate) fn emit(self) {
+        error!(part = self.part, "A part that everything rests on has panicked; the process ends.");
+    }
+}
+
+/// A connection's state has changed.
+pub(crate) struct ConnectionChanged<'a> {
+    pub(crate) connection: &'a ConnectionName,
+    pub(crate) old: &'static str,
+    pub(crate) new: &'static str,
+    pub(crate) reason: &'a str,
+}
+
+impl ConnectionChanged<'_> {
+    pub(crate) fn emit(self) {
+        let Self { connection, old, new, reason } = self;
+        if new == "halted" {
+            error!(%connection, old, new, reason, "The connection is halted and needs a person.");
+        } else {
+            info!(%connection, old, new, reason, "The connection's state has changed.");
+        }
+        counter!("watchpost_connection_changes_total", "connection" => connection.to_string(), "state" => new)
+            .increment(1);
+    }
+}
+
+/// A try at a connection has ended.
+pub(crate) struct TryEnded<'a> {
+    pub(crate) connection: &'a ConnectionName,
+    pub(crate) reason: &'a str,
+    pub(crate) online: Option<Duration>,
+    pub(crate) again_in: Duration,
+    /// The reason is another than that of the try before.
+    pub(crate) news: bool,
+}
+
+impl TryEnded<'_> {
+    pub(crate) fn emit(self) {
+        let Self { connection, reason, online, again_in, news } = self;
+        // One line for each loss and each new reason; the other tries of an outage are counted and would only fill the log.
+        match online {
+            Some(online) => info!(%connection, reason, ?online, ?again_in, "The connection was lost."),
+            None if news => {
+                warn!(%connection, reason, ?again_in, "The connection could not be made; it is tried on and on.")
+            }
+            None => debug!(%connection, reason, ?again_in, "The connection could not be made."),
+        }
+        let lost = if online.is_some() { "lost" } else { "failed" };
+        counter!("watchpost_connection_tries_ended_total", "connection" => connection.to_string(), "how" => lost)
+            .increment(1);
+    }
+}
+
+/// A session was resumed, or a new one begun.
+pub(crate) struct SessionStarted<'a> {
+    pub(crate) connection: &'a ConnectionName,
+}
+
+impl SessionStarted<'_> {
+    pub(crate) fn emit(self) {
+        counter!("watchpost_connection_online_total", "connection" => self.connection.to_string()).increment(1);
+    }
+}
+
+/// A batch was stored and has become visible.
+pub(crate) struct BatchStored<'a> {
+    pub(crate) connection: &'a ConnectionName,
+    pub(crate) vendor: &'static str,
+    pub(crate) events: usize,
+    pub(crate) repeats: usize,
+    pub(crate) gaps: usize,
+}
+
+impl BatchStored<'_> {
+    pub(crate) fn emit(self) {
+        let Self { connection, vendor, events, repeats, gaps } = self;
+        let name = || connection.to_string();
+        counter!("watchpost_events_total", "connection" => name(), "vendor" => vendor).increment(events as u64);
+        if repeats > 0 {
+            debug!(%connection, repeats, "Repeats of events already stored were left out.");
+            counter!("watchpost_repeats_total", "connection" => name()).increment(repeats as u64);
+        }
+        if gaps > 0 {
+            warn!(%connection, gaps, "Events may have been lost: a gap was recorded.");
+            counter!("watchpost_gaps_total", "connection" => name()).increment(gaps as u64);
+        }
+    }
+}
+
+/// A batch could not be stored.
+pub(crate) struct BatchRefused<'a> {
+    pub(crate) connection: &'a ConnectionName,
+    pub(crate) error: &'a dyn fmt::Display,
+}
+
+impl BatchRefused<'_> {
+    pub(crate) fn emit(self) {
+        error!(connection = %self.connection, error = %self.error, "A batch could not be stored; the connection goes back to what is stored.");
+        counter!("watchpost_batches_refused_total", "connection" => self.connection.to_string()).increment(1);
+    }
+}
+
+/// An actor or task has panicked and will be started again.
+pub(crate) struct ConnectionPanicked<'a> {
+    pub(crate) connection: &'a ConnectionName,
+    pub(crate) again_in: Duration,
+}
+
+impl ConnectionPanicked<'_> {
+    pub(crate) fn emit(self) {
+        error!(connection = %self.connection, again_in = ?self.again_in, "A connection has panicked; it is started again from what is stored.");
+        counter!("watchpost_connection_panics_total", "connection" => self.connection.to_string()).increment(1);
+    }
+}
+
+/// A callback has panicked at an event.
+pub(crate) struct CallbackPanicked;
+
+impl CallbackPanicked {
+    pub(crate) fn emit(self) {
+        error!("A callback has panicked; it goes on with the next event.");
+        counter!("watchpost_callback_panics_total").increment(1);
+    }
+}
+
+/// A login has ended, well or not.
+pub(crate) struct LoginEnded<'a> {
+    pub(crate) account: &'a str,
+    pub(crate) result: Result<&'a str, &'a dyn fmt::Display>,
+}
+
+impl LoginEnded<'_> {
+    pub(crate) fn emit(self) {
+        let account = self.account;
+        match self.result {
+            Ok(who) => info!(account, who, "Logged in."),
+            Err(error) => warn!(account, %error, "The login failed."),
+        }
+        let result = if self.result.is_ok() { "granted" } else { "failed" };
+        counter!("watchpost_logins_total", "result" => result).increment(1);
+    }
+}
+
+/// A question to a directory was answered, or not.
+pub(crate) struct NameAsked<'a> {
+    pub(crate) account: &'a str,
+    pub(crate) trouble: Option<&'a str>,
+    pub(crate) took: Duration,
+}
+
+impl NameAsked<'_> {
+    pub(crate) fn emit(self) {
+        let result = if self.trouble.is_none() { "answered" } else { "failed" };
+        if let Some(trouble) = self.trouble {
+            debug!(account = self.account, trouble, "Names could not be looked up.");
+        }
+        counter!("watchpost_lookups_total", "result" => result).increment(1);
+        histogram!("watchpost_lookup_seconds").record(self.took.as_secs_f64());
+    }
+}
+
+/// A batch went on without some of its names.
+pub(crate) struct NamesMissed<'a> {
+    pub(crate) connection: &'a ConnectionName,
+    pub(crate) names: usize,
+}
+
+impl NamesMissed<'_> {
+    pub(crate) fn emit(self) {
+        debug!(connection = %self.connection, names = self.names, "Events go on without names: the look-up took too long.");
+        counter!("watchpost_names_missed_total", "connection" => self.connection.to_string())
+            .increment(self.names as u64);
+    }
+}
+
+/// Reading was stopped, because the journal is slow, or has gone on.
+pub(crate) struct HeldBack<'a> {
+    pub(crate) connection: &'a ConnectionName,
+}
+
+impl HeldBack<'_> {
+    pub(crate) fn emit(self) {
+        debug!(connection = %self.connection, "The journal is slower than the connection: reading waits.");
+        counter!("watchpost_held_back_total", "connection" => self.connection.to_string()).increment(1);
+    }
+}
+
+/// A watcher was too slow and was cut off.
+pub(crate) struct WatcherCutOff;
+
+impl WatcherCutOff {
+    pub(crate) fn emit(self) {
+        warn!("A watcher did not keep up and was cut off with its last sequence.");
+        counter!("watchpost_watchers_cut_off_total").increment(1);
+    }
+}
+
+/// The number of watchers has changed.
+pub(crate) struct WatchersCounted {
+    pub(crate) shard: usize,
+    pub(crate) watchers: usize,
+}
+
+impl WatchersCounted {
+    pub(crate) fn emit(self) {
+        #[expect(clippy::cast_precision_loss, reason = "a count of watchers")]
+        gauge!("watchpost_watchers", "shard" => self.shard.to_string()).set(self.watchers as f64);
+    }
+}
