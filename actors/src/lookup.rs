@@ -1,0 +1,353 @@
+//! Names asked of the vendor: the actor around a [`Directory`].
+//!
+//! One question is under way once, however many want its answer; at most ten are under way at a time. What was learned is
+//! answered to who asked, and told to every follower (the tracker shards), so that a name that came too late for its event still reaches the states.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use crate::account::{Account, Authorize, EndAccount};
+use crate::telemetry::NameAsked;
+use crate::transport::{RestAnswer, RestClient, RestError};
+use crate::vendors::{Directory, Forget, Learned, NameKey, Now, Vendor};
+
+/// Questions under way at a time, as Milestone's own sample does.
+const PARALLEL: usize = 10;
+/// Everything is loaded anew so often, in case a change was not told.
+const RELOAD_EVERY: Duration = Duration::from_secs(24 * 3_600);
+
+type Asks<V> = <<V as Vendor>::Directory as Directory>::Ask;
+type Catalogs<V> = <<V as Vendor>::Directory as Directory>::Catalog;
+
+/// Load types and groups, and say when that is done.
+pub(crate) struct Prepare<C> {
+    /// Also if they are loaded already.
+    anew: bool,
+    marker: std::marker::PhantomData<fn() -> C>,
+}
+
+impl<C> Prepare<C> {
+    pub(crate) fn new(anew: bool) -> Self {
+        Self { anew, marker: std::marker::PhantomData }
+    }
+}
+
+impl<C: Send + Sync + 'static> Message for Prepare<C> {
+    type Result = Option<Arc<C>>;
+}
+
+/// Name these ids.
+#[derive(Debug, Message)]
+#[rtype(result = "Learned")]
+pub(crate) struct ResolveNames(pub(crate) Vec<NameKey>);
+
+/// Names have changed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ForgetNames(pub(crate) Forget);
+
+/// Tell me what is learned from now on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct FollowNames(pub(crate) Recipient<NamesLearned>);
+
+/// Something was learned.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub(crate) struct NamesLearned {
+    pub(crate) account: Arc<str>,
+    pub(crate) learned: Arc<Learned>,
+}
+
+/// The directory of one (server, user).
+pub(crate) struct Lookup<V: Vendor> {
+    key: Arc<str>,
+    directory: V::Directory,
+    account: Addr<Account<V>>,
+    tls: Arc<rustls::ClientConfig>,
+    rest: Option<RestClient>,
+    queue: VecDeque<Asks<V>>,
+    /// Queued or under way.
+    open: HashSet<Asks<V>>,
+    running: usize,
+    waiting: Vec<Waiting<V>>,
+    followers: Vec<Recipient<NamesLearned>>,
+}
+
+/// Somebody who waits for answers.
+struct Waiting<V: Vendor> {
+    open: HashSet<Asks<V>>,
+    asked: HashSet<Asks<V>>,
+    wants: Wants<V>,
+}
+
+enum Wants<V: Vendor> {
+    Names(Vec<NameKey>, oneshot::Sender<Learned>),
+    Catalog(oneshot::Sender<Option<Arc<Catalogs<V>>>>),
+}
+
+impl<V: Vendor> Lookup<V> {
+    pub(crate) fn new(
+        key: Arc<str>,
+        directory: V::Directory,
+        account: Addr<Account<V>>,
+        tls: Arc<rustls::ClientConfig>,
+    ) -> Self {
+        Self {
+            key,
+            directory,
+            account,
+            tls,
+            rest: None,
+            queue: VecDeque::new(),
+            open: HashSet::new(),
+            running: 0,
+            waiting: Vec::new(),
+            followers: Vec::new(),
+        }
+    }
+
+    fn ask(&mut self, asks: impl IntoIterator<Item = Asks<V>>) {
+        for ask in asks {
+            if self.open.insert(ask.clone()) {
+                self.queue.push_back(ask);
+            }
+        }
+    }
+
+    fn run(&mut self, ctx: &mut Context<Self>) {
+        while self.running < PARALLEL {
+            let Some(ask) = self.queue.pop_front() else { return };
+            self.running += 1;
+            self.put(ask, None, ctx);
+        }
+    }
+
+    /// Puts a question; with a refused token once more, with a new one.
+    fn put(&mut self, ask: Asks<V>, refused: Option<u64>, ctx: &mut Context<Self>) {
+        let began = Instant::now();
+        let granted = self.account.send(Authorize::new(refused, false)).into_actor(self);
+        let asking = granted.then(move |granted, lookup, _| {
+            let call = match granted {
+                Ok(Ok(granted)) => Ok((lookup.directory.call(&granted.grant, &ask), granted.serial)),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+            let rest = lookup.rest.clone();
+            let asked = async move {
+                match (call, rest) {
+                    (Ok((call, serial)), Some(rest)) => (ask, Ok(rest.call(&call).await), Some(serial)),
+                    (Err(why), _) => (ask, Err(why), None),
+                    (_, None) => (ask, Err("the look-up has not started".to_owned()), None),
+                }
+            };
+            asked.into_actor(lookup)
+        });
+        ctx.spawn(asking.map(move |(ask, answer, serial), lookup, ctx| {
+            let unauthorized = matches!(&answer, Ok(Ok(answer)) if answer.status == 401);
+            if unauthorized && refused.is_none() {
+                return lookup.put(ask, serial, ctx);
+            }
+            lookup.running -= 1;
+            lookup.answered(&ask, answer, began.elapsed());
+            lookup.run(ctx);
+        }));
+    }
+
+    fn answered(&mut self, ask: &Asks<V>, answer: Result<Result<RestAnswer, RestError>, String>, took: Duration) {
+        self.open.remove(ask);
+        let now = Now::read();
+        let (learned, next, trouble) = match answer {
+            Ok(answer) => {
+                let taken = self.directory.learn(now, ask, answer);
+                let refused = taken.unauthorized.then(|| "the token was refused".to_owned());
+                (taken.learned, taken.next, taken.trouble.or(refused))
+            }
+            Err(why) => (Learned::default(), Vec::new(), Some(why)),
+        };
+        NameAsked { account: &self.key, trouble: trouble.as_deref(), took }.emit();
+        self.ask(next.iter().cloned());
+        if !learned.is_empty() {
+            let news = NamesLearned { account: Arc::clone(&self.key), learned: Arc::new(learned) };
+            self.followers.retain(Recipient::connected);
+            for follower in &self.followers {
+                follower.do_send(news.clone());
+            }
+        }
+        for waiting in std::mem::take(&mut self.waiting) {
+            self.settle(now, waiting, Some((ask, &next)));
+        }
+    }
+
+    /// Answers who has waited long enough, or lets it wait on.
+    fn settle(&mut self, now: Now, mut waiting: Waiting<V>, answered: Option<(&Asks<V>, &[Asks<V>])>) {
+        if let Some((ask, next)) = answered
+            && waiting.open.remove(ask)
+        {
+            waiting.asked.extend(next.iter().cloned());
+            waiting.open.extend(next.iter().cloned());
+        }
+        if waiting.open.is_empty()
+            && let Wants::Names(keys, _) = &waiting.wants
+        {
+            // A list may have lacked what a single question still tells.
+            let more = self.directory.asks(now, keys).into_iter().filter(|ask| waiting.asked.insert(ask.clone()));
+            waiting.open = more.collect();
+            self.ask(waiting.open.iter().cloned());
+        }
+        if !waiting.open.is_empty() {
+            self.waiting.push(waiting);
+            return;
+        }
+        // Who asked may be gone.
+        match waiting.wants {
+            Wants::Names(keys, answer) => drop(answer.send(self.directory.known(now, &keys))),
+            Wants::Catalog(answer) => drop(answer.send(self.directory.catalog())),
+        }
+    }
+}
+
+impl<V: Vendor> Actor for Lookup<V> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.rest = Some(RestClient::new(&self.tls));
+        ctx.run_interval(RELOAD_EVERY, |lookup, ctx| {
+            let asks = lookup.directory.forget(&Forget::Everything);
+            lookup.ask(asks);
+            lookup.run(ctx);
+        });
+    }
+}
+
+impl<V: Vendor> Handler<Prepare<Catalogs<V>>> for Lookup<V> {
+    type Result = ResponseFuture<Option<Arc<Catalogs<V>>>>;
+
+    fn handle(&mut self, ask: Prepare<Catalogs<V>>, ctx: &mut Self::Context) -> Self::Result {
+        if let Some(catalog) = self.directory.catalog().filter(|_| !ask.anew) {
+            return Box::pin(std::future::ready(Some(catalog)));
+        }
+        let asks: HashSet<_> = self.directory.prepare().into_iter().collect();
+        self.ask(asks.iter().cloned());
+        let (answer, result) = oneshot::channel();
+        self.waiting.push(Waiting { asked: asks.clone(), open: asks, wants: Wants::Catalog(answer) });
+        self.run(ctx);
+        Box::pin(async move { result.await.ok().flatten() })
+    }
+}
+
+impl<V: Vendor> Handler<ResolveNames> for Lookup<V> {
+    type Result = ResponseFuture<Learned>;
+
+    fn handle(&mut self, ResolveNames(keys): ResolveNames, ctx: &mut Self::Context) -> Self::Result {
+        let now = Now::read();
+        let (answer, result) = oneshot::channel();
+        let waiting = Waiting { open: HashSet::new(), asked: HashSet::new(), wants: Wants::Names(keys, answer) };
+        self.settle(now, waiting, None);
+        self.run(ctx);
+        Box::pin(async move { result.await.unwrap_or_default() })
+    }
+}
+
+impl<V: Vendor> Handler<ForgetNames> for Lookup<V> {
+    type Result = ();
+
+    fn handle(&mut self, ForgetNames(what): ForgetNames, ctx: &mut Self::Context) {
+        let asks = self.directory.forget(&what);
+        self.ask(asks);
+        self.run(ctx);
+    }
+}
+
+impl<V: Vendor> Handler<EndAccount> for Lookup<V> {
+    type Result = ();
+
+    fn handle(&mut self, _: EndAccount, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+impl<V: Vendor> Handler<FollowNames> for Lookup<V> {
+    type Result = ();
+
+    fn handle(&mut self, FollowNames(follower): FollowNames, _: &mut Self::Context) {
+        if !self.followers.contains(&follower) {
+            self.followers.push(follower);
+        }
+    }
+}
+
+/// What a connection needs of its account, without knowing the vendor's types where it need not.
+pub(crate) struct Directories<V: Vendor> {
+    pub(crate) account: Addr<Account<V>>,
+    pub(crate) lookup: Addr<Lookup<V>>,
+}
+
+impl<V: Vendor> Clone for Directories<V> {
+    fn clone(&self) -> Self {
+        Self { account: self.account.clone(), lookup: self.lookup.clone() }
+    }
+}
+
+/// Nothing of it is secret, but it has no use either.
+impl<V: Vendor> std::fmt::Debug for Directories<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Directories")
+    }
+}
+
+/// The supervisor's hold on an account. Its actors end with it: their own timers would keep them alive without an address, to log in with
+/// the secret of a user who has been removed.
+pub(crate) struct OwnedDirectories<V: Vendor>(Directories<V>);
+
+impl<V: Vendor> OwnedDirectories<V> {
+    pub(crate) fn new(directories: Directories<V>) -> Self {
+        Self(directories)
+    }
+
+    pub(crate) fn share(&self) -> Directories<V> {
+        self.0.clone()
+    }
+}
+
+impl<V: Vendor> Drop for OwnedDirectories<V> {
+    fn drop(&mut self) {
+        self.0.lookup.do_send(EndAccount);
+        self.0.account.do_send(EndAccount);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::settings::{CommonSettings, Heartbeat, Secret, TlsSettings};
+    use crate::vendors::milestone::{Milestone, MilestoneConfig};
+
+    fn directories() -> Directories<Milestone> {
+        let config = MilestoneConfig::new("http://127.0.0.1:9".parse().unwrap(), "svc", Secret::from("pw"), vec![]);
+        let common = CommonSettings::new(Heartbeat::UNHURRIED);
+        let tls = TlsSettings::default().client_config().unwrap();
+        let login = Milestone::login(&config, &common);
+        let account = Account::<Milestone>::new("a".into(), login, Duration::ZERO, Arc::clone(&tls)).start();
+        let directory = Milestone::directory(&config, &common);
+        let lookup = Lookup::<Milestone>::new("a".into(), directory, account.clone(), tls).start();
+        Directories { account, lookup }
+    }
+
+    #[actix_rt::test]
+    async fn login_and_lookup_end_with_the_last_connection_of_their_account() {
+        let owned = OwnedDirectories::new(directories());
+        let shared = owned.share();
+        drop(owned);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while shared.account.connected() || shared.lookup.connected() {
+            assert!(Instant::now() < deadline, "the account lives on");
+            actix_rt::task::yield_now().await;
+        }
+    }
+}
