@@ -1,0 +1,442 @@
+//! One try at one session: everything that can happen to it, one thing at a time.
+//!
+//! While a batch is on its way into the journal the next one collects, up to a bound; then reading waits (`hold`: pings are still answered, TCP slows
+//! the server down). A journal that takes longer than the hold limit ends the try on purpose: the session is resumed later, or a gap is told.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::MailboxError;
+use bytestring::ByteString;
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc;
+use tokio::time::{sleep_until, timeout};
+
+use super::batches::{Batches, Stored};
+use super::ending::{Ended, Ending};
+use super::happened::{Authorized, Catalog, Giant, Happened};
+use super::liveness::{Due, Liveness};
+use super::pump::obey;
+use super::reading::{read, ready};
+use super::report::Report;
+use super::{Clients, Control, Setup};
+use crate::account::{Authorize, AuthorizeError, Granted};
+use crate::journal::{Checkpoint, JournalError};
+use crate::lookup::{ForgetNames, Prepare};
+use crate::supervisor::WantChildren;
+use crate::telemetry::HeldBack;
+use crate::transport::{Incoming, OpenError, RestAnswer, RestError, WebSocket, WebSocketRequest};
+use crate::vendors::{Action, CallId, Input, Now, Resume, Session, SessionEnd, Todo, Vendor};
+
+/// One try.
+pub(super) struct Attempt<'a, V: Vendor> {
+    setup: &'a Setup<V>,
+    clients: &'a Clients,
+    session: V::Session,
+    insist: bool,
+    granted: Option<Granted<V::Grant>>,
+    authorizing: Option<LocalBoxFuture<'a, Authorized<V>>>,
+    preparing: Option<LocalBoxFuture<'a, Option<Arc<Catalog<V>>>>>,
+    opening: Option<LocalBoxFuture<'a, Result<WebSocket, OpenError>>>,
+    calls: FuturesUnordered<LocalBoxFuture<'a, (CallId, Result<RestAnswer, RestError>)>>,
+    socket: Option<WebSocket>,
+    /// The socket ended while it was held; what it has collected is still to be read.
+    over: bool,
+    liveness: Liveness,
+    /// Messages that wait behind a giant.
+    incoming: VecDeque<Incoming>,
+    decoding: Option<LocalBoxFuture<'a, Giant<V>>>,
+    barriers: u32,
+    wake_at: Option<Instant>,
+    todo: Todo,
+    batches: Batches<'a>,
+    held: bool,
+    online_since: Option<Instant>,
+    /// The last moment at which everything that the vendor had sent was handed over.
+    complete: Option<Instant>,
+    ending: Option<Ending>,
+}
+
+impl<'a, V: Vendor> Attempt<'a, V> {
+    pub(super) fn new(
+        setup: &'a Setup<V>,
+        clients: &'a Clients,
+        resume: Resume,
+        checkpoint: Option<Checkpoint>,
+        insist: bool,
+    ) -> Self {
+        let common = &setup.common;
+        Self {
+            setup,
+            clients,
+            session: V::session(&setup.config, common, resume),
+            insist,
+            granted: None,
+            authorizing: None,
+            preparing: None,
+            opening: None,
+            calls: FuturesUnordered::new(),
+            socket: None,
+            over: false,
+            liveness: Liveness::new(common.ping_after, common.dead_after, Instant::now()),
+            incoming: VecDeque::new(),
+            decoding: None,
+            barriers: 0,
+            wake_at: None,
+            todo: Todo::default(),
+            batches: Batches::new(checkpoint),
+            held: false,
+            online_since: None,
+            complete: None,
+            ending: None,
+        }
+    }
+
+    /// Runs until it has ended, and everything that was read is stored or refused.
+    pub(super) async fn run(mut self, orders: &mut mpsc::Receiver<Control>, report: &mut Report) -> Ended {
+        // Changes that could not be stored in the try before.
+        report.shorten();
+        self.batches.collect(report.entries());
+        self.step(Now::read(), Input::Start, report);
+        while self.ending.is_none() {
+            self.submit();
+            let happened = self.next(orders).await;
+            let quiet = matches!(happened, Happened::Alarm);
+            self.take(happened, report);
+            if self.ending.is_none() {
+                self.alarms(quiet, report);
+            }
+        }
+        self.finish(report).await
+    }
+
+    /// Waits for the next thing to happen.
+    async fn next(&mut self, orders: &mut mpsc::Receiver<Control>) -> Happened<V> {
+        let (held, alarm) = (self.is_held(), self.next_alarm());
+        if held && !self.held && self.batches.are_held() {
+            HeldBack { connection: &self.setup.name }.emit();
+        }
+        if self.held && !held {
+            // We were not listening; the server gets its full time from here.
+            self.liveness.heard(Instant::now());
+        }
+        self.held = held;
+        let Self { batches, authorizing, preparing, opening, calls, decoding, socket, over, incoming, .. } = self;
+        let mut came = Vec::new();
+        let happened = tokio::select! {
+            biased;
+            order = orders.recv() => Happened::Order(order),
+            stored = batches.stored() => Happened::Stored(stored),
+            granted = ready(authorizing.as_mut()) => Happened::Authorized(granted),
+            prepared = ready(preparing.as_mut()) => Happened::Prepared(prepared),
+            opened = ready(opening.as_mut()) => Happened::Opened(opened.map(Box::new)),
+            Some((call, answer)) = calls.next(), if !calls.is_empty() => Happened::Answered(call, answer),
+            decoded = ready(decoding.as_mut()) => Happened::Decoded(decoded),
+            result = read(socket.as_mut(), held, over, &mut came) => Happened::Read(result),
+            // Last: a timer is set up only if there is nothing else to do.
+            () = sleep_until(alarm.into()) => Happened::Alarm,
+        };
+        incoming.extend(came);
+        happened
+    }
+
+    fn take(&mut self, happened: Happened<V>, report: &mut Report) {
+        let now = Now::read();
+        match happened {
+            Happened::Order(Some(Control::Stop) | None) => self.ending = Some(Ending::Stop),
+            Happened::Order(Some(Control::Restart)) => self.ending = Some(Ending::Restart),
+            Happened::Order(Some(order)) => obey(order),
+            Happened::Stored(stored) => drop(self.stored(stored, report)),
+            Happened::Authorized(result) => {
+                self.authorizing = None;
+                self.authorized(now, result, report);
+            }
+            Happened::Prepared(catalog) => {
+                self.preparing = None;
+                self.step(now, Input::Prepared(catalog), report);
+            }
+            Happened::Opened(Ok(socket)) => {
+                self.opening = None;
+                self.socket = Some(*socket);
+                self.liveness = Liveness::new(self.setup.common.ping_after, self.setup.common.dead_after, now.instant);
+                self.step(now, Input::Opened, report);
+            }
+            Happened::Opened(Err(error)) => {
+                self.opening = None;
+                self.step(now, Input::Refused(error), report);
+            }
+            Happened::Answered(call, answer) => self.step(now, Input::Answer(call, answer), report),
+            Happened::Decoded(decoded) => {
+                self.decoding = None;
+                self.decoded(now, decoded, report);
+            }
+            Happened::Read(Ok(())) => {
+                if let Some(socket) = &self.socket {
+                    self.liveness.heard(socket.last_byte().into_std());
+                }
+                self.messages(now, report);
+                if self.decoding.is_none() && self.online_since.is_some() && self.session.is_caught_up() {
+                    self.complete = Some(now.instant);
+                }
+            }
+            Happened::Read(Err(reason)) => {
+                if reason.is_unreadable() {
+                    self.step(now, Input::Unreadable(reason.to_string()), report);
+                }
+                if self.ending.is_none() {
+                    self.lose(&reason.to_string());
+                }
+            }
+            Happened::Alarm => {}
+        }
+    }
+
+    fn decoded(&mut self, now: Now, decoded: Giant<V>, report: &mut Report) {
+        match decoded {
+            Some((decoded, _permit)) => {
+                self.step(now, Input::Message(decoded), report);
+                self.messages(now, report);
+            }
+            None => self.lose("a message could not be taken apart"),
+        }
+    }
+
+    /// Hands the messages that have come to the session, up to a giant, which is taken apart on another thread first.
+    fn messages(&mut self, now: Now, report: &mut Report) {
+        while let Some(message) = self.incoming.pop_front() {
+            match message {
+                Incoming::Text(text) => {
+                    self.batches.count_bytes(text.len());
+                    self.step(now, Input::Message(V::Session::decode(text)), report);
+                }
+                Incoming::LargeText(text, permit) => {
+                    self.batches.count_bytes(text.len());
+                    let decoding = actix_rt::task::spawn_blocking(move || (V::Session::decode(text), permit));
+                    self.decoding = Some(Box::pin(async move { decoding.await.ok() }));
+                    return;
+                }
+                Incoming::Pong(payload) if *payload == *barrier(self.barriers) => {
+                    self.step(now, Input::BarrierPassed, report)
+                }
+                // Of binary messages nothing is documented; one that is text may hold an event all the same. A ping is answered already.
+                Incoming::Binary(bytes) | Incoming::LargeBinary(bytes, _) => {
+                    self.batches.count_bytes(bytes.len());
+                    if let Ok(text) = ByteString::try_from(bytes) {
+                        self.step(now, Input::Message(V::Session::decode(text)), report);
+                    }
+                }
+                Incoming::Ping | Incoming::Pong(_) => {}
+            }
+        }
+    }
+
+    fn step(&mut self, now: Now, input: Input<V::Session>, report: &mut Report) {
+        self.session.step(now, input, &mut self.todo);
+        self.batches.collect(self.todo.entries.drain(..));
+        self.batches.touch();
+        if !self.todo.actions.is_empty() {
+            for action in std::mem::take(&mut self.todo.actions) {
+                self.act(now, action, report);
+            }
+        }
+    }
+
+    fn act(&mut self, now: Now, action: Action, report: &mut Report) {
+        if self.ending.is_some() {
+            return;
+        }
+        let Setup { directories, common, .. } = self.setup;
+        match action {
+            Action::Authorize { refused } => {
+                let serial = self.granted.as_ref().filter(|_| refused).map(|granted| granted.serial);
+                let ask = directories.account.send(Authorize::new(serial, std::mem::take(&mut self.insist)));
+                self.authorizing = Some(Box::pin(ask));
+            }
+            Action::Prepare { patience, anew } if patience.is_zero() => directories.lookup.do_send(Prepare::new(anew)),
+            Action::Prepare { patience, anew } => {
+                let ask = timeout(patience, directories.lookup.send(Prepare::new(anew)));
+                self.preparing = Some(Box::pin(async move { ask.await.ok()?.ok()? }));
+            }
+            Action::Open(request) => self.open(request),
+            Action::Send(text) => {
+                let sent = self.socket.as_mut().map(|socket| socket.send(&text));
+                // A socket that is over is lost when it is read empty.
+                if let Some(Err(error)) = sent.filter(|_| !self.over) {
+                    self.lose(&error.to_string());
+                }
+            }
+            Action::Call(id, call) => {
+                let rest = self.clients.rest.clone();
+                self.calls.push(Box::pin(async move { (id, rest.call(&call).await) }));
+            }
+            Action::Wake(at) => self.wake_at = at,
+            Action::Barrier => {
+                self.barriers += 1;
+                self.ping(&barrier(self.barriers));
+            }
+            Action::Patience(until) => self.liveness.set_patience(until, now.instant),
+            Action::Online => {
+                self.online_since.get_or_insert(now.instant);
+                self.changed(report, |report, setup| report.online(setup));
+            }
+            Action::Forget(what) => directories.lookup.do_send(ForgetNames(what)),
+            Action::Children(children) => {
+                let (parent, common) = (self.setup.name.clone(), common.clone());
+                self.setup.children.do_send(WantChildren { parent, common, children });
+            }
+            Action::End(SessionEnd::Retry { why, not_before }) => {
+                self.ending = Some(Ending::Lost { why: why.into(), not_before });
+            }
+            Action::End(SessionEnd::Halt(why)) => self.halt(&why.into(), None, report),
+        }
+    }
+
+    /// Changes the report, and enters what has changed behind what has happened so far.
+    fn changed(&mut self, report: &mut Report, change: impl FnOnce(&mut Report, &Setup<V>)) {
+        let before = report.unstored();
+        change(report, self.setup);
+        self.batches.collect(report.entries().skip(before));
+    }
+
+    fn open(&mut self, request: WebSocketRequest) {
+        let sockets = self.clients.sockets.clone();
+        self.opening = Some(Box::pin(async move { sockets.open(&request).await }));
+    }
+
+    fn ping(&mut self, payload: &[u8]) {
+        let sent = self.socket.as_mut().map(|socket| socket.ping(payload));
+        if let Some(Err(error)) = sent.filter(|_| !self.over) {
+            self.lose(&error.to_string());
+        }
+    }
+
+    fn lose(&mut self, why: &str) {
+        self.ending = Some(Ending::Lost { why: why.into(), not_before: None });
+    }
+
+    fn halt(&mut self, why: &Arc<str>, again_at: Option<Instant>, report: &mut Report) {
+        self.changed(report, |report, setup| report.halted(setup, why));
+        self.ending = Some(Ending::Halt { again_at });
+    }
+
+    fn authorized(
+        &mut self,
+        now: Now,
+        result: Result<Result<Granted<V::Grant>, AuthorizeError>, MailboxError>,
+        report: &mut Report,
+    ) {
+        match result {
+            Ok(Ok(granted)) => {
+                let grant = Arc::clone(&granted.grant);
+                self.granted = Some(granted);
+                self.step(now, Input::Granted(grant), report);
+            }
+            Ok(Err(AuthorizeError::Refused { why, again_at })) => self.halt(&why, again_at, report),
+            Ok(Err(AuthorizeError::Unavailable { why })) => self.lose(&why),
+            Err(error) => self.lose(&format!("the login: {error}")),
+        }
+    }
+
+    /// Hands the batch that has collected to the journal, if none is on its way.
+    fn submit(&mut self) {
+        let Self { batches, session, setup, .. } = self;
+        batches.submit(|| session.checkpoint(), &setup.name, &setup.tracker);
+    }
+
+    /// Whether to hand over what is left.
+    fn stored(&mut self, stored: Stored, report: &mut Report) -> bool {
+        let error = match stored.result {
+            Ok(()) => {
+                report.stored(stored.statuses);
+                return true;
+            }
+            Err(error) => error,
+        };
+        // The connection's own changes are tried once more; then they wait for the next try.
+        let first = !self.batches.were_refused();
+        // What has collected since builds on what was refused: the vendor is asked for all of it again.
+        self.batches.discard(report.entries());
+        self.decoding = None;
+        self.incoming.clear();
+        self.complete = None;
+        if matches!(error, JournalError::Fenced { .. }) {
+            self.halt(&error.to_string().into(), None, report);
+        } else {
+            self.lose(&format!("journal: {error}"));
+        }
+        first
+    }
+
+    fn is_held(&self) -> bool {
+        self.decoding.is_some() || self.batches.are_held()
+    }
+
+    /// The next moment at which time alone makes something happen.
+    fn next_alarm(&self) -> Instant {
+        let hold = self.batches.storing_since().map(|since| since + self.setup.hold_limit);
+        let liveness = (self.socket.is_some() && !self.is_held()).then(|| self.liveness.next());
+        let far = Instant::now() + Duration::from_secs(3_600);
+        [hold, liveness, self.wake_at].into_iter().flatten().min().unwrap_or(far)
+    }
+
+    /// Does what the time has come for. Only while it is `quiet` is it known that there is nothing to read: a busy thread, or a busy
+    /// neighbour on it, may have kept us from reading an answer.
+    fn alarms(&mut self, quiet: bool, report: &mut Report) {
+        let now = Now::read();
+        if self.batches.storing_since().is_some_and(|since| since + self.setup.hold_limit <= now.instant) {
+            return self.lose(&format!("journal: it has not stored a batch for {:?}", self.setup.hold_limit));
+        }
+        if self.wake_at.is_some_and(|at| at <= now.instant) {
+            self.wake_at = None;
+            self.step(now, Input::Woken, report);
+        }
+        let Some(socket) = self.socket.as_ref().filter(|_| quiet && !self.is_held()) else { return };
+        let heard = if socket.waits_for_budget() { now.instant } else { socket.last_byte().into_std() };
+        self.liveness.heard(heard);
+        match self.liveness.due(now.instant) {
+            Due::Nothing => {}
+            Due::Ping => self.ping(b""),
+            Due::Dead => self.lose(&format!("the server was silent for {:?}", self.setup.common.dead_after)),
+        }
+    }
+
+    /// Tells how it ended, stores what was read, and closes the socket.
+    async fn finish(mut self, report: &mut Report) -> Ended {
+        // Told to end, it still stores all that it has taken off the socket.
+        while matches!(self.ending, Some(Ending::Stop | Ending::Restart))
+            && let Some(decoding) = self.decoding.take()
+        {
+            let decoded = decoding.await;
+            self.decoded(Now::read(), decoded, report);
+        }
+        let ending = self.ending.take().unwrap_or(Ending::Stop);
+        if let Ending::Lost { why, .. } = &ending {
+            self.changed(report, |report, setup| report.lost(setup, why));
+        }
+        let now = Now::read();
+        if let Some(socket) = self.socket.take().filter(|_| !matches!(ending, Ending::Lost { .. })) {
+            socket.shutdown(1000).await;
+        }
+        self.submit();
+        while self.batches.storing_since().is_some() {
+            let stored = self.batches.stored().await;
+            if !self.stored(stored, report) {
+                break;
+            }
+            self.submit();
+        }
+        let heard = self.complete.and_then(|last| {
+            let ago = jiff::SignedDuration::try_from(now.instant.saturating_duration_since(last)).ok()?;
+            now.wall.checked_sub(ago).ok()
+        });
+        let online = self.online_since.map(|since| now.instant.saturating_duration_since(since));
+        Ended { ending, at: now.instant, online, heard }
+    }
+}
+
+fn barrier(number: u32) -> Vec<u8> {
+    format!("watchpost-{number}").into_bytes()
+}

@@ -1,0 +1,64 @@
+//! How a try ended, and how long to wait after it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::retry::RetryClock;
+
+/// How a try ended.
+pub(super) struct Ended {
+    pub(super) ending: Ending,
+    /// When; what was read may have been stored since.
+    pub(super) at: Instant,
+    /// For how long the vendor had confirmed it, if it had.
+    pub(super) online: Option<Duration>,
+    /// When the last message came, if nothing was missing then.
+    pub(super) heard: Option<Timestamp>,
+}
+
+/// Why a try ended.
+pub(super) enum Ending {
+    Stop,
+    Restart,
+    Lost { why: Arc<str>, not_before: Option<Duration> },
+    Halt { again_at: Option<Instant> },
+}
+
+/// The longest time for which a vendor can ask us to stay away.
+const LONGEST: Duration = Duration::from_secs(60);
+
+impl Ended {
+    /// How long to wait from `now`. The vendor's window runs since the socket was lost, and storing what was read takes its time.
+    pub(super) fn pause(
+        &self,
+        clock: &mut RetryClock,
+        not_before: Option<Duration>,
+        now: Instant,
+        jitter: f64,
+    ) -> Duration {
+        let delay = clock.delay(self.at, self.online, jitter).max(not_before.unwrap_or_default().min(LONGEST));
+        delay.saturating_sub(now.saturating_duration_since(self.at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retry::RetryPolicy;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_time_that_storing_took_is_taken_off_the_pause() {
+        let at = Instant::now();
+        let ended = Ended { ending: Ending::Stop, at, online: Some(SECOND), heard: None };
+        let clock = || RetryClock::new(RetryPolicy::for_window(SECOND * 30));
+        assert_eq!(ended.pause(&mut clock(), Some(SECOND * 10), at + SECOND * 4, 0.0), SECOND * 6);
+        assert_eq!(ended.pause(&mut clock(), None, at + SECOND * 12, 0.0), Duration::ZERO);
+        let mut late = clock();
+        ended.pause(&mut late, None, at + SECOND * 12, 0.0);
+        assert_eq!(late.delay(at + SECOND * 28, None, 0.0), SECOND, "the window began when the socket was lost");
+    }
+}

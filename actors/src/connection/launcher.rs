@@ -1,0 +1,39 @@
+//! Starts connections on its arbiter, and shares clients among them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use actix::prelude::*;
+
+use super::{Clients, Connection, Control, Setup};
+use crate::transport::{RestClient, WebSocketClient};
+use crate::vendors::Vendor;
+
+/// Start this connection.
+#[derive(Message)]
+#[rtype(result = "Recipient<Control>")]
+pub(crate) struct Launch<V: Vendor>(pub(crate) Setup<V>);
+
+/// The actor; one per arbiter.
+#[derive(Default)]
+pub(crate) struct Launcher {
+    /// By the address of the TLS configuration, which is shared by all connections with the same settings.
+    clients: HashMap<usize, (Arc<rustls::ClientConfig>, Clients)>,
+}
+
+impl Actor for Launcher {
+    type Context = Context<Self>;
+}
+
+impl<V: Vendor> Handler<Launch<V>> for Launcher {
+    type Result = MessageResult<Launch<V>>;
+
+    fn handle(&mut self, Launch(setup): Launch<V>, _: &mut Self::Context) -> Self::Result {
+        let key = Arc::as_ptr(&setup.tls) as usize;
+        let (_, clients) = self.clients.entry(key).or_insert_with(|| {
+            let sockets = WebSocketClient::new(&setup.tls, Arc::clone(&setup.budget));
+            (Arc::clone(&setup.tls), Clients { sockets, rest: RestClient::new(&setup.tls) })
+        });
+        MessageResult(Connection::new(setup, clients.clone()).start().recipient())
+    }
+}
