@@ -1,0 +1,273 @@
+//! Starting and stopping the engine, and the handle by which an application holds it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use actix::prelude::*;
+use rustls::ClientConfig;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::connection::Launcher;
+use crate::journal::{Journal, JournalError, JournalHandle, Memory, Writer};
+use crate::messages::{AddConnection, AddError, StopAll};
+use crate::model::ids::ConnectionName;
+use crate::settings::{CommonSettings, TlsSettings};
+use crate::state_map::StateMap;
+use crate::state_tracker::StateTracker;
+use crate::supervisor::{Ground, ShardActors, Supervisor};
+use crate::transport::Budget;
+use crate::vendors::VendorSettings;
+
+/// One connection: its name, what every connection has, and its vendor's own settings.
+#[derive(Clone, Debug)]
+pub struct ConnectionConfig {
+    /// The name, by which events and states are known.
+    pub name: ConnectionName,
+    /// What every connection has.
+    pub common: CommonSettings,
+    /// The vendor's own settings.
+    pub vendor: VendorSettings,
+}
+
+/// What an engine is started with. Two engines in one process do not meet.
+#[derive(Debug)]
+pub struct EngineConfig {
+    /// Connections to start with; more can be added later.
+    pub connections: Vec<ConnectionConfig>,
+    /// Where events, states and checkpoints are kept.
+    pub journal: Box<dyn Journal>,
+    /// Threads for connections; each connection keeps to one. By default one per core, four at most.
+    pub arbiters: usize,
+    /// How long a batch waits for names at most; 2 s unless set.
+    pub name_wait: Duration,
+    /// A connection that the journal holds up for longer than this is closed on purpose; 10 s unless set.
+    pub hold_limit: Duration,
+    /// Memory that messages above 1 MiB share, in bytes; 256 MiB unless set.
+    pub budget: usize,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            connections: Vec::new(),
+            journal: Box::new(Memory::default()),
+            arbiters: thread::available_parallelism().map_or(1, usize::from).min(4),
+            name_wait: Duration::from_secs(2),
+            hold_limit: Duration::from_secs(10),
+            budget: 256 << 20,
+        }
+    }
+}
+
+/// Why an engine did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The journal cannot be used.
+    #[error("the journal: {0}")]
+    Journal(#[from] JournalError),
+    /// A connection cannot be started.
+    #[error(transparent)]
+    Connection(#[from] AddError),
+    /// The system gave no thread, or the engine's thread ended at once.
+    #[error("the engine's thread: {0}")]
+    Thread(String),
+}
+
+/// Starts engines.
+#[derive(Debug, Clone, Copy)]
+pub struct Engine;
+
+/// A running engine. Cheap to clone, and at home on any thread.
+///
+/// When the last clone is dropped the engine ends at once; [`shutdown`](Self::shutdown) ends it well.
+#[derive(Clone)]
+pub struct EngineHandle {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    supervisor: Addr<Supervisor>,
+    states: StateMap,
+    journal: JournalHandle,
+    callbacks: ArbiterHandle,
+    arbiters: Mutex<Vec<Arbiter>>,
+    /// The engine's own system, where it had to bring one.
+    system: Mutex<Option<oneshot::Sender<()>>>,
+}
+
+impl Engine {
+    /// Starts an engine: on arbiters of its own under the running actix system, or on a system of its own, on a thread of its own, where
+    /// there is none. Comes back when the actors are there; connections are made in the background.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running then.
+    pub fn start(config: EngineConfig) -> Result<EngineHandle, StartError> {
+        if System::try_current().is_some() {
+            return build(config, None);
+        }
+        let (started, wait) = mpsc::channel();
+        let on_thread = move || {
+            System::new().block_on(async move {
+                let (stop, stopped) = oneshot::channel();
+                let result = build(config, Some(stop));
+                let running = result.is_ok();
+                // Whoever started it waits for this.
+                drop(started.send(result));
+                if running {
+                    // Ends when told to, or when the last handle is dropped.
+                    drop(stopped.await);
+                }
+            });
+        };
+        let spawned = thread::Builder::new().name("watchpost-engine".to_owned()).spawn(on_thread);
+        spawned.map_err(|error| StartError::Thread(error.to_string()))?;
+        wait.recv().map_err(|_| StartError::Thread("it ended before the engine was there".to_owned()))?
+    }
+}
+
+fn build(config: EngineConfig, system: Option<oneshot::Sender<()>>) -> Result<EngineHandle, StartError> {
+    let EngineConfig { connections, journal, arbiters, name_wait, hold_limit, budget } = config;
+    let tls = check(&connections)?;
+    let journal = Writer::start(journal)?.handle();
+    let states = StateMap::default();
+    let new_arbiter = || Arbiter::try_new().map_err(|error| StartError::Thread(error.to_string()));
+    let mut threads = Vec::new();
+    let mut shards = Vec::new();
+    for number in 0..arbiters.max(1) {
+        let arbiter = new_arbiter()?;
+        let tracker = StateTracker::start_on(&arbiter.handle(), number, journal.clone(), states.clone(), name_wait);
+        let launcher = Actor::start_in_arbiter(&arbiter.handle(), |_| Launcher::default());
+        shards.push(ShardActors { tracker, launcher });
+        threads.push(arbiter);
+    }
+    let (services, callbacks) = (new_arbiter()?, new_arbiter()?);
+    let ground = Ground {
+        shards,
+        services: services.handle(),
+        states: states.clone(),
+        budget: Arc::new(Budget::new(budget)),
+        // Waiting for names is not the journal's doing.
+        hold_limit: hold_limit.saturating_add(name_wait),
+        tls,
+    };
+    let supervisor = Actor::start_in_arbiter(&services.handle(), move |_| Supervisor::new(ground));
+    let callbacks_handle = callbacks.handle();
+    threads.extend([services, callbacks]);
+    for connection in connections {
+        supervisor.do_send(AddConnection(connection));
+    }
+    let inner = Inner {
+        supervisor,
+        states,
+        journal,
+        callbacks: callbacks_handle,
+        arbiters: Mutex::new(threads),
+        system: Mutex::new(system),
+    };
+    Ok(EngineHandle { inner: Arc::new(inner) })
+}
+
+/// Whether the connections can be started, told before anything runs; the TLS configurations that they need.
+fn check(connections: &[ConnectionConfig]) -> Result<HashMap<TlsSettings, Arc<ClientConfig>>, AddError> {
+    let (mut names, mut tls) = (HashSet::new(), HashMap::new());
+    for ConnectionConfig { name, common, .. } in connections {
+        if !names.insert(name) {
+            return Err(AddError::Exists(name.clone()));
+        }
+        if !tls.contains_key(&common.tls) {
+            let config = common.tls.client_config().map_err(|source| AddError::Tls { name: name.clone(), source })?;
+            tls.insert(common.tls.clone(), config);
+        }
+    }
+    Ok(tls)
+}
+
+impl EngineHandle {
+    /// Sends one of the [messages](crate::messages).
+    ///
+    /// # Errors
+    /// [`MailboxError`] when the engine has ended.
+    pub async fn send<M>(&self, message: M) -> Result<M::Result, MailboxError>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        Supervisor: Handler<M>,
+    {
+        self.inner.supervisor.send(message).await
+    }
+
+    /// The address behind [`send`](Self::send).
+    #[must_use]
+    pub fn front(&self) -> &Addr<Supervisor> {
+        &self.inner.supervisor
+    }
+
+    /// The present states, to be read without a message.
+    #[must_use]
+    pub fn states(&self) -> &StateMap {
+        &self.inner.states
+    }
+
+    /// The way to what is stored.
+    #[must_use]
+    pub fn journal(&self) -> &JournalHandle {
+        &self.inner.journal
+    }
+
+    pub(crate) fn callbacks(&self) -> &ArbiterHandle {
+        &self.inner.callbacks
+    }
+
+    /// Stops reading and stores what was read. The journal can still be read from, so that what was stored last can be delivered; what
+    /// is left to do is [`shutdown`](Self::shutdown). No connection can be added any more.
+    ///
+    /// Answers whether everything was stored before `deadline`. What was not comes again from the vendor, or is told as a gap.
+    pub async fn stop_connections(&self, deadline: Duration) -> bool {
+        matches!(timeout(deadline, self.inner.supervisor.send(StopAll)).await, Ok(Ok(())))
+    }
+
+    /// Stops the connections, where [`stop_connections`](Self::stop_connections) has not, writes the journal out, and ends the engine's
+    /// threads. Past `deadline` it ends without waiting any more; what was not stored then comes again from the vendor, or is told as
+    /// a gap.
+    ///
+    /// Answers whether everything was stored in time.
+    pub async fn shutdown(self, deadline: Duration) -> bool {
+        let orderly = async {
+            let stopped = self.inner.supervisor.send(StopAll).await.is_ok();
+            stopped && self.inner.journal.close().await.is_ok()
+        };
+        let in_time = timeout(deadline, orderly).await.unwrap_or(false);
+        self.inner.end();
+        in_time
+    }
+}
+
+impl Inner {
+    fn end(&self) {
+        let arbiters = std::mem::take(&mut *self.arbiters.lock().unwrap_or_else(PoisonError::into_inner));
+        for arbiter in arbiters {
+            arbiter.stop();
+        }
+        if let Some(stop) = self.system.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // The thread may have ended already.
+            let _ = stop.send(());
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl std::fmt::Debug for EngineHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EngineHandle")
+    }
+}

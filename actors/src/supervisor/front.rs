@@ -1,0 +1,169 @@
+//! The front: what an embedder may ask. None of it holds up a connection.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use actix::prelude::*;
+use tokio::sync::oneshot;
+
+use super::{Row, Supervisor};
+use crate::connection::Control;
+use crate::lookup::ResolveNames;
+use crate::messages::{
+    AddConnection, AddError, ConnectionInfo, GetState, ListConnections, NamedItem, PanicConnection, QueryStates,
+    RemoveConnection, Resolve, RestartConnection, StopAll, UnknownConnection, Unwatch, Watch,
+};
+use crate::model::ids::ConnectionName;
+use crate::model::state::State;
+use crate::vendors::NameKey;
+use crate::watch::{BeginWatch, EndWatch, WatchId};
+
+impl Supervisor {
+    fn info(&self, name: &ConnectionName, row: &Row) -> ConnectionInfo {
+        ConnectionInfo {
+            name: name.clone(),
+            vendor: row.config.vendor.name(),
+            status: self.ground.states.status(name.as_str()).unwrap_or_default(),
+            restarts: row.restarts,
+            tries: row.earlier_tries + row.tries,
+            last_error: row.last_error.clone(),
+            states: self.ground.states.count(name.as_str()),
+        }
+    }
+}
+
+impl Handler<ListConnections> for Supervisor {
+    type Result = MessageResult<ListConnections>;
+
+    fn handle(&mut self, _: ListConnections, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.table.iter().map(|(name, row)| self.info(name, row)).collect())
+    }
+}
+
+impl Handler<AddConnection> for Supervisor {
+    type Result = Result<(), AddError>;
+
+    fn handle(&mut self, AddConnection(config): AddConnection, ctx: &mut Self::Context) -> Self::Result {
+        self.add(config, None, ctx)
+    }
+}
+
+impl Handler<RemoveConnection> for Supervisor {
+    type Result = ResponseFuture<Result<(), UnknownConnection>>;
+
+    fn handle(&mut self, RemoveConnection(name): RemoveConnection, _: &mut Self::Context) -> Self::Result {
+        let children = self.table.iter().filter(|(_, row)| row.parent.as_ref() == Some(&name));
+        let children: Vec<_> = children.map(|(name, _)| name.clone()).collect();
+        let Some(wait) = self.leave(&name) else {
+            return Box::pin(std::future::ready(Err(UnknownConnection(name))));
+        };
+        let waits: Vec<_> = children.iter().filter_map(|child| self.leave(child)).chain([wait]).collect();
+        Box::pin(async move {
+            for wait in waits {
+                // An error would mean that the engine itself is gone, and the connection with it.
+                drop(wait.await);
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Handler<RestartConnection> for Supervisor {
+    type Result = Result<(), UnknownConnection>;
+
+    fn handle(&mut self, RestartConnection(name): RestartConnection, ctx: &mut Self::Context) -> Self::Result {
+        self.order(&name, Control::Restart, ctx)
+    }
+}
+
+impl Handler<PanicConnection> for Supervisor {
+    type Result = Result<(), UnknownConnection>;
+
+    fn handle(&mut self, PanicConnection(name): PanicConnection, ctx: &mut Self::Context) -> Self::Result {
+        self.order(&name, Control::Panic, ctx)
+    }
+}
+
+impl Handler<GetState> for Supervisor {
+    type Result = Option<State>;
+
+    fn handle(&mut self, ask: GetState, _: &mut Self::Context) -> Self::Result {
+        self.ground.states.get(ask.connection.as_str(), &ask.item, &ask.group)
+    }
+}
+
+impl Handler<QueryStates> for Supervisor {
+    type Result = ResponseFuture<Vec<State>>;
+
+    fn handle(&mut self, QueryStates { filter, limit }: QueryStates, _: &mut Self::Context) -> Self::Result {
+        let states = self.ground.states.clone();
+        // Every state is looked at: not here, where a connection may be waiting to be started again.
+        let query = actix_rt::task::spawn_blocking(move || {
+            let mut found = states.query(&filter);
+            found.sort_by(|a, b| (&a.connection, &a.item.id, a.group()).cmp(&(&b.connection, &b.item.id, b.group())));
+            found.truncate(limit);
+            found
+        });
+        Box::pin(async move { query.await.unwrap_or_default() })
+    }
+}
+
+impl Handler<Watch> for Supervisor {
+    type Result = MessageResult<Watch>;
+
+    fn handle(&mut self, Watch { subject, filter, recipient }: Watch, _: &mut Self::Context) -> Self::Result {
+        self.watches += 1;
+        let id = WatchId(self.watches);
+        let parts = Arc::new(AtomicUsize::new(self.ground.shards.len()));
+        let begin = BeginWatch { id, subject, filter: Arc::new(filter), recipient, parts, cut: Arc::default() };
+        for shard in &self.ground.shards {
+            shard.tracker.do_send(begin.clone());
+        }
+        MessageResult(id)
+    }
+}
+
+impl Handler<Unwatch> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, Unwatch(id): Unwatch, _: &mut Self::Context) {
+        for shard in &self.ground.shards {
+            shard.tracker.do_send(EndWatch(id));
+        }
+    }
+}
+
+impl Handler<Resolve> for Supervisor {
+    type Result = ResponseFuture<Result<Vec<NamedItem>, UnknownConnection>>;
+
+    fn handle(&mut self, Resolve { connection, items }: Resolve, _: &mut Self::Context) -> Self::Result {
+        let Some(row) = self.table.get(&connection) else {
+            return Box::pin(std::future::ready(Err(UnknownConnection(connection))));
+        };
+        let keys = items.into_iter().map(|item| NameKey::Item(item.into())).collect();
+        let ask = row.lookup.send(ResolveNames(keys));
+        Box::pin(async move { Ok(ask.await.map(|learned| learned.items).unwrap_or_default()) })
+    }
+}
+
+impl Handler<StopAll> for Supervisor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: StopAll, _: &mut Self::Context) -> Self::Result {
+        let (done, wait) = oneshot::channel();
+        self.stopping.get_or_insert_with(Vec::new).push(done);
+        let names: Vec<_> = self.table.keys().cloned().collect();
+        if names.is_empty() {
+            for waiting in self.stopping.iter_mut().flat_map(|waiting| waiting.drain(..)) {
+                let _ = waiting.send(());
+            }
+        }
+        for name in names {
+            drop(self.leave(&name));
+        }
+        Box::pin(async move {
+            // An error would mean that the supervisor is gone; then everything has stopped.
+            drop(wait.await);
+        })
+    }
+}

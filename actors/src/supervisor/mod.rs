@@ -1,0 +1,433 @@
+//! The supervisor: a table of connections, desired and actual, and the engine's front for messages from outside.
+//!
+//! actix's own `Supervisor` does not see panics and starts again without a pause. Here connections report their own end, and a fresh actor is
+//! started from what is stored; the pause is the retry clock's. Late reports of an old generation are dropped by their number. Each
+//! connection keeps its arbiter, so that what it hands in is stored in order.
+
+mod front;
+mod row;
+
+use std::any::Any;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use rustls::ClientConfig;
+use tokio::sync::oneshot;
+
+use self::row::{Phase, Row};
+use crate::account::Account;
+use crate::connection::{Control, Launch, Launcher, PANICKED, Setup};
+use crate::engine::ConnectionConfig;
+use crate::lookup::{Directories, FollowNames, Lookup, OwnedDirectories, ResolveNames};
+use crate::messages::{AddError, UnknownConnection};
+use crate::model::ids::ConnectionName;
+use crate::model::status::ConnectionState;
+use crate::retry::{RetryClock, RetryPolicy, jitter};
+use crate::settings::{CommonSettings, TlsSettings};
+use crate::state_map::StateMap;
+use crate::state_tracker::{CloseLane, ShowStatus, StateTracker};
+use crate::telemetry::ConnectionPanicked;
+use crate::transport::Budget;
+use crate::vendors::{Vendor, WantedChild, WithVendor};
+
+/// A connection has ended.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ConnectionEnded {
+    pub(crate) name: ConnectionName,
+    pub(crate) generation: u64,
+    pub(crate) how: How,
+}
+
+/// How a connection has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    Stopped,
+    Panicked,
+}
+
+/// How a connection is doing.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ConnectionReport {
+    pub(crate) name: ConnectionName,
+    pub(crate) generation: u64,
+    pub(crate) state: ConnectionState,
+    pub(crate) tries: u64,
+    pub(crate) last_error: Option<Arc<str>>,
+}
+
+/// These connections should be there beside their parent, and no others of it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct WantChildren {
+    pub(crate) parent: ConnectionName,
+    pub(crate) common: CommonSettings,
+    pub(crate) children: Vec<WantedChild>,
+}
+
+/// One arbiter's actors.
+#[derive(Clone)]
+pub(crate) struct ShardActors {
+    pub(crate) tracker: Addr<StateTracker>,
+    pub(crate) launcher: Addr<Launcher>,
+}
+
+/// What the supervisor stands on.
+pub(crate) struct Ground {
+    pub(crate) shards: Vec<ShardActors>,
+    /// Where logins and look-ups live.
+    pub(crate) services: ArbiterHandle,
+    pub(crate) states: StateMap,
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) hold_limit: Duration,
+    /// Made once for all connections with the same settings.
+    pub(crate) tls: HashMap<TlsSettings, Arc<ClientConfig>>,
+}
+
+/// The engine's front: answers [messages](crate::messages) and keeps every connection running.
+pub struct Supervisor {
+    ground: Ground,
+    table: BTreeMap<ConnectionName, Row>,
+    /// The [`OwnedDirectories`] of each vendor's accounts.
+    accounts: HashMap<AccountKey, Box<dyn Any + Send>>,
+    /// Keyed anew by each process, so that what comes of a secret means nothing elsewhere.
+    secrets: RandomState,
+    generations: u64,
+    watches: u64,
+    stopping: Option<Vec<oneshot::Sender<()>>>,
+}
+
+/// What connections share a login by: the same user with another secret is another account.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct AccountKey {
+    name: Arc<str>,
+    secret: u64,
+}
+
+/// A new row, made by whichever vendor it is of.
+struct NewRow<'a> {
+    supervisor: &'a mut Supervisor,
+    config: &'a ConnectionConfig,
+    tls: Arc<ClientConfig>,
+}
+
+/// What a vendor contributes to a row.
+struct VendorPart {
+    account: AccountKey,
+    lookup: Recipient<ResolveNames>,
+    window: Duration,
+}
+
+impl WithVendor for NewRow<'_> {
+    type Output = VendorPart;
+
+    fn with<V: Vendor>(self, config: &V::Config) -> VendorPart {
+        let Self { supervisor, config: connection, tls } = self;
+        // The same user behind other TLS settings is another matter: a token must not travel over a weaker connection.
+        let name: Arc<str> = match &connection.common.tls {
+            TlsSettings { insecure: true, .. } => format!("{}, insecure", V::account(config)),
+            TlsSettings { ca_file: Some(file), .. } => format!("{}, by {}", V::account(config), file.display()),
+            TlsSettings { ca_file: None, .. } => V::account(config),
+        }
+        .into();
+        let key = AccountKey { name, secret: supervisor.secrets.hash_one(V::secret(config).expose()) };
+        let directories = supervisor.directories::<V>(&key, config, &connection.common, &tls);
+        VendorPart { account: key, lookup: directories.lookup.recipient(), window: V::resume_window(config) }
+    }
+}
+
+/// Starts a row's connection.
+struct Start<'a> {
+    supervisor: &'a mut Supervisor,
+    name: ConnectionName,
+    ctx: &'a mut Context<Supervisor>,
+}
+
+impl WithVendor for Start<'_> {
+    type Output = ();
+
+    fn with<V: Vendor>(self, config: &V::Config) {
+        let Self { supervisor, name, ctx } = self;
+        supervisor.launch::<V>(&name, config, ctx);
+    }
+}
+
+impl Supervisor {
+    pub(crate) fn new(ground: Ground) -> Self {
+        Self {
+            ground,
+            table: BTreeMap::new(),
+            accounts: HashMap::new(),
+            secrets: RandomState::new(),
+            generations: 0,
+            watches: 0,
+            stopping: None,
+        }
+    }
+
+    /// Login and directory of an account, started with its first connection.
+    fn directories<V: Vendor>(
+        &mut self,
+        key: &AccountKey,
+        config: &V::Config,
+        common: &CommonSettings,
+        tls: &Arc<ClientConfig>,
+    ) -> Directories<V> {
+        if let Some(known) = self.accounts.get(key).and_then(|known| known.downcast_ref::<OwnedDirectories<V>>()) {
+            return known.share();
+        }
+        let (login, directory) = (V::login(config, common), V::directory(config, common));
+        let services = &self.ground.services;
+        let (of, with) = (Arc::clone(&key.name), Arc::clone(tls));
+        let window = V::resume_window(config);
+        let account = Actor::start_in_arbiter(services, move |_| Account::<V>::new(of, login, window, with));
+        let (of, with, of_account) = (Arc::clone(&key.name), Arc::clone(tls), account.clone());
+        let lookup = Actor::start_in_arbiter(services, move |_| Lookup::<V>::new(of, directory, of_account, with));
+        for shard in &self.ground.shards {
+            lookup.do_send(FollowNames(shard.tracker.clone().recipient()));
+        }
+        let directories = Directories { account, lookup };
+        self.accounts.insert(key.clone(), Box::new(OwnedDirectories::new(directories.clone())));
+        directories
+    }
+
+    fn client_config(&mut self, name: &ConnectionName, settings: &TlsSettings) -> Result<Arc<ClientConfig>, AddError> {
+        if let Some(known) = self.ground.tls.get(settings) {
+            return Ok(Arc::clone(known));
+        }
+        let config = settings.client_config().map_err(|source| AddError::Tls { name: name.clone(), source })?;
+        self.ground.tls.insert(settings.clone(), Arc::clone(&config));
+        Ok(config)
+    }
+
+    fn add(
+        &mut self,
+        config: ConnectionConfig,
+        parent: Option<ConnectionName>,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), AddError> {
+        if self.stopping.is_some() {
+            return Err(AddError::Stopping);
+        }
+        let name = config.name.clone();
+        if self.table.contains_key(&name) {
+            return Err(AddError::Exists(name));
+        }
+        let tls = self.client_config(&name, &config.common.tls)?;
+        let part = config.vendor.with(NewRow { supervisor: self, config: &config, tls: Arc::clone(&tls) });
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(&name);
+        let shards = self.ground.shards.len().max(1) as u64;
+        let row = Row {
+            config,
+            parent,
+            account: part.account,
+            tls,
+            lookup: part.lookup,
+            shard: usize::try_from(hash % shards).unwrap_or(0),
+            generation: 0,
+            started: Instant::now(),
+            phase: Phase::Launching,
+            leaving: None,
+            state: ConnectionState::Connecting,
+            tries: 0,
+            earlier_tries: 0,
+            restarts: 0,
+            last_error: None,
+            clock: RetryClock::new(RetryPolicy::for_window(part.window)),
+        };
+        self.table.insert(name.clone(), row);
+        self.start(name, ctx);
+        Ok(())
+    }
+
+    fn start(&mut self, name: ConnectionName, ctx: &mut Context<Self>) {
+        let Some(vendor) = self.table.get(&name).map(|row| row.config.vendor.clone()) else { return };
+        vendor.with(Start { supervisor: self, name, ctx });
+    }
+
+    fn launch<V: Vendor>(&mut self, name: &ConnectionName, config: &V::Config, ctx: &mut Context<Self>) {
+        self.generations += 1;
+        let generation = self.generations;
+        let Some(row) = self.table.get_mut(name) else { return };
+        let Some(directories) =
+            self.accounts.get(&row.account).and_then(|known| known.downcast_ref::<OwnedDirectories<V>>())
+        else {
+            return;
+        };
+        let Some(shard) = self.ground.shards.get(row.shard) else { return };
+        row.generation = generation;
+        row.started = Instant::now();
+        row.phase = Phase::Launching;
+        let this = ctx.address();
+        let setup = Setup::<V> {
+            name: name.clone(),
+            generation,
+            config: config.clone(),
+            common: row.config.common.clone(),
+            account: Arc::clone(&row.account.name),
+            directories: directories.share(),
+            tracker: shard.tracker.clone(),
+            tls: Arc::clone(&row.tls),
+            budget: Arc::clone(&self.ground.budget),
+            hold_limit: self.ground.hold_limit,
+            reports: this.clone().recipient(),
+            ended: this.clone().recipient(),
+            children: this.recipient(),
+            was: row.state,
+        };
+        let name = name.clone();
+        let launched = shard.launcher.send(Launch(setup)).into_actor(self);
+        ctx.spawn(launched.map(move |address, supervisor, ctx| {
+            let Ok(address) = address else {
+                // As if it had panicked at once: it is told, and tried again.
+                return ctx.notify(ConnectionEnded { name, generation, how: How::Panicked });
+            };
+            let row = supervisor.table.get_mut(&name).filter(|row| row.generation == generation);
+            // It may have ended before this answer came.
+            if let Some(row) = row.filter(|row| matches!(row.phase, Phase::Launching)) {
+                // It may have been told to go while it was being started.
+                if row.leaving.is_some() {
+                    address.do_send(Control::Stop);
+                }
+                row.phase = Phase::Running(address);
+            }
+        }));
+    }
+
+    /// Tells a connection to end; the answer comes when it has.
+    fn leave(&mut self, name: &ConnectionName) -> Option<oneshot::Receiver<()>> {
+        let row = self.table.get_mut(name)?;
+        let (done, wait) = oneshot::channel();
+        let first = row.leaving.is_none();
+        row.leaving.get_or_insert_with(Vec::new).push(done);
+        if first {
+            match &row.phase {
+                // Told as soon as it can be.
+                Phase::Launching => {}
+                Phase::Running(address) => address.do_send(Control::Stop),
+                // The restart that was planned finds no row.
+                Phase::Waiting | Phase::Ended => self.gone(name),
+            }
+        }
+        Some(wait)
+    }
+
+    /// A connection that was told to end has ended.
+    fn gone(&mut self, name: &ConnectionName) {
+        let Some(row) = self.table.remove(name) else { return };
+        if self.stopping.is_none()
+            && let Some(shard) = self.ground.shards.get(row.shard)
+        {
+            shard.tracker.do_send(CloseLane(name.clone()));
+        }
+        if !self.table.values().any(|other| other.account == row.account) {
+            self.accounts.remove(&row.account);
+        }
+        for waiting in row.leaving.into_iter().flatten() {
+            let _ = waiting.send(());
+        }
+        if self.table.is_empty() {
+            for waiting in self.stopping.iter_mut().flat_map(|waiting| waiting.drain(..)) {
+                let _ = waiting.send(());
+            }
+        }
+    }
+
+    fn order(
+        &mut self,
+        name: &ConnectionName,
+        order: Control,
+        ctx: &mut Context<Self>,
+    ) -> Result<(), UnknownConnection> {
+        let row = self.table.get(name).ok_or_else(|| UnknownConnection(name.clone()))?;
+        match &row.phase {
+            Phase::Running(address) => address.do_send(order),
+            // The restart that was planned finds a newer generation.
+            Phase::Waiting | Phase::Ended if order == Control::Restart => self.start(name.clone(), ctx),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Actor for Supervisor {
+    type Context = Context<Self>;
+}
+
+impl Handler<ConnectionEnded> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, ended: ConnectionEnded, ctx: &mut Self::Context) {
+        let ConnectionEnded { name, generation, how } = ended;
+        let Some(row) = self.table.get_mut(&name).filter(|row| row.generation == generation) else { return };
+        if row.leaving.is_some() {
+            return self.gone(&name);
+        }
+        if how == How::Stopped {
+            row.phase = Phase::Ended;
+            return;
+        }
+        row.restarts += 1;
+        row.earlier_tries += std::mem::take(&mut row.tries);
+        row.last_error = Some(PANICKED.into());
+        if let Some(shard) = self.ground.shards.get(row.shard) {
+            let state = if row.state == ConnectionState::Online { ConnectionState::Delayed } else { row.state };
+            let (connection, vendor) = (name.clone(), row.config.vendor.name());
+            shard.tracker.do_send(ShowStatus { connection, vendor, state, reason: PANICKED.into() });
+        }
+        let again_in = row.clock.delay(Instant::now(), Some(row.started.elapsed()), jitter());
+        ConnectionPanicked { connection: &name, again_in }.emit();
+        row.phase = Phase::Waiting;
+        ctx.run_later(again_in, move |supervisor, ctx| {
+            if supervisor.table.get(&name).is_some_and(|row| row.generation == generation) {
+                supervisor.start(name, ctx);
+            }
+        });
+    }
+}
+
+impl Handler<ConnectionReport> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, report: ConnectionReport, _: &mut Self::Context) {
+        let row = self.table.get_mut(&report.name).filter(|row| row.generation == report.generation);
+        if let Some(row) = row {
+            (row.state, row.tries) = (report.state, report.tries);
+            row.last_error = report.last_error.or(row.last_error.take());
+        }
+    }
+}
+
+impl Handler<WantChildren> for Supervisor {
+    type Result = ();
+
+    fn handle(&mut self, want: WantChildren, ctx: &mut Self::Context) {
+        let WantChildren { parent, common, children } = want;
+        if self.table.get(&parent).is_none_or(|row| row.leaving.is_some()) {
+            return;
+        }
+        let mut wanted = HashSet::new();
+        for WantedChild { id, vendor } in children {
+            let Ok(name) = parent.child(&id) else { continue };
+            wanted.insert(name.clone());
+            if !self.table.contains_key(&name) {
+                let config = ConnectionConfig { name, common: common.clone(), vendor };
+                // The parent's TLS settings are known to be good, and the name is free.
+                drop(self.add(config, Some(parent.clone()), ctx));
+            }
+        }
+        let of_parent = |row: &Row| row.parent.as_ref() == Some(&parent) && row.leaving.is_none();
+        let surplus = self.table.iter().filter(|(name, row)| of_parent(row) && !wanted.contains(*name));
+        let surplus: Vec<_> = surplus.map(|(name, _)| name.clone()).collect();
+        for name in &surplus {
+            drop(self.leave(name));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! The table of connections, against a server that is not there.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::messages::{AddConnection, ListConnections, PanicConnection, RemoveConnection, RestartConnection};
+use crate::settings::{Heartbeat, Secret};
+use crate::vendors::VendorSettings;
+use crate::vendors::milestone::MilestoneConfig;
+use crate::{Engine, EngineConfig, EngineHandle};
+
+fn vendor() -> VendorSettings {
+    // Port 9 of this machine: nobody answers there.
+    let url = "http://127.0.0.1:9".parse().unwrap();
+    VendorSettings::Milestone(MilestoneConfig::new(url, "svc", Secret::from("pw"), vec![]))
+}
+
+fn connection(name: &str) -> ConnectionConfig {
+    let common = CommonSettings::new(Heartbeat::UNHURRIED);
+    ConnectionConfig { name: name.parse().unwrap(), common, vendor: vendor() }
+}
+
+fn engine() -> EngineHandle {
+    let config = EngineConfig { connections: vec![connection("hq")], arbiters: 2, ..EngineConfig::default() };
+    Engine::start(config).unwrap()
+}
+
+fn account(supervisor: &mut Supervisor, password: &str) -> AccountKey {
+    let url = "http://127.0.0.1:9".parse().unwrap();
+    let vendor = VendorSettings::Milestone(MilestoneConfig::new(url, "svc", Secret::from(password), vec![]));
+    let config = ConnectionConfig { vendor, ..connection("hq") };
+    let tls = config.common.tls.client_config().unwrap();
+    config.vendor.with(NewRow { supervisor, config: &config, tls }).account
+}
+
+#[actix_rt::test]
+async fn connections_share_a_login_only_with_the_same_secret() {
+    let mut supervisor = Supervisor::new(Ground {
+        shards: Vec::new(),
+        services: actix_rt::Arbiter::current(),
+        states: StateMap::default(),
+        budget: Budget::new(1 << 20).into(),
+        hold_limit: Duration::ZERO,
+        tls: HashMap::new(),
+    });
+    let first = account(&mut supervisor, "old");
+    assert!(first == account(&mut supervisor, "old"));
+    assert!(first != account(&mut supervisor, "new"), "a changed password is used at once");
+    assert_eq!(supervisor.accounts.len(), 2);
+}
+
+async fn names(engine: &EngineHandle) -> Vec<String> {
+    let list = engine.send(ListConnections).await.unwrap();
+    list.iter().map(|info| info.name.to_string()).collect()
+}
+
+async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !condition().await {
+        assert!(Instant::now() < deadline, "{what} did not come about");
+        actix_rt::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn want(ids: &[&str]) -> WantChildren {
+    let child = |id: &&str| WantedChild { id: (*id).to_owned(), vendor: vendor() };
+    let common = CommonSettings::new(Heartbeat::UNHURRIED);
+    WantChildren { parent: "hq".parse().unwrap(), common, children: ids.iter().map(child).collect() }
+}
+
+#[actix_rt::test]
+async fn children_come_and_go_as_their_parent_wants_and_leave_with_it() {
+    let engine = engine();
+    engine.send(want(&["1", "2", "no/name"])).await.unwrap();
+    assert_eq!(names(&engine).await, ["hq", "hq/1", "hq/2"]);
+    engine.send(want(&["2", "3"])).await.unwrap();
+    eventually("that child 1 has gone", || async { names(&engine).await == ["hq", "hq/2", "hq/3"] }).await;
+    engine.send(RemoveConnection("hq".parse().unwrap())).await.unwrap().unwrap();
+    assert_eq!(names(&engine).await, [""; 0]);
+    engine.send(want(&["4"])).await.unwrap();
+    assert_eq!(names(&engine).await, [""; 0], "a parent that has gone wants nothing");
+    assert!(engine.shutdown(Duration::from_secs(5)).await);
+}
+
+#[actix_rt::test]
+async fn connections_are_added_and_removed_by_name() {
+    let engine = engine();
+    let again = engine.send(AddConnection(connection("hq"))).await.unwrap();
+    assert!(matches!(again, Err(AddError::Exists(_))));
+    engine.send(AddConnection(connection("dock"))).await.unwrap().unwrap();
+    assert_eq!(names(&engine).await, ["dock", "hq"]);
+    engine.send(RemoveConnection("dock".parse().unwrap())).await.unwrap().unwrap();
+    assert_eq!(names(&engine).await, ["hq"]);
+    let unknown = engine.send(RestartConnection("dock".parse().unwrap())).await.unwrap();
+    assert_eq!(unknown, Err(UnknownConnection("dock".parse().unwrap())));
+    assert!(engine.shutdown(Duration::from_secs(5)).await);
+}
+
+#[actix_rt::test]
+async fn a_connection_that_panics_is_started_again_and_can_be_removed_while_it_waits() {
+    let engine = engine();
+    let name: ConnectionName = "hq".parse().unwrap();
+    for restarts in 1..=2 {
+        eventually("that it panics", || async {
+            engine.send(PanicConnection(name.clone())).await.unwrap().unwrap();
+            engine.send(ListConnections).await.unwrap()[0].restarts >= restarts
+        })
+        .await;
+    }
+    let begun = Instant::now();
+    engine.send(RemoveConnection(name)).await.unwrap().unwrap();
+    assert!(begun.elapsed() < Duration::from_millis(900), "it did not wait for the restart");
+    assert!(engine.shutdown(Duration::from_secs(5)).await);
+}
+
+#[test]
+fn an_engine_brings_its_own_system_where_there_is_none() {
+    let engine = engine();
+    let list = actix_rt::System::new().block_on(async { engine.clone().send(ListConnections).await.unwrap() });
+    assert_eq!(list.len(), 1);
+    assert!(actix_rt::System::new().block_on(engine.shutdown(Duration::from_secs(5))));
+}
+
+#[actix_rt::test]
+async fn a_wrong_certificate_file_is_told_when_the_connection_is_added() {
+    let engine = engine();
+    let mut bad = connection("dock");
+    bad.common.tls.ca_file = Some("/nowhere/ca.pem".into());
+    let refused = engine.send(AddConnection(bad)).await.unwrap();
+    assert!(matches!(refused, Err(AddError::Tls { .. })), "{refused:?}");
+    let mut from_start = connection("dock");
+    from_start.common.tls.ca_file = Some("/nowhere/ca.pem".into());
+    let refused = Engine::start(EngineConfig { connections: vec![from_start], ..EngineConfig::default() });
+    assert!(matches!(refused, Err(crate::StartError::Connection(AddError::Tls { .. }))), "{refused:?}");
+    assert!(engine.shutdown(Duration::from_secs(5)).await);
+}
