@@ -1,0 +1,545 @@
+//! The auditor: compares what the simulated system did with what somebody was told of it.
+//!
+//! It reads only what users see, event lines and states as JSON, and shares no type with the engine. An event is owed when a session wanted
+//! it, or would have wanted it between two sessions of the same client. What is owed must have come under its own id, once, in
+//! order, or lie within a `gap`; and in the end every state must be the same on both sides.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    StateNow, filters,
+    ledger::{Emitted, Ledger, SessionRecord},
+};
+
+/// How far the two clocks of an event and of a gap's ends may be apart: an event waits in queues and sockets.
+const TOLERANCE: Duration = Duration::from_millis(250);
+
+/// The reason of a gap that belongs to one frame and not to a new session.
+const UNREADABLE: &str = "unreadable_frame";
+
+/// How many findings of one kind are shown in full.
+const SHOWN: usize = 5;
+
+/// What the auditor needs of an event line (a CloudEvent in JSON).
+#[derive(Debug, Clone, Deserialize)]
+pub struct EventLine {
+    /// `<connection>:<id>`.
+    pub id: String,
+    /// The connection.
+    pub connection: String,
+    /// `live`, `resumed`, `snapshot`, `engine`, …
+    pub origin: String,
+    /// `motion.started`, `gap`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// When it happened; empty where that is not known.
+    #[serde(default)]
+    pub time: String,
+    /// The vendor's object, or what the engine has to say.
+    #[serde(default)]
+    pub data: Value,
+}
+
+/// What the auditor needs of a state as it is shown to users.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ShownState {
+    /// The connection.
+    pub connection: String,
+    /// `cameras/<guid>`.
+    pub item: String,
+    /// The shared value, or `unknown`.
+    pub value: String,
+    /// GUID of the state group.
+    #[serde(rename = "vendorgroup")]
+    pub group: String,
+    /// GUID of the event type that set it.
+    #[serde(rename = "vendorvalue")]
+    pub event_type: String,
+}
+
+/// What came of an audit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Events that are owed.
+    pub sent: usize,
+    /// Those among them that came.
+    pub received: usize,
+    /// Those among them that did not come and lie within a gap.
+    pub in_gaps: usize,
+    /// Events that a gateway with a full buffer threw away and that did not come. Nobody can know of them: such a loss looks like
+    /// a good resume. So they are not owed, and neither is a state that one of them has set.
+    pub dropped: usize,
+    /// Ids that came more than once.
+    pub repeated_ids: Vec<String>,
+    /// Events that are owed, did not come, and lie in no gap.
+    pub lost: Vec<String>,
+    /// Events that came after a later one.
+    pub out_of_order: Vec<String>,
+    /// Live events that the system never raised; floods are in no ledger, so after a flood this is not looked at.
+    pub strangers: Vec<String>,
+    /// Gaps that were told, but for those of single unreadable frames.
+    pub gaps: usize,
+    /// Gaps that had to be told: one for each session after the first whose states were taken.
+    pub expected_gaps: usize,
+    /// Gaps that belong to no such session, and sessions without their gap.
+    pub gap_differences: Vec<String>,
+    /// Gaps of single unreadable frames.
+    pub unreadable: usize,
+    /// States that differ.
+    pub state_differences: Vec<String>,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.findings().iter().all(|(_, found)| found.is_empty())
+    }
+
+    fn findings(&self) -> [(&'static str, &[String]); 6] {
+        [
+            ("lost without a gap", &self.lost),
+            ("repeated", &self.repeated_ids),
+            ("out of order", &self.out_of_order),
+            ("never raised", &self.strangers),
+            ("wrong gaps", &self.gap_differences),
+            ("wrong states", &self.state_differences),
+        ]
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, count) in [
+            ("sent", self.sent),
+            ("received", self.received),
+            ("in a gap", self.in_gaps),
+            ("dropped by gateway", self.dropped),
+            ("gaps", self.gaps),
+            ("gaps expected", self.expected_gaps),
+            ("unreadable", self.unreadable),
+        ] {
+            writeln!(out, "{name:<20}{count:>8}")?;
+        }
+        for (name, found) in self.findings() {
+            writeln!(out, "{name:<20}{:>8}", found.len())?;
+            for one in found.iter().take(SHOWN) {
+                writeln!(out, "    {one}")?;
+            }
+            if found.len() > SHOWN {
+                writeln!(out, "    … and {} more", found.len() - SHOWN)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Compares what a system did with what was told of it under the name of one connection, of which all its sessions are taken to be.
+///
+/// Both sides must be at rest: what is still on its way counts as lost. `lines` are in the order in which they were told.
+#[must_use]
+pub fn audit(
+    connection: &str,
+    ledger: &Ledger,
+    states: &BTreeMap<(String, String), StateNow>,
+    lines: &[EventLine],
+    shown: &[ShownState],
+) -> Report {
+    let lines: Vec<&EventLine> = lines.iter().filter(|line| line.connection == connection).collect();
+    let audit = Audit { received: Received::read(connection, ledger, &lines), gaps: gaps(&lines), ledger, lines };
+    let mut report = Report {
+        repeated_ids: audit.repeated(),
+        out_of_order: audit.received.out_of_order.clone(),
+        strangers: audit.received.strangers.clone(),
+        ..Report::default()
+    };
+    let sessions = audit.sessions();
+    audit.events(&sessions, &mut report);
+    audit.gaps(&sessions, &mut report);
+    let shown = shown.iter().filter(|state| state.connection == connection);
+    let dropped = audit.dropped(&sessions);
+    report.dropped = dropped.len();
+    report.state_differences = sessions.last().map_or(Vec::new(), |last| compare_states(last, states, shown, &dropped));
+    report
+}
+
+struct Audit<'a> {
+    ledger: &'a Ledger,
+    lines: Vec<&'a EventLine>,
+    received: Received,
+    gaps: Vec<GapLine>,
+}
+
+/// Which of the ledger's events came.
+#[derive(Default)]
+struct Received {
+    /// Indexes of events that came in any way.
+    all: HashSet<u64>,
+    /// Indexes of events that came live or when a session was resumed.
+    pushed: HashSet<u64>,
+    out_of_order: Vec<String>,
+    strangers: Vec<String>,
+}
+
+struct GapLine {
+    from: SystemTime,
+    to: SystemTime,
+    reason: String,
+}
+
+impl GapLine {
+    fn covers(&self, at: SystemTime) -> bool {
+        self.from <= at + TOLERANCE && at <= self.to + TOLERANCE
+    }
+}
+
+impl Received {
+    fn read(connection: &str, ledger: &Ledger, lines: &[&EventLine]) -> Self {
+        // An event without an id is known by its time, which no other event has.
+        let name = |event: &Emitted| if event.missing == Some("id") { event.time.clone() } else { event.id.clone() };
+        let known: HashMap<String, &Emitted> = ledger.events.iter().map(|event| (name(event), &**event)).collect();
+        let mut received = Self::default();
+        let mut newest: Option<&Emitted> = None;
+        for line in lines.iter().filter(|line| line.origin != "engine") {
+            let id = line.id.strip_prefix(connection).and_then(|id| id.strip_prefix(':')).unwrap_or(&line.id);
+            let event = known.get(id).or_else(|| id.starts_with('~').then(|| known.get(&line.time)).flatten());
+            let pushed = matches!(line.origin.as_str(), "live" | "resumed");
+            match event {
+                None if pushed && ledger.floods.is_empty() => received.strangers.push(line.id.clone()),
+                None => {}
+                Some(event) => {
+                    received.all.insert(event.index);
+                    if pushed {
+                        received.pushed.insert(event.index);
+                        if let Some(newest) = newest.filter(|newest| newest.index > event.index) {
+                            let (late, early) = (event.index, newest.index);
+                            received.out_of_order.push(format!("{} (number {late} came after {early})", line.id));
+                        }
+                        newest = newest.filter(|newest| newest.index > event.index).or(Some(event));
+                    }
+                }
+            }
+        }
+        received
+    }
+}
+
+impl Audit<'_> {
+    fn repeated(&self) -> Vec<String> {
+        let mut seen = HashSet::new();
+        self.lines.iter().filter(|line| !seen.insert(&line.id)).map(|line| line.id.clone()).collect()
+    }
+
+    /// The client's sessions that count: confirmed ones, from the first that the client knew of.
+    fn sessions(&self) -> Vec<&SessionRecord> {
+        let confirmed: Vec<&SessionRecord> =
+            self.ledger.sessions.iter().filter(|session| session.subscribed.is_some()).collect();
+        // One whose confirmation never arrived: the client went back to an older one.
+        let passed_over = |nth: usize, session: &SessionRecord| {
+            let mut older = confirmed.iter().take(nth).flat_map(|older| &older.resumed);
+            older.any(|resumed| session.subscribed.is_some_and(|subscribed| *resumed > subscribed))
+        };
+        let taken: Vec<&SessionRecord> = confirmed
+            .iter()
+            .enumerate()
+            .filter(|(nth, session)| !passed_over(*nth, session))
+            .map(|(_, session)| *session)
+            .collect();
+        // A first start begins with the first session that was told to be online.
+        let online = self.lines.iter().find(|line| {
+            line.kind == "engine.connection" && line.data.get("new").and_then(Value::as_str) == Some("online")
+        });
+        let online = online.and_then(|line| instant(&line.time));
+        let by_time = online.and_then(|online| {
+            taken.iter().rposition(|session| session.subscribed.is_some_and(|subscribed| subscribed <= online))
+        });
+        let of_it = |index: &u64| self.received.pushed.contains(index);
+        let by_event = taken.iter().position(|session| session.offered.iter().any(of_it));
+        let first = by_time.into_iter().chain(by_event).min().unwrap_or(taken.len());
+        taken.into_iter().skip(first).collect()
+    }
+
+    /// Ids of events that a full buffer threw away and that did not come.
+    fn dropped(&self, sessions: &[&SessionRecord]) -> HashSet<&str> {
+        let dropped: HashSet<u64> = sessions.iter().flat_map(|session| &session.dropped).copied().collect();
+        let gone = |event: &&Arc<Emitted>| dropped.contains(&event.index) && !self.received.all.contains(&event.index);
+        self.ledger.events.iter().filter(gone).map(|event| event.id.as_str()).collect()
+    }
+
+    fn events(&self, sessions: &[&SessionRecord], report: &mut Report) {
+        let offered: HashSet<u64> = sessions.iter().flat_map(|session| &session.offered).copied().collect();
+        let dropped: HashSet<u64> = sessions.iter().flat_map(|session| &session.dropped).copied().collect();
+        let from = |session: &&SessionRecord| session.subscriptions.first().map(|subscription| subscription.from);
+        let (first, last) = (sessions.first().and_then(from), sessions.last().and_then(from));
+        let (Some(first), Some(last)) = (first, last) else { return };
+        let filters = sessions.iter().flat_map(|session| &session.subscriptions);
+        let filters: Vec<_> =
+            filters.filter_map(|subscription| filters::parse(Some(&subscription.filters)).ok()).collect();
+        let between = |event: &Emitted| {
+            (first..last).contains(&event.index)
+                && filters.iter().any(|filters| filters::wants(filters, &event.source, &event.event_type, false))
+        };
+        for event in &self.ledger.events {
+            let owed = if offered.contains(&event.index) { !dropped.contains(&event.index) } else { between(event) };
+            if !owed {
+                continue;
+            }
+            report.sent += 1;
+            if self.received.all.contains(&event.index) {
+                report.received += 1;
+            } else if self.gaps.iter().any(|gap| gap.covers(event.at)) {
+                report.in_gaps += 1;
+            } else {
+                let at = written(event.at);
+                report.lost.push(format!("number {} {} of {} at {at}", event.index, event.id, event.source));
+            }
+        }
+    }
+
+    fn gaps(&self, sessions: &[&SessionRecord], report: &mut Report) {
+        let (unreadable, gaps): (Vec<_>, Vec<_>) = self.gaps.iter().partition(|gap| gap.reason == UNREADABLE);
+        (report.unreadable, report.gaps) = (unreadable.len(), gaps.len());
+        let begun: Vec<SystemTime> = sessions.iter().filter_map(|session| session.subscribed).collect();
+        let mut told: HashMap<usize, usize> = HashMap::new();
+        for gap in &gaps {
+            // A gap ends when the next session's subscription is confirmed.
+            match begun.iter().rposition(|begun| *begun <= gap.to) {
+                Some(nth) if nth > 0 => *told.entry(nth).or_default() += 1,
+                _ => report.gap_differences.push(format!("a gap to {} belongs to no session", written(gap.to))),
+            }
+        }
+        for (nth, begun) in begun.iter().enumerate().skip(1) {
+            let count = told.get(&nth).copied().unwrap_or_default();
+            // Broken again before its states were taken: the same gap goes on.
+            let goes_on = gaps.iter().any(|gap| gap.from <= *begun && gap.to > *begun) && count == 0;
+            report.expected_gaps += usize::from(!goes_on);
+            if count != 1 && !goes_on {
+                report.gap_differences.push(format!("the session of {} has {count} gaps", written(*begun)));
+            }
+        }
+    }
+}
+
+fn gaps(lines: &[&EventLine]) -> Vec<GapLine> {
+    let text = |line: &EventLine, name: &str| line.data.get(name).and_then(Value::as_str).map(str::to_owned);
+    let read = |line: &EventLine| {
+        let [from, to] = ["from", "to"].map(|name| text(line, name).and_then(|text| instant(&text)));
+        Some(GapLine { from: from?, to: to?, reason: text(line, "reason").unwrap_or_default() })
+    };
+    lines.iter().filter(|line| line.kind == "gap").filter_map(|line| read(line)).collect()
+}
+
+fn compare_states<'a>(
+    session: &SessionRecord,
+    states: &BTreeMap<(String, String), StateNow>,
+    shown: impl Iterator<Item = &'a ShownState>,
+    dropped: &HashSet<&str>,
+) -> Vec<String> {
+    let subscriptions = session.subscriptions.iter().filter(|subscription| subscription.until.is_none());
+    let filters: Vec<_> =
+        subscriptions.filter_map(|subscription| filters::parse(Some(&subscription.filters)).ok()).collect();
+    let wanted = |source: &str, event_type: &str| {
+        filters.iter().any(|filters| filters::wants(filters, source, event_type, false))
+    };
+    let mut shown: HashMap<(String, String), &ShownState> = shown
+        .map(|state| ((state.item.clone(), state.group.clone()), state))
+        .filter(|(_, state)| state.value != "unknown")
+        .collect();
+    let mut differences = Vec::new();
+    for (key, now) in states {
+        let state = shown.remove(key);
+        let same = state.is_some_and(|state| state.event_type == now.event_type);
+        if same || !wanted(&key.0, &now.event_type) || dropped.contains(now.id.as_str()) {
+            continue;
+        }
+        let is = state.map_or("unknown", |state| &state.event_type);
+        differences.push(format!("{} group {} is {is}, not {} since {}", key.0, key.1, now.event_type, now.time));
+    }
+    let surplus = shown.keys().map(|(item, group)| format!("{item} group {group} is known, but is no state any more"));
+    differences.extend(surplus);
+    differences
+}
+
+fn instant(text: &str) -> Option<SystemTime> {
+    text.parse::<Timestamp>().ok().map(SystemTime::from)
+}
+
+fn written(at: SystemTime) -> String {
+    Timestamp::try_from(at).map_or_else(|_| "some time".to_owned(), |at| at.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::UNIX_EPOCH;
+
+    use serde_json::json;
+
+    use super::{super::ledger::SubscriptionRecord, *};
+
+    fn at(second: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(second)
+    }
+
+    /// Events 0 to 9, one a second, each a change of the state of one camera.
+    fn events() -> Vec<Arc<Emitted>> {
+        let event = |index| Emitted {
+            index,
+            id: format!("e{index}"),
+            source: "cameras/1".into(),
+            event_type: format!("t{index}").into(),
+            group: Some("g".into()),
+            time: written(at(index)),
+            data: None,
+            at: at(index),
+            missing: (index == 3).then_some("id"),
+        };
+        (0..10).map(|index| Arc::new(event(index))).collect()
+    }
+
+    fn session(second: u64, offered: &[u64]) -> SessionRecord {
+        let filters = json!([{
+            "modifier": "include", "resourceTypes": ["*"], "sourceIds": ["*"], "eventTypes": ["*"],
+        }]);
+        SessionRecord {
+            id: second.to_string(),
+            opened: at(second),
+            subscribed: Some(at(second)),
+            subscriptions: vec![SubscriptionRecord { id: "s".into(), filters, from: offered[0], until: None }],
+            lost: Vec::new(),
+            resumed: Vec::new(),
+            offered: offered.to_vec(),
+            dropped: Vec::new(),
+            ended: None,
+        }
+    }
+
+    fn line(second: u64, origin: &str, id: &str, data: Value) -> EventLine {
+        let kind = match (origin, data.get("reason")) {
+            ("engine", Some(_)) => "gap",
+            ("engine", None) => "engine.connection",
+            _ => "motion.started",
+        };
+        EventLine {
+            id: format!("hq:{id}"),
+            connection: "hq".to_owned(),
+            origin: origin.to_owned(),
+            kind: kind.to_owned(),
+            time: written(at(second)),
+            data,
+        }
+    }
+
+    fn online() -> EventLine {
+        line(0, "engine", "o", json!({ "new": "online" }))
+    }
+
+    fn live(numbers: &[u64]) -> Vec<EventLine> {
+        let id = |n: u64| if n == 3 { "~hash".to_owned() } else { format!("e{n}") };
+        numbers.iter().map(|n| line(*n, "live", &id(*n), Value::Null)).collect()
+    }
+
+    fn gap(from: u64, to: u64) -> EventLine {
+        let data = json!({ "from": written(at(from)), "to": written(at(to)), "reason": "session_expired" });
+        line(to, "engine", &format!("gap{to}"), data)
+    }
+
+    fn shown(event_type: &str) -> Vec<ShownState> {
+        let state = json!({
+            "connection": "hq", "item": "cameras/1", "value": "v", "vendorgroup": "g", "vendorvalue": event_type,
+        });
+        vec![serde_json::from_value(state).unwrap()]
+    }
+
+    fn report(sessions: &[SessionRecord], lines: &[EventLine], shown: &[ShownState]) -> Report {
+        let ledger = Ledger { events: events(), sessions: sessions.to_vec(), floods: Vec::new() };
+        let now = StateNow { event_type: "t9".to_owned(), time: String::new(), id: "e9".to_owned() };
+        audit("hq", &ledger, &[(("cameras/1".to_owned(), "g".to_owned()), now)].into(), lines, shown)
+    }
+
+    #[test]
+    fn what_came_once_and_in_order_is_clean() {
+        let lines = [vec![online()], live(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9])].concat();
+        let report = report(&[session(0, &(0..10).collect::<Vec<_>>())], &lines, &shown("t9"));
+        assert!(report.is_clean(), "{report}");
+        assert_eq!((report.sent, report.received), (10, 10));
+    }
+
+    #[test]
+    fn a_missing_a_repeated_a_late_and_a_strange_event_are_found() {
+        let mut lines = [vec![online()], live(&[0, 1, 1, 2, 5, 4, 6, 7, 8, 9])].concat();
+        lines.push(line(9, "live", "never", Value::Null));
+        let report = report(&[session(0, &(0..10).collect::<Vec<_>>())], &lines, &shown("t9"));
+        assert_eq!(report.lost.len(), 1, "{report}");
+        assert!(report.lost[0].starts_with("number 3 "));
+        assert_eq!(report.repeated_ids, ["hq:e1"]);
+        assert_eq!(report.out_of_order, ["hq:e4 (number 4 came after 5)"]);
+        assert_eq!(report.strangers, ["hq:never"]);
+    }
+
+    #[test]
+    fn what_happened_between_two_sessions_must_lie_in_the_gap() {
+        let sessions = [session(0, &[0, 1, 2, 3]), session(7, &[7, 8, 9])];
+        let lines = |gap: Vec<EventLine>| [vec![online()], live(&[0, 1, 2, 3]), gap, live(&[7, 8, 9])].concat();
+        let good = report(&sessions, &lines(vec![gap(3, 7)]), &shown("t9"));
+        assert!(good.is_clean(), "{good}");
+        assert_eq!((good.in_gaps, good.gaps, good.expected_gaps), (3, 1, 1));
+        let short = report(&sessions, &lines(vec![gap(6, 7)]), &shown("t9"));
+        assert_eq!(short.lost.len(), 2, "{short}");
+        let none = report(&sessions, &lines(Vec::new()), &shown("t9"));
+        assert_eq!((none.lost.len(), none.gap_differences.len()), (3, 1), "{none}");
+        let twice = report(&sessions, &lines(vec![gap(3, 7), gap(4, 8)]), &shown("t9"));
+        assert_eq!(twice.gap_differences.len(), 1, "{twice}");
+    }
+
+    #[test]
+    fn a_break_before_the_states_were_taken_extends_the_gap() {
+        let sessions = [session(0, &[0, 1, 2]), session(4, &[4]), session(6, &[6, 7, 8, 9])];
+        let lines = [vec![online()], live(&[0, 1, 2, 4]), vec![gap(2, 6)], live(&[6, 7, 8, 9])].concat();
+        let extended = report(&sessions, &lines, &shown("t9"));
+        assert!(extended.is_clean(), "{extended}");
+        assert_eq!(extended.expected_gaps, 1);
+    }
+
+    #[test]
+    fn a_session_before_the_first_that_was_online_owes_nothing() {
+        let sessions = [session(0, &[0, 1]), session(5, &[5, 6, 7, 8, 9])];
+        let mut lines = live(&[5, 6, 7, 8, 9]);
+        lines.insert(0, line(5, "engine", "o", json!({ "new": "online" })));
+        let report = report(&sessions, &lines, &shown("t9"));
+        assert!(report.is_clean(), "{report}");
+        assert_eq!(report.sent, 5);
+    }
+
+    #[test]
+    fn what_a_full_buffer_threw_away_is_not_owed_and_neither_is_its_state() {
+        let lines = [vec![online()], live(&[0, 1, 2, 3, 4, 5, 6, 7, 8])].concat();
+        let mut session = session(0, &(0..10).collect::<Vec<_>>());
+        session.dropped = vec![8, 9];
+        let report = report(&[session], &lines, &shown("t8"));
+        assert!(report.is_clean(), "{report}");
+        assert_eq!((report.sent, report.dropped), (8, 1));
+    }
+
+    #[test]
+    fn a_state_that_differs_or_is_not_there_any_more_is_found() {
+        let lines = [vec![online()], live(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9])].concat();
+        let all = [session(0, &(0..10).collect::<Vec<_>>())];
+        assert_eq!(report(&all, &lines, &shown("t8")).state_differences.len(), 1);
+        assert_eq!(report(&all, &lines, &[]).state_differences.len(), 1);
+        let mut more = shown("t9");
+        more.push(ShownState { item: "cameras/2".to_owned(), ..more[0].clone() });
+        assert_eq!(report(&all, &lines, &more).state_differences.len(), 1);
+        more[1].value = "unknown".to_owned();
+        assert!(report(&all, &lines, &more).is_clean());
+    }
+}

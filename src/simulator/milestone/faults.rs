@@ -1,0 +1,307 @@
+//! What can be made to go wrong, by name.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+/// One fault in one line, for `--help`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaultInfo {
+    /// Which fault.
+    pub kind: FaultKind,
+    /// As on the command line.
+    pub name: &'static str,
+    /// What may follow after `=`; `None` where nothing may.
+    pub value: Option<&'static str>,
+    /// What it does.
+    pub help: &'static str,
+}
+
+/// A text that names no fault, or gives it a value it cannot have. Trying again cannot help.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FaultError {
+    /// No fault has this name.
+    #[error("there is no fault `{0}`; `watchpost simulate milestone --help` lists them")]
+    Unknown(String),
+    /// The fault takes no value.
+    #[error("the fault `{0}` takes no value")]
+    NoValue(&'static str),
+    /// The value is not what the fault takes.
+    #[error("the fault `{name}` takes `={hint}`, not `={given}`: {reason}")]
+    Value {
+        /// The fault's name.
+        name: &'static str,
+        /// What it takes.
+        hint: &'static str,
+        /// What was given.
+        given: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+macro_rules! faults {
+    ($($variant:ident $(($bind:ident: $ty:ty, $hint:literal, $default:expr))? = $name:literal, $help:literal;)*) => {
+        /// The faults without their values: what [`Simulator::clear`](super::Simulator::clear) takes.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum FaultKind { $(#[doc = $help] $variant,)* }
+
+        /// A fault, with how long, how often or how much.
+        ///
+        /// Written `name` or `name=value` (`slow-state=5s`); without a value it takes its usual one.
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub enum Fault { $(#[doc = $help] $variant $(($ty))?,)* }
+
+        const ALL: &[FaultInfo] = &[$(FaultInfo {
+            kind: FaultKind::$variant,
+            name: $name,
+            value: first(&[$($hint)?]),
+            help: $help,
+        },)*];
+
+        impl Fault {
+            /// Every fault there is, in the order of their meaning.
+            pub const fn all() -> &'static [FaultInfo] { ALL }
+
+            /// Which fault it is, whatever its value.
+            pub const fn kind(&self) -> FaultKind {
+                match self { $(Self::$variant { .. } => FaultKind::$variant,)* }
+            }
+
+            fn with_value(info: &FaultInfo, given: Option<&str>) -> Result<Self, FaultError> {
+                match info.kind {
+                    $(FaultKind::$variant => Ok(Self::$variant $((read::<$ty>(info, given, $default)?))?),)*
+                }
+            }
+        }
+
+        impl fmt::Display for Fault {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Self::$variant $(($bind))? => {
+                        out.write_str($name)?;
+                        $(write!(out, "={}", $bind.written())?;)?
+                        Ok(())
+                    })*
+                }
+            }
+        }
+    };
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+faults! {
+    Interleave = "interleave", "sends events between a command and its reply";
+    SlowState(wait: Duration, "DURATION", 5 * SECOND) = "slow-state", "takes this long to answer getState; events go on meanwhile";
+    HugeState(size: Size, "SIZE", Size(4 << 20)) = "huge-state", "makes the answer to getState at least this large";
+    StateRefused(status: Status, "STATUS", Status(500)) = "state-refused", "refuses getState";
+    Recycle(every: Duration, "EVERY", 30 * SECOND) = "recycle", "closes all sockets with code 1001, as a gateway does that is recycled";
+    Reset(every: Duration, "EVERY", 30 * SECOND) = "reset", "resets all TCP connections in the middle of a frame";
+    Drop(every: Duration, "EVERY", 30 * SECOND) = "drop", "ends all TCP connections without a WebSocket close";
+    HalfOpen(every: Duration, "EVERY", 30 * SECOND) = "half-open", "falls silent for good without a FIN: reads nothing, answers nothing";
+    Stall(every: Duration, "EVERY", 30 * SECOND) = "stall", "stops delivering on open sockets while pings are still answered";
+    LateWindow(late: Duration, "DURATION", 10 * SECOND) = "late-window", "notices a lost socket this much later, so that the resume window starts later";
+    Duplicates = "duplicates", "repeats some events that were already sent: on resume, and now and then live";
+    ResumeRefused = "resume-refused", "never resumes: every startSession is a new session (201)";
+    Buffer(events: usize, "EVENTS", 100) = "buffer", "keeps at most so many events for a session that is away; the rest is lost in silence";
+    SessionRefused(status: Status, "STATUS", Status(500)) = "session-refused", "refuses startSession";
+    SubscriptionRefused(status: Status, "STATUS", Status(400)) = "subscription-refused", "refuses addSubscription";
+    DropAfterSubscribe = "drop-after-subscribe", "confirms each subscription and then ends the connection at once";
+    FiltersInOrder = "filters-in-order", "lets the last matching filter decide, in place of includes minus excludes";
+    ReplyOutOfOrder = "reply-out-of-order", "answers commands in another order than they came";
+    Fragments = "fragments", "sends each message in several continuation frames, with pings between them";
+    Bytewise = "bytewise", "writes the beginning of each message a few bytes at a time, the rest in small pieces";
+    NoPong = "no-pong", "does not answer pings";
+    EmptyEvents = "empty-events", "sends frames whose list of events is empty";
+    UnknownFrames = "unknown-frames", "sends JSON frames of a kind nobody knows";
+    Garbage(every: Duration, "EVERY", 5 * SECOND) = "garbage", "sends text frames that are not JSON, now and then not UTF-8";
+    UnknownMembers = "unknown-members", "adds members that no client knows to events, replies and REST answers";
+    MissingMembers = "missing-members", "adds stateless events that lack id, time, type or source";
+    SpecVersionCase = "spec-version-case", "writes `specVersion` in place of `specversion`";
+    MixedCase = "mixed-case", "writes the GUIDs of sources, types and groups in upper and mixed case";
+    BigEvents = "big-events", "adds analytics events with some hundred KiB of data";
+    Burst(every: Duration, "EVERY", 10 * SECOND) = "burst", "flips 234 devices within one second, as a full disk does";
+    HeaderRequired = "header-required", "refuses an upgrade without a bearer token, as versions before `authenticate` do";
+    RefuseUpgrade(how: Refusal, "401|404|500|503[:COUNT]", Refusal { status: 503, count: None }) = "refuse-upgrade", "refuses the WebSocket upgrade, for ever or so many times";
+    RefuseToken(status: Status, "STATUS", Status(400)) = "refuse-token", "refuses every login";
+    LockedOut = "locked-out", "answers every login as if the user were locked out";
+    TokenExpires(after: Duration, "DURATION", 10 * SECOND) = "token-expires", "refuses tokens this long after they were issued, whatever `expires_in` promised; live sockets stay";
+    RestDown = "rest-down", "answers REST with 503 and plain text";
+    RestSlow(wait: Duration, "DURATION", 5 * SECOND) = "rest-slow", "takes this long for each REST answer";
+    RestHang = "rest-hang", "never answers REST";
+    Rest500 = "rest-500", "answers REST with 500 and plain text";
+    Rest403 = "rest-403", "answers REST with 403: no permission";
+    Page400 = "page-400", "refuses `page` and `size` with 400";
+    BulkRefused(status: Status, "STATUS", Status(400)) = "bulk-refused", "refuses REST lists; single items work";
+    NoDiscovery = "no-discovery", "has no `/api/.well-known/uris`";
+    InternalGateway = "internal-gateway", "advertises a host name that does not resolve";
+    SeveralGateways(count: usize, "COUNT", 2) = "several-gateways", "advertises so many gateways, all alive, on ports of their own";
+    DeadGateways(count: usize, "COUNT", 1) = "dead-gateways", "advertises so many gateways that refuse connections, before the living ones";
+}
+
+const fn first(hints: &[&'static str]) -> Option<&'static str> {
+    match hints {
+        [hint, ..] => Some(*hint),
+        [] => None,
+    }
+}
+
+fn read<V: Value>(info: &FaultInfo, given: Option<&str>, usual: V) -> Result<V, FaultError> {
+    let Some(given) = given else { return Ok(usual) };
+    V::read(given).map_err(|reason| FaultError::Value {
+        name: info.name,
+        hint: info.value.unwrap_or_default(),
+        given: given.to_owned(),
+        reason,
+    })
+}
+
+impl FromStr for Fault {
+    type Err = FaultError;
+
+    fn from_str(text: &str) -> Result<Self, FaultError> {
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (text, None),
+        };
+        let info = ALL.iter().find(|info| info.name == name).ok_or_else(|| FaultError::Unknown(name.to_owned()))?;
+        if value.is_some() && info.value.is_none() {
+            return Err(FaultError::NoValue(info.name));
+        }
+        Self::with_value(info, value)
+    }
+}
+
+/// An HTTP status, or the `status` of a reply, from 400 to 599.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status(pub u16);
+
+/// A number of bytes; written `4MiB`, `300KB` or `5000`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(pub usize);
+
+/// How upgrades are refused, and how often before they are accepted again (`None`: for ever).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// How many upgrades are still to be refused.
+    pub count: Option<u32>,
+}
+
+trait Value: Sized {
+    fn read(text: &str) -> Result<Self, String>;
+    fn written(&self) -> String;
+}
+
+impl Value for Duration {
+    fn read(text: &str) -> Result<Self, String> {
+        match humantime::parse_duration(text) {
+            Ok(Self::ZERO) => Err("it must be more than nothing".to_owned()),
+            Ok(duration) => Ok(duration),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+    fn written(&self) -> String {
+        humantime::format_duration(*self).to_string().replace(' ', "")
+    }
+}
+
+impl Value for usize {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "it must be a number".to_owned())
+    }
+    fn written(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Value for Status {
+    fn read(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(status @ 400..=599) => Ok(Self(status)),
+            _ => Err("it must be a status from 400 to 599".to_owned()),
+        }
+    }
+    fn written(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+impl Value for Size {
+    fn read(text: &str) -> Result<Self, String> {
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let factor = match unit.to_ascii_lowercase().as_str() {
+            "" | "b" => 1,
+            "kb" => 1000,
+            "kib" => 1 << 10,
+            "mb" => 1_000_000,
+            "mib" => 1 << 20,
+            _ => return Err("its unit must be KB, KiB, MB or MiB".to_owned()),
+        };
+        let number: usize = number.parse().map_err(|_| "it must begin with a number".to_owned())?;
+        number.checked_mul(factor).map(Self).ok_or_else(|| "it is too large".to_owned())
+    }
+    fn written(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+impl Value for Refusal {
+    fn read(text: &str) -> Result<Self, String> {
+        let (status, count) = match text.split_once(':') {
+            Some((status, count)) => {
+                let count = count.parse().map_err(|_| "the count must be a number".to_owned())?;
+                (status, Some(count))
+            }
+            None => (text, None),
+        };
+        let Status(status) = Status::read(status)?;
+        Ok(Self { status, count })
+    }
+    fn written(&self) -> String {
+        match self.count {
+            Some(count) => format!("{}:{count}", self.status),
+            None => self.status.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_fault_reads_back_what_it_writes() {
+        for info in Fault::all() {
+            let usual: Fault = info.name.parse().unwrap();
+            assert_eq!(usual.kind(), info.kind);
+            assert_eq!(usual.to_string().parse::<Fault>().unwrap(), usual);
+            assert_eq!(usual.to_string().contains('='), info.value.is_some());
+        }
+    }
+
+    #[test]
+    fn values_are_read_with_their_units() {
+        assert_eq!("slow-state=250ms".parse(), Ok(Fault::SlowState(Duration::from_millis(250))));
+        assert_eq!("huge-state=5MB".parse(), Ok(Fault::HugeState(Size(5_000_000))));
+        let refusal = Refusal { status: 401, count: Some(2) };
+        assert_eq!("refuse-upgrade=401:2".parse(), Ok(Fault::RefuseUpgrade(refusal)));
+    }
+
+    #[test]
+    fn a_wrong_fault_says_what_is_wrong() {
+        for (text, told) in [
+            ("interleaved", "no fault `interleaved`"),
+            ("interleave=2", "takes no value"),
+            ("drop=soon", "takes `=EVERY`"),
+            ("drop=0s", "more than nothing"),
+            ("refuse-upgrade=200", "from 400 to 599"),
+            ("huge-state=4TB", "unit must be"),
+        ] {
+            let error = text.parse::<Fault>().unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
+    }
+}

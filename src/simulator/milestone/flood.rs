@@ -1,0 +1,256 @@
+//! A flood: prebuilt frames of which only ids, sources, types and times are patched, so that the consumer is what is measured.
+//!
+//! Events go round the cameras; each is a legal motion event: the first round flips every camera, the next flips it back.
+
+use std::{sync::Arc, time::SystemTime};
+
+use bytes::Bytes;
+
+use super::{
+    event_types::Group,
+    ledger::Emitted,
+    stamp::{self, Ticks},
+    wire,
+    world::{State, World, group_position},
+};
+
+/// How many bytes are handed to the socket at a time, roughly.
+const CHUNK: usize = 128 << 10;
+
+/// Ids carry 12 hexadecimal digits of the event's number.
+const MAX_EVENTS: u64 = (1 << 48) - 1;
+
+/// What is common to all sessions that get one flood.
+pub(super) struct FloodPlan {
+    pub(super) number: u32,
+    pub(super) events: u64,
+    per_frame: usize,
+    /// 36 bytes of GUID, and whether its motion is on when the flood begins.
+    cameras: Vec<(Vec<u8>, bool)>,
+    started: String,
+    stopped: String,
+    group: String,
+    first: Ticks,
+}
+
+impl FloodPlan {
+    /// Plans a flood and moves the world to where the flood will leave it. `None` when no camera has a motion state.
+    pub(super) fn new(world: &mut World, number: u32, events: u64, per_frame: usize) -> Option<Self> {
+        let per_frame = per_frame.clamp(1, 10_000);
+        let events = events.min(MAX_EVENTS);
+        let group = group_position(Group::Motion);
+        let started = world.event_type("MotionStarted")?;
+        let stopped = world.event_type("MotionStopped")?;
+        let holders = world.groups[group].holders.clone();
+        if holders.is_empty() || events == 0 {
+            return None;
+        }
+        let moving = |item: &usize| world.states.get(&(*item, group)).is_some_and(|state| state.event_type == started);
+        let plan = Self {
+            number,
+            events,
+            per_frame,
+            cameras: holders.iter().map(|item| (world.items[*item].id.clone().into_bytes(), moving(item))).collect(),
+            started: world.types[started].id.to_string(),
+            stopped: world.types[stopped].id.to_string(),
+            group: world.groups[group].id.to_string(),
+            first: world.reserve_ticks(events / per_frame as u64 + 1),
+        };
+        for (position, item) in holders.iter().enumerate() {
+            let Some(last) = plan.last_of(position as u64) else {
+                continue;
+            };
+            let event_type = if plan.moves(last) { started } else { stopped };
+            let state = State { event_type, id: plan.id(last), time: stamp::text(plan.time(last)) };
+            world.states.insert((*item, group), state);
+        }
+        Some(plan)
+    }
+
+    /// Number of the last event from a camera.
+    fn last_of(&self, position: u64) -> Option<u64> {
+        let cameras = self.cameras.len() as u64;
+        (position < self.events).then(|| position + (self.events - 1 - position) / cameras * cameras)
+    }
+
+    pub(super) fn id(&self, event: u64) -> String {
+        format!("{:08x}-f100-4d00-8000-{event:012x}", self.number)
+    }
+
+    /// All events of a frame have one time, later than that of the frame before.
+    fn time(&self, event: u64) -> Ticks {
+        self.first + event / self.per_frame as u64
+    }
+
+    /// Whether an event starts motion.
+    fn moves(&self, event: u64) -> bool {
+        let cameras = self.cameras.len() as u64;
+        let (_, moving) = self.cameras[usize::try_from(event % cameras).unwrap_or(0)];
+        moving == ((event / cameras) % 2 == 1)
+    }
+
+    /// The source, type, group and time of an event, for the entry that a session keeps of it.
+    pub(super) fn describe(&self, event: u64) -> (String, String, String, String) {
+        let (camera, _) = &self.cameras[usize::try_from(event % self.cameras.len() as u64).unwrap_or(0)];
+        let event_type = if self.moves(event) { &self.started } else { &self.stopped };
+        (
+            format!("cameras/{}", String::from_utf8_lossy(camera)),
+            event_type.clone(),
+            self.group.clone(),
+            stamp::text(self.time(event)),
+        )
+    }
+}
+
+/// Where the patches go in one event of the template.
+struct Offsets {
+    id: usize,
+    source: usize,
+    event_type: usize,
+    time: usize,
+    length: usize,
+}
+
+/// One session's share of a flood.
+pub(super) struct FloodJob {
+    pub(super) plan: Arc<FloodPlan>,
+    /// Position in the ledger's list of floods.
+    pub(super) record: usize,
+    pub(super) next: u64,
+    /// A whole chunk of frames, each of `per_frame` events.
+    template: Vec<u8>,
+    frames: usize,
+    header: usize,
+    offsets: Offsets,
+}
+
+const OPENING: &str = r#"{"events":["#;
+
+impl FloodJob {
+    pub(super) fn new(plan: Arc<FloodPlan>, record: usize) -> Self {
+        let (source, event_type, group, time) = plan.describe(0);
+        let id = plan.id(0);
+        let mut event = String::new();
+        let mut offsets = Offsets { id: 0, source: 0, event_type: 0, time: 0, length: 0 };
+        let mut member = |name: &str, value: &str| -> usize {
+            event.push_str(if event.is_empty() { "{\"" } else { ",\"" });
+            event.push_str(name);
+            event.push_str("\":\"");
+            let at = event.len();
+            event.push_str(value);
+            event.push('"');
+            at
+        };
+        member("specversion", "1.0");
+        offsets.id = member("id", &id);
+        offsets.source = member("source", &source) + "cameras/".len();
+        offsets.event_type = member("type", &event_type);
+        offsets.time = member("time", &time);
+        member("stategroupid", &group);
+        event.push('}');
+        offsets.length = event.len();
+
+        let mut payload = OPENING.to_owned();
+        payload.push_str(&vec![event; plan.per_frame].join(","));
+        payload.push_str("]}");
+        let frame = wire::text(payload.as_bytes());
+        let frames = (CHUNK / frame.len()).max(1);
+        Self {
+            header: frame.len() - payload.len(),
+            template: frame.repeat(frames),
+            frames,
+            offsets,
+            plan,
+            record,
+            next: 0,
+        }
+    }
+
+    /// The next frames, and how many events they hold; `None` at the end.
+    pub(super) fn chunk(&mut self) -> Option<(Bytes, u64)> {
+        let plan = self.plan.clone();
+        let left = plan.events - self.next;
+        if left == 0 {
+            return None;
+        }
+        let per_frame = plan.per_frame as u64;
+        if left < per_frame {
+            return Some((self.rest(left), left));
+        }
+        let frames = (left / per_frame).min(self.frames as u64);
+        let length = self.template.len() / self.frames;
+        let mut out = self.template[..length * usize::try_from(frames).unwrap_or(0)].to_vec();
+        for frame in out.chunks_exact_mut(length) {
+            self.patch(&plan, frame);
+        }
+        Some((out.into(), frames * per_frame))
+    }
+
+    /// Writes the variable members of one frame's events.
+    fn patch(&mut self, plan: &FloodPlan, frame: &mut [u8]) {
+        let Offsets { id, source, event_type, time, length } = self.offsets;
+        let stamp = stamp::text(plan.time(self.next));
+        let cameras = plan.cameras.len() as u64;
+        let mut camera = usize::try_from(self.next % cameras).unwrap_or(0);
+        let mut flipped = (self.next / cameras) % 2 == 1;
+        let events = &mut frame[self.header + OPENING.len()..];
+        for event in events.chunks_mut(length + 1).take(plan.per_frame) {
+            let (guid, moving) = &plan.cameras[camera];
+            let kind = if *moving == flipped { &plan.started } else { &plan.stopped };
+            write_hex(&mut event[id + 24..id + 36], self.next);
+            event[source..source + 36].copy_from_slice(guid);
+            event[event_type..event_type + 36].copy_from_slice(kind.as_bytes());
+            event[time..time + 28].copy_from_slice(stamp.as_bytes());
+            self.next += 1;
+            camera += 1;
+            if camera == plan.cameras.len() {
+                camera = 0;
+                flipped = !flipped;
+            }
+        }
+    }
+
+    /// A last frame that is not full.
+    fn rest(&mut self, left: u64) -> Bytes {
+        let mut payload = OPENING.to_owned();
+        for event in self.next..self.next + left {
+            let (source, event_type, group, time) = self.plan.describe(event);
+            if event > self.next {
+                payload.push(',');
+            }
+            payload.push_str(&format!(
+                r#"{{"specversion":"1.0","id":"{}","source":"{source}","type":"{event_type}","time":"{time}","stategroupid":"{group}"}}"#,
+                self.plan.id(event)
+            ));
+        }
+        payload.push_str("]}");
+        self.next += left;
+        wire::text(payload.as_bytes()).into()
+    }
+}
+
+impl FloodJob {
+    /// The last event, for the session to be resumed from. It is no part of the ledger, so `index` only has to be in place.
+    pub(super) fn last_event(&self, index: u64) -> Emitted {
+        let last = self.plan.events.saturating_sub(1);
+        let (source, event_type, group, time) = self.plan.describe(last);
+        Emitted {
+            index,
+            id: self.plan.id(last),
+            source: source.into(),
+            event_type: event_type.into(),
+            group: Some(group.into()),
+            time,
+            data: None,
+            at: SystemTime::now(),
+            missing: None,
+        }
+    }
+}
+
+fn write_hex(out: &mut [u8], mut number: u64) {
+    for digit in out.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 0xf) as usize];
+        number >>= 4;
+    }
+}

@@ -1,0 +1,331 @@
+//! The heart of the simulator: one lock around the world, the sessions and the links, so that what happens has one order.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use tokio::sync::Notify;
+
+use super::{
+    DropHow, Options,
+    faults::{Fault, FaultKind},
+    flood::{FloodJob, FloodPlan},
+    identity::Identity,
+    ledger::{Counters, Emitted, Ended, FloodRecord, Ledger},
+    link::{Link, Out, Voice},
+    session::Session,
+    switches::Switches,
+    world::World,
+};
+
+/// How many devices flip in a burst: those of the recording server on which it was observed.
+const BURST: usize = 234;
+
+pub(super) struct Hub(Mutex<Core>);
+
+pub(super) struct Core {
+    pub(super) options: Options,
+    pub(super) world: World,
+    pub(super) switches: Switches,
+    pub(super) identity: Identity,
+    pub(super) ledger: Ledger,
+    pub(super) counters: Counters,
+    pub(super) sessions: HashMap<String, Session>,
+    pub(super) links: HashMap<u64, Link>,
+    /// Further gateways that are alive, for `several-gateways`.
+    pub(super) gateways: Vec<SocketAddr>,
+    /// Addresses that refuse connections, for `dead-gateways`.
+    pub(super) dead_gateways: Vec<SocketAddr>,
+    next_link: u64,
+    floods: u32,
+    /// Events owed to the configured rate.
+    owed: f64,
+    garbage: u64,
+}
+
+impl Hub {
+    pub(super) fn new(options: Options) -> Self {
+        let mut switches = Switches::default();
+        for fault in &options.faults {
+            switches.set(*fault);
+        }
+        Self(Mutex::new(Core {
+            world: World::new(options.items, options.seed),
+            options,
+            switches,
+            identity: Identity::default(),
+            ledger: Ledger::default(),
+            counters: Counters::default(),
+            sessions: HashMap::new(),
+            links: HashMap::new(),
+            gateways: Vec::new(),
+            dead_gateways: Vec::new(),
+            next_link: 1,
+            floods: 0,
+            owed: 0.0,
+            garbage: 0,
+        }))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
+        // What a panicking test left behind is still the best picture there is.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Core {
+    /// Lets something happen: to the ledger, and to every session that wants it.
+    pub(super) fn publish(&mut self, event: Emitted) -> Arc<Emitted> {
+        let event = Arc::new(event);
+        self.counters.generated += 1;
+        if self.options.ledger {
+            self.ledger.events.push(event.clone());
+        }
+        let in_order = self.switches.on(FaultKind::FiltersInOrder);
+        let cap = self.cap();
+        let now = Instant::now();
+        for session in self.sessions.values_mut() {
+            if session.expired(now, self.options.window) || !session.wants(&event.source, &event.event_type, in_order) {
+                continue;
+            }
+            let serial = session.push(event.clone(), self.options.window);
+            let record = &mut self.ledger.sessions[session.record];
+            if self.options.ledger {
+                record.offered.push(event.index);
+            }
+            match session.link.and_then(|link| self.links.get_mut(&link)) {
+                Some(link) => link.push(Out::Event { event: event.clone(), serial: Some(serial) }),
+                None => record.dropped.extend(cap.map(|cap| session.cap(cap)).unwrap_or_default()),
+            }
+        }
+        event
+    }
+
+    /// Lets `count` events of the walk happen, and what the faults add to them.
+    pub(super) fn emit(&mut self, count: usize) {
+        for _ in 0..count {
+            let spare_motion = self.links.values().any(|link| link.flooding);
+            let event = self.world.walk(spare_motion);
+            let nth = self.publish(event).index;
+            if self.switches.on(FaultKind::MissingMembers) && nth.is_multiple_of(4) {
+                let event = self.world.defective();
+                self.publish(event);
+            }
+            if self.switches.on(FaultKind::BigEvents) && nth.is_multiple_of(16) {
+                let event = self.world.big();
+                event.map(|event| self.publish(event));
+            }
+        }
+    }
+
+    pub(super) fn burst(&mut self, count: usize) {
+        for event in self.world.burst(count) {
+            self.publish(event);
+        }
+    }
+
+    /// What has to be done every few milliseconds: the rate, the periodic faults, the end of sessions.
+    pub(super) fn tick(&mut self, passed: Duration) {
+        self.owed += self.options.rate * passed.as_secs_f64();
+        let due = self.owed.floor();
+        self.owed -= due;
+        self.emit(due as usize);
+        for fault in self.switches.due(Instant::now()) {
+            match fault {
+                Fault::Recycle(_) => self.drop_links(DropHow::Close(1001), None),
+                Fault::Reset(_) => self.drop_links(DropHow::MidFrame, None),
+                Fault::Drop(_) => self.drop_links(DropHow::Fin, None),
+                Fault::HalfOpen(_) => self.drop_links(DropHow::HalfOpen, None),
+                Fault::Stall(_) => self.drop_links(DropHow::Silent, None),
+                Fault::Garbage(_) => self.send_garbage(),
+                Fault::Burst(_) => {
+                    self.burst(BURST);
+                    0
+                }
+                _ => 0,
+            };
+        }
+        self.expire();
+    }
+
+    fn send_garbage(&mut self) -> usize {
+        const SAMPLES: [&[u8]; 4] =
+            [b"{\"events\":[{\"id\":", b"503 Service Unavailable", b"\xff\xfe{\"events\":[]}\x80", b"null]"];
+        self.garbage += 1;
+        let sample = SAMPLES[(self.garbage % SAMPLES.len() as u64) as usize];
+        for link in self.links.values_mut() {
+            link.push(Out::Text(sample.to_vec()));
+        }
+        self.links.len()
+    }
+
+    fn expire(&mut self) {
+        let (now, window) = (Instant::now(), self.options.window);
+        let expired: Vec<String> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| session.expired(now, window))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in expired {
+            self.end_session(&id, Ended::Expired);
+        }
+    }
+
+    pub(super) fn end_session(&mut self, id: &str, why: Ended) {
+        if let Some(session) = self.sessions.remove(id) {
+            self.ledger.sessions[session.record].ended = Some((SystemTime::now(), why));
+        }
+    }
+
+    /// The socket of a session is lost: its window begins, `late` from now.
+    pub(super) fn lose_session(&mut self, id: &str, late: Duration) {
+        let cap = self.cap();
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        session.link = None;
+        session.lost = Some(Instant::now() + late);
+        let record = &mut self.ledger.sessions[session.record];
+        record.lost.push(SystemTime::now());
+        record.dropped.extend(cap.map(|cap| session.cap(cap)).unwrap_or_default());
+        if let Some(why) = session.doomed {
+            self.end_session(id, why);
+        }
+    }
+
+    fn cap(&self) -> Option<usize> {
+        self.switches.count(FaultKind::Buffer).or(self.options.buffer)
+    }
+
+    /// Makes every resume fail: sessions that are away end now, the others as soon as their socket is lost.
+    pub(super) fn forget_sessions(&mut self) {
+        let mut away = Vec::new();
+        for (id, session) in &mut self.sessions {
+            session.doomed = Some(Ended::Forgotten);
+            if session.link.is_none() {
+                away.push(id.clone());
+            }
+        }
+        for id in away {
+            self.end_session(&id, Ended::Forgotten);
+        }
+    }
+
+    pub(super) fn open_link(&mut self, authorized: bool, wake: Arc<Notify>) -> u64 {
+        let id = self.next_link;
+        self.next_link += 1;
+        self.links.insert(id, Link::new(authorized, wake));
+        self.counters.sockets_open = self.links.len();
+        id
+    }
+
+    /// The socket is gone, whoever ended it.
+    pub(super) fn close_link(&mut self, id: u64) {
+        let Some(mut link) = self.links.remove(&id) else {
+            return;
+        };
+        self.counters.sockets_open = self.links.len();
+        self.cut_flood(&mut link);
+        link.wake.notify_one();
+        if let Some(session) = link.session {
+            self.lose_session(&session, Duration::ZERO);
+        }
+    }
+
+    /// Breaks all links, or that of one session, and says how many.
+    pub(super) fn drop_links(&mut self, how: DropHow, only: Option<&str>) -> usize {
+        let ids: Vec<u64> = self
+            .links
+            .iter()
+            .filter(|(_, link)| only.is_none() || link.session.as_deref() == only)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in &ids {
+            self.drop_link(*id, how);
+        }
+        ids.len()
+    }
+
+    pub(super) fn drop_link(&mut self, id: u64, how: DropHow) {
+        let Some(mut link) = self.links.remove(&id) else {
+            return;
+        };
+        let abrupt = matches!(how, DropHow::Reset | DropHow::MidFrame | DropHow::HalfOpen);
+        match how {
+            // A link that is half open already stays so.
+            DropHow::Silent if link.voice == Voice::Mute => {}
+            DropHow::Silent => link.voice = Voice::PongsOnly,
+            DropHow::HalfOpen => link.voice = Voice::Mute,
+            _ => link.end = Some(how),
+        }
+        if how != DropHow::Silent {
+            self.cut_flood(&mut link);
+            if let Some(session) = link.session.take() {
+                let late = self.switches.duration(FaultKind::LateWindow).filter(|_| abrupt);
+                self.lose_session(&session, late.unwrap_or_default());
+            }
+        }
+        link.wake.notify_one();
+        self.links.insert(id, link);
+    }
+
+    /// A flood is not kept for replay, so a session whose flood was cut off cannot be resumed without a loss.
+    fn cut_flood(&mut self, link: &mut Link) {
+        link.flood = None;
+        let flooding = std::mem::take(&mut link.flooding);
+        let session = link.session.as_deref().and_then(|id| self.sessions.get_mut(id));
+        if let (true, Some(session)) = (flooding, session) {
+            session.doomed = Some(Ended::FloodCutOff);
+        }
+    }
+
+    /// Begins a flood to all sessions, or to one, that want motion of all cameras; says to how many.
+    pub(super) fn flood(&mut self, events: u64, per_frame: usize, only: Option<&str>) -> usize {
+        let in_order = self.switches.on(FaultKind::FiltersInOrder);
+        let mut takers: Vec<String> = Vec::new();
+        for (id, session) in &self.sessions {
+            let idle = session.link.and_then(|link| self.links.get(&link)).is_some_and(|link| !link.flooding);
+            let chosen = idle && only.is_none_or(|only| only == id);
+            if chosen && self.wants_all_motion(session, in_order) {
+                takers.push(id.clone());
+            }
+        }
+        if takers.is_empty() {
+            return 0;
+        }
+        self.floods += 1;
+        let Some(plan) = FloodPlan::new(&mut self.world, self.floods, events, per_frame) else {
+            return 0;
+        };
+        let plan = Arc::new(plan);
+        for id in &takers {
+            let job = FloodJob::new(plan.clone(), self.ledger.floods.len());
+            self.ledger.floods.push(FloodRecord {
+                number: plan.number,
+                session: id.clone(),
+                events: plan.events,
+                sent: 0,
+                started: SystemTime::now(),
+                finished: None,
+            });
+            let link = self.sessions.get(id).and_then(|session| session.link);
+            if let Some(link) = link.and_then(|link| self.links.get_mut(&link)) {
+                link.flood = Some(Box::new(job));
+                link.flooding = true;
+                link.wake.notify_one();
+            }
+        }
+        takers.len()
+    }
+
+    fn wants_all_motion(&self, session: &Session, in_order: bool) -> bool {
+        let types = ["MotionStarted", "MotionStopped"].map(|name| self.world.event_type(name));
+        let types = types.into_iter().flatten().map(|position| &self.world.types[position].id);
+        let mut pairs = types.flat_map(|id| self.world.items_of("cameras").map(move |camera| (camera, id)));
+        pairs.all(|(camera, id)| session.wants(&camera.source, id, in_order))
+    }
+}

@@ -1,0 +1,238 @@
+//! One WebSocket as the hub sees it: what is queued for it, and how it is to end.
+
+use std::{collections::VecDeque, sync::Arc, time::SystemTime};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::{
+    faults::FaultKind,
+    flood::FloodJob,
+    hub::Core,
+    ledger::Emitted,
+    wire::{self, Spelling},
+};
+
+/// At most so many events go into one frame.
+const EVENTS_PER_FRAME: usize = 250;
+
+/// A frame of no known kind, for `unknown-frames`.
+const UNKNOWN_FRAME: &str = r#"{"notification":{"kind":"maintenance","starts":null},"items":[1,"two",{}]}"#;
+
+/// How a socket is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropHow {
+    /// A WebSocket close with this code, then the end of the TCP connection.
+    Close(u16),
+    /// The TCP connection ends (FIN) without a WebSocket close.
+    Fin,
+    /// The TCP connection is reset (RST).
+    Reset,
+    /// Half a frame is sent, and then the TCP connection is reset.
+    MidFrame,
+    /// Nothing is read or written any more, and no FIN is sent, as if a cable were cut; only the kernel still acknowledges what the
+    /// client sends. The session counts as lost from now.
+    HalfOpen,
+    /// Pings are still answered, but nothing else is sent. The session lives on, for the server sees nothing wrong.
+    Silent,
+}
+
+/// Whether a link still talks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Voice {
+    Normal,
+    /// Only pongs.
+    PongsOnly,
+    Mute,
+}
+
+/// What waits to be sent, in order.
+pub(super) enum Out {
+    Event {
+        event: Arc<Emitted>,
+        /// Its place in the session's log; `None` for a deliberate repeat.
+        serial: Option<u64>,
+    },
+    Text(Vec<u8>),
+    Pong(Bytes),
+    Close(u16),
+    End(DropHow),
+}
+
+/// What the writer of a link does next.
+pub(super) enum Step {
+    Wait,
+    Send(Vec<Message>),
+    Flood(Box<FloodJob>),
+    End(DropHow),
+}
+
+/// A message ready to be framed.
+pub(super) enum Message {
+    Text(Vec<u8>),
+    Pong(Bytes),
+}
+
+pub(super) struct Link {
+    /// A token was accepted, at the upgrade or by `authenticate`.
+    pub(super) authorized: bool,
+    pub(super) session: Option<String>,
+    pub(super) queue: VecDeque<Out>,
+    pub(super) wake: Arc<Notify>,
+    /// It must end at once, whatever is queued.
+    pub(super) end: Option<DropHow>,
+    pub(super) voice: Voice,
+    /// A flood that waits for its turn.
+    pub(super) flood: Option<Box<FloodJob>>,
+    /// A flood is not yet at its end; the writer may hold it.
+    pub(super) flooding: bool,
+    /// A reply that waits for a later one to overtake it.
+    pub(super) held: Option<Vec<u8>>,
+    /// Event frames sent so far: paces the faults that strike now and then.
+    pub(super) frames: u64,
+}
+
+impl Link {
+    pub(super) fn new(authorized: bool, wake: Arc<Notify>) -> Self {
+        Self {
+            authorized,
+            session: None,
+            queue: VecDeque::new(),
+            wake,
+            end: None,
+            voice: Voice::Normal,
+            flood: None,
+            flooding: false,
+            held: None,
+            frames: 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, out: Out) {
+        self.queue.push_back(out);
+        self.wake.notify_one();
+    }
+
+    /// Takes the events at the head of the queue, at most `limit`.
+    pub(super) fn take_events(&mut self, limit: usize) -> Vec<(Arc<Emitted>, Option<u64>)> {
+        let mut events = Vec::new();
+        while events.len() < limit && matches!(self.queue.front(), Some(Out::Event { .. })) {
+            if let Some(Out::Event { event, serial }) = self.queue.pop_front() {
+                events.push((event, serial));
+            }
+        }
+        events
+    }
+
+    /// The next pong in the queue, wherever it is.
+    pub(super) fn take_pong(&mut self) -> Option<Bytes> {
+        let position = self.queue.iter().position(|out| matches!(out, Out::Pong(_)))?;
+        match self.queue.remove(position) {
+            Some(Out::Pong(payload)) => Some(payload),
+            _ => None,
+        }
+    }
+}
+
+impl Core {
+    /// What the writer of a link does next. Marks events as sent, since the writer hands them to the socket at once.
+    pub(super) fn next(&mut self, id: u64) -> Step {
+        let spelling = Spelling::of(&self.switches);
+        let Some(link) = self.links.get_mut(&id) else {
+            return Step::End(DropHow::Fin);
+        };
+        if let Some(how) = link.end {
+            return Step::End(how);
+        }
+        match link.voice {
+            Voice::Normal => {}
+            Voice::Mute => return Step::Wait,
+            Voice::PongsOnly => {
+                return link.take_pong().map_or(Step::Wait, |payload| Step::Send(vec![Message::Pong(payload)]));
+            }
+        }
+        let events = link.take_events(EVENTS_PER_FRAME);
+        if !events.is_empty() {
+            return Step::Send(self.event_frames(id, &events, spelling));
+        }
+        match link.queue.pop_front() {
+            Some(Out::Text(text)) => Step::Send(vec![Message::Text(text)]),
+            Some(Out::Pong(payload)) => Step::Send(vec![Message::Pong(payload)]),
+            Some(Out::Close(code)) => Step::End(DropHow::Close(code)),
+            Some(Out::End(how)) => Step::End(how),
+            Some(Out::Event { .. }) | None => link.flood.take().map_or(Step::Wait, Step::Flood),
+        }
+    }
+
+    /// A frame with these events, and what the faults put around it.
+    fn event_frames(&mut self, id: u64, events: &[(Arc<Emitted>, Option<u64>)], spelling: Spelling) -> Vec<Message> {
+        let mut frames = Vec::with_capacity(1);
+        let Some(link) = self.links.get_mut(&id) else {
+            return frames;
+        };
+        link.frames += 1;
+        let nth = link.frames;
+        if self.switches.on(FaultKind::EmptyEvents) && nth % 4 == 1 {
+            frames.push(Message::Text(br#"{"events":[]}"#.to_vec()));
+        }
+        if self.switches.on(FaultKind::UnknownFrames) && nth % 5 == 1 {
+            frames.push(Message::Text(UNKNOWN_FRAME.into()));
+        }
+        frames.push(Message::Text(wire::write_events(events.iter().map(|(event, _)| &**event), spelling).into()));
+        // A repeat must not be repeated in turn, so only frames with something new count.
+        let fresh = events.iter().any(|(_, serial)| serial.is_some());
+        if self.switches.on(FaultKind::Duplicates)
+            && fresh
+            && nth % 3 == 0
+            && let Some((event, _)) = events.first()
+        {
+            link.push(Out::Event { event: event.clone(), serial: None });
+        }
+        let mut session = link.session.as_deref().and_then(|id| self.sessions.get_mut(id));
+        self.counters.sent += events.len() as u64;
+        for (_, serial) in events {
+            let first_time = match (serial, session.as_deref_mut()) {
+                (Some(serial), Some(session)) => session.sent(*serial),
+                _ => false,
+            };
+            self.counters.resent += u64::from(!first_time);
+        }
+        frames
+    }
+
+    /// Whether a writer must stop in the middle of what it writes, and how.
+    pub(super) fn interrupted(&self, id: u64) -> Option<DropHow> {
+        match self.links.get(&id) {
+            None => Some(DropHow::Fin),
+            Some(link) if link.voice == Voice::Mute => Some(DropHow::HalfOpen),
+            Some(link) => link.end,
+        }
+    }
+
+    /// Notes how far a flood has come and gives it back to its link; at its end the session can be resumed from its last event.
+    pub(super) fn flooded(&mut self, id: u64, job: Box<FloodJob>, sent: u64) {
+        self.counters.flooded += sent;
+        let done = job.next == job.plan.events;
+        let record = &mut self.ledger.floods[job.record];
+        record.sent += sent;
+        if done {
+            record.finished = Some(SystemTime::now());
+        }
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        // Cut off meanwhile: then the session is doomed already.
+        if !link.flooding {
+            return;
+        }
+        if !done {
+            link.flood = Some(job);
+            return;
+        }
+        link.flooding = false;
+        let session = link.session.as_deref().and_then(|id| self.sessions.get_mut(id));
+        if let Some(session) = session {
+            session.anchor(Arc::new(job.last_event(self.world.next_index())));
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What the simulated system is like.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use super::Fault;
+
+/// How the simulated system is made. [`Default`] is a small, quiet and healthy one.
+#[derive(Clone)]
+pub struct Options {
+    /// Where to listen; port 0 takes a free one. Default `127.0.0.1:0`.
+    pub listen: SocketAddr,
+    /// How many cameras. Hardware, recording servers, outputs, inputs and microphones follow from it. Default 16.
+    pub items: usize,
+    /// How many events happen by themselves, per second; 0 for only on demand. Default 0.
+    pub rate: f64,
+    /// How long a session outlives its socket. Default 30 s, as Milestone documents it.
+    pub window: Duration,
+    /// How many events are kept for a session that is away; `None` for all. Default `None`.
+    pub buffer: Option<usize>,
+    /// The basic user; as a service, its client id. Default `watchpost`.
+    pub username: String,
+    /// The password; as a service, its client secret. No secret is kept here. Default `watchpost`.
+    pub password: String,
+    /// How long a token is valid, as told in `expires_in`. Default 1 h.
+    pub token_life: Duration,
+    /// After how many wrong passwords a user is locked out. Default 5, as Milestone documents it.
+    pub lockout_after: u32,
+    /// For how long a user is locked out. Default 5 min, as Milestone documents it.
+    pub lockout_for: Duration,
+    /// The same seed makes the same items, ids and walk. Default 1.
+    pub seed: u64,
+    /// Faults that are on from the start. Default none.
+    pub faults: Vec<Fault>,
+    /// Sends a flood to each session as soon as it has subscribed. Default `None`.
+    pub flood: Option<FloodOptions>,
+    /// Keeps every event for [`Simulator::ledger`](super::Simulator::ledger); about 400 bytes an event. Default true.
+    pub ledger: bool,
+    /// Threads that serve sockets. Default 1.
+    pub workers: usize,
+}
+
+/// A load test, see [`Simulator::flood`](super::Simulator::flood).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FloodOptions {
+    /// How many events each session gets.
+    pub events: u64,
+    /// How many events are in a frame.
+    pub per_frame: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            items: 16,
+            rate: 0.0,
+            window: Duration::from_secs(30),
+            buffer: None,
+            username: "watchpost".to_owned(),
+            password: "watchpost".to_owned(),
+            token_life: Duration::from_secs(3600),
+            lockout_after: 5,
+            lockout_for: Duration::from_secs(300),
+            seed: 1,
+            faults: Vec::new(),
+            flood: None,
+            ledger: true,
+            workers: 1,
+        }
+    }
+}

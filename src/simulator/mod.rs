@@ -1,0 +1,9 @@
+//! Servers that speak the vendors' protocols, with faults that can be switched on and off.
+//!
+//! They stand in for real systems in `watchpost simulate`, in `watchpost demo` and in the tests. Each vendor has a room of
+//! its own; none shares a type with the engine, so that one misreading of a protocol cannot hide behind another.
+//!
+//! [`milestone`] is the place to start: options go in, [`milestone::Simulator::start`] gives a handle, and the handle
+//! emits events, breaks sockets and tells afterwards what happened.
+
+pub mod milestone;

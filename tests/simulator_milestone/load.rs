@@ -1,0 +1,93 @@
+//! Floods.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use watchpost::simulator::milestone::{DropHow, Ended, FloodOptions, Options};
+
+use crate::client::{connect, eventually, filter, id_of, start, subscribed};
+
+#[actix_rt::test]
+async fn a_flood_is_of_unique_legal_events_and_ends_in_the_foretold_states() {
+    let simulator = start(Options { items: 30, ..Options::default() });
+    let (mut client, session) = subscribed(&simulator).await;
+    let motion = "720ef62a-78be-418a-8e4c-ee04ffca6429";
+    let mut states: BTreeMap<String, String> = simulator
+        .states()
+        .into_iter()
+        .filter(|((_, group), _)| group == motion)
+        .map(|((source, _), state)| (source, state.event_type))
+        .collect();
+    // Not a multiple of anything.
+    assert_eq!(simulator.flood(10_007, 100), 1);
+    let events = client.events(10_007).await;
+    let unique: BTreeSet<String> = events.iter().map(id_of).collect();
+    assert_eq!(unique.len(), 10_007);
+    let mut times: Vec<&str> = Vec::new();
+    for event in &events {
+        let text = |name: &str| event[name].as_str().unwrap();
+        assert_eq!(text("stategroupid"), motion);
+        let before = states.insert(text("source").to_owned(), text("type").to_owned());
+        assert!(before.is_some_and(|before| before != text("type")), "{event}");
+        times.push(text("time"));
+    }
+    assert!(times.is_sorted());
+    for (source, event_type) in states {
+        assert_eq!(simulator.states()[&(source, motion.to_owned())].event_type, event_type);
+    }
+    let flood = &simulator.ledger().floods[0];
+    assert_eq!((flood.session.as_str(), flood.sent, flood.finished.is_some()), (session.as_str(), 10_007, true));
+    assert_eq!(simulator.counters().flooded, 10_007);
+    let told: BTreeMap<String, Value> = client
+        .state()
+        .await
+        .iter()
+        .map(|state| (json!([state["source"], state["stategroupid"]]).to_string(), state["type"].clone()))
+        .collect();
+    assert!(
+        simulator
+            .states()
+            .iter()
+            .all(|((source, group), state)| told[&json!([source, group]).to_string()] == state.event_type)
+    );
+    // A finished flood can be resumed from its end.
+    let last = id_of(&events[10_006]);
+    drop(client);
+    eventually("the socket is lost", || simulator.counters().sockets_open == 0).await;
+    simulator.emit(3);
+    let mut client = connect(&simulator).await;
+    assert_eq!(client.start_session(&session, &last).await["status"], 200);
+    assert_eq!(client.events(3).await.len(), 3);
+}
+
+#[actix_rt::test]
+async fn a_flood_that_is_cut_off_costs_the_session() {
+    let simulator = start(Options::default());
+    let (mut client, session) = subscribed(&simulator).await;
+    assert_eq!(simulator.flood(50_000_000, 100), 1);
+    let last = id_of(&client.events(200).await[199]);
+    simulator.drop_sockets(DropHow::Fin);
+    let ended = || simulator.ledger().sessions[0].ended.map(|(_, why)| why);
+    eventually("the session ends", || ended() == Some(Ended::FloodCutOff)).await;
+    assert_eq!(connect(&simulator).await.start_session(&session, &last).await["status"], 201);
+    assert!(simulator.ledger().floods[0].finished.is_none());
+}
+
+#[actix_rt::test]
+async fn a_session_that_does_not_want_all_motion_is_not_flooded() {
+    let simulator = start(Options::default());
+    let mut client = connect(&simulator).await;
+    client.start_session("", "").await;
+    client.subscribe(json!([filter("include", "outputs", "*", "*")])).await;
+    assert_eq!(simulator.flood(100, 10), 0);
+    assert!(simulator.ledger().floods.is_empty());
+}
+
+#[actix_rt::test]
+async fn a_flood_can_begin_with_the_subscription() {
+    let flood = FloodOptions { events: 1000, per_frame: 10 };
+    let simulator = start(Options { flood: Some(flood), ..Options::default() });
+    let (mut client, _) = subscribed(&simulator).await;
+    assert_eq!(client.events(1000).await.len(), 1000);
+    assert!(client.frames.iter().all(|size| *size == 10));
+}
