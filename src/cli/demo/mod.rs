@@ -1,0 +1,224 @@
+//! `watchpost demo`: a simulated system, an engine that watches it over real sockets, and a view of both.
+//!
+//! ```text
+//! stage (simulator: events, and breaks by a script) ─► sockets ─► engine ─► callback ─► tally ─► view
+//! ```
+//!
+//! - `stage` lets things happen and go wrong, on a thread of its own. `script` says what and when.
+//! - `tally` is what an embedder would know: it hears events from a callback and reads the states.
+//! - `plain` shows it line by line, for a pipe; `live` in place, for a terminal.
+//! - `summary` is the end: the simulator's auditor compares what happened with what was told.
+
+mod live;
+mod plain;
+mod script;
+mod stage;
+mod summary;
+mod tally;
+
+use std::{
+    io::{self, IsTerminal},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use tokio::{
+    select,
+    sync::mpsc,
+    time::{MissedTickBehavior, interval},
+};
+use watchpost::{
+    actors::{Engine, EngineConfig, EngineHandle, callbacks::SharedEvent, messages::AddConnection, model::Filter},
+    simulator::milestone::{Fault, Options, Simulator, audit::Report},
+};
+
+use self::{live::Live, plain::Plain, script::Timing, stage::Stage, tally::Tally};
+use super::{Exit, is_reader_gone, milestone, signals::Signals, terminal};
+
+/// The name of the connection.
+const CONNECTION: &str = "hq";
+/// Events that may wait to be shown.
+const QUEUE: usize = 1_024;
+/// How often the view is drawn anew.
+const REDRAW: Duration = Duration::from_millis(250);
+/// How long what is still under way may take in the end: an outage that has just begun, and the pauses between tries.
+const SETTLE: Duration = Duration::from_secs(20);
+/// How long the engine may take to end.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Show the engine at work against a simulated system, with connections that break
+///
+/// A simulated XProtect system is started, and the engine watches it over real sockets. Every ten seconds or so the simulator drops the
+/// socket, each time in another way; once in a minute it stays away for longer than it keeps a session. In the end an auditor compares
+/// what happened with what was told: the exit status is 1 if an event was lost in silence or a state is wrong. It remembers every event for that,
+/// about 1 KiB each.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  watchpost demo
+  watchpost demo --for 30s
+  watchpost demo --items 2000 --rate 200 --for 1m > demo.log")]
+pub(super) struct DemoArgs {
+    /// End after so long; a short demo does everything faster. Without it, end at Ctrl-C
+    #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    length: Option<Duration>,
+    /// Where the simulated system listens; port 0 takes a free one. (A later version will show its dashboard here.)
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// How many cameras there are; all other items follow from it
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    items: u32,
+    /// How many events happen per second
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rate: u32,
+}
+
+/// How a demo is shown.
+trait View {
+    /// An event was told.
+    fn event(&mut self, event: &SharedEvent) -> io::Result<()>;
+    /// The simulator does something.
+    fn notice(&mut self, notice: &str) -> io::Result<()>;
+    /// Time has passed.
+    fn tick(&mut self, tally: &Tally) -> io::Result<()>;
+    /// It is over; what comes now is the summary.
+    fn end(&mut self, tally: &Tally) -> io::Result<()>;
+}
+
+pub(super) async fn run(args: DemoArgs) -> Exit {
+    match play(args).await {
+        Ok(exit) => exit,
+        Err(Failure::Terminal(error)) if is_reader_gone(&error) => Exit::Done,
+        Err(failure) => {
+            terminal::complain(failure);
+            Exit::Failed
+        }
+    }
+}
+
+/// Why there is no demo.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("cannot write to standard output: {0}")]
+    Terminal(#[from] io::Error),
+    #[error("the simulator: {0}")]
+    Simulator(#[from] watchpost::simulator::milestone::StartError),
+    #[error("the engine: {0}")]
+    Engine(#[from] watchpost::actors::StartError),
+    #[error("the engine: {0}")]
+    Connection(#[from] watchpost::actors::messages::AddError),
+    #[error("the engine has ended")]
+    Ended(#[from] actix::MailboxError),
+    #[error("the simulator's address is none: {0}")]
+    Address(String),
+}
+
+async fn play(args: DemoArgs) -> Result<Exit, Failure> {
+    let signals = Signals::new()?;
+    let timing = Timing::new(args.length);
+    let items = usize::try_from(args.items).unwrap_or(usize::MAX);
+    // Repeats are there to be left out.
+    let faults = vec![Fault::Duplicates];
+    let options = Options { listen: args.listen, items, window: timing.window, faults, ..Options::default() };
+    let simulator = Simulator::start(options.clone())?;
+    let engine = Engine::start(EngineConfig::default())?;
+    // The callback is there before the connection, so that it misses nothing.
+    let (told, events) = mpsc::channel(QUEUE);
+    let callback = engine.on_event_async(Filter::everything(), move |event| {
+        let told = told.clone();
+        async move {
+            // An error means that the demo is over.
+            let _ = told.send(event).await;
+        }
+    });
+    let connection = milestone::simulated(CONNECTION, &simulator.url(), &options).map_err(Failure::Address)?;
+    engine.send(AddConnection(connection)).await??;
+
+    let demo = Demo { tally: Tally::new(engine.clone(), args.length), view: view(&simulator)?, simulator, events };
+    let exit = demo.run(signals, args.rate, timing).await;
+    callback.remove().await;
+    engine.shutdown(DEADLINE).await;
+    Ok(exit?)
+}
+
+fn view(simulator: &Simulator) -> io::Result<Box<dyn View>> {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let title = format!("watchpost demo: connection {CONNECTION} to a simulated XProtect at {}", simulator.url());
+    if io::stdout().is_terminal() && !is_dumb {
+        Ok(Box::new(Live::new(title, terminal::colours_are_welcome())))
+    } else {
+        terminal::print(format!("{title}\n").as_bytes())?;
+        Ok(Box::new(Plain))
+    }
+}
+
+/// A demo under way.
+struct Demo {
+    simulator: Simulator,
+    tally: Tally,
+    view: Box<dyn View>,
+    events: mpsc::Receiver<SharedEvent>,
+}
+
+impl Demo {
+    async fn run(mut self, mut signals: Signals, rate: u32, timing: Timing) -> io::Result<Exit> {
+        let (stage, mut notices) = Stage::start(self.simulator.clone(), rate, timing)?;
+        let mut redraw = interval(REDRAW);
+        redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.tally.is_time_up() {
+            select! {
+                Some(event) = self.events.recv() => self.take(&event)?,
+                Some(notice) = notices.recv() => self.notice(notice)?,
+                _ = redraw.tick() => self.view.tick(&self.tally)?,
+                () = signals.next() => break,
+            }
+        }
+        signals.now_impatient();
+        stage.end();
+        let report = self.settle(&mut notices).await?;
+        self.view.end(&self.tally)?;
+        summary::print(&report, &self.tally, &self.simulator)
+    }
+
+    fn take(&mut self, event: &SharedEvent) -> io::Result<()> {
+        self.tally.take(event);
+        self.view.event(event)
+    }
+
+    fn notice(&mut self, notice: String) -> io::Result<()> {
+        self.view.notice(&notice)?;
+        self.tally.notice(notice);
+        Ok(())
+    }
+
+    /// Nothing more happens; waits until what did has arrived, and audits.
+    async fn settle(&mut self, notices: &mut mpsc::Receiver<String>) -> io::Result<Report> {
+        let until = Instant::now() + SETTLE;
+        let mut redraw = interval(REDRAW);
+        let mut stage_is_up = true;
+        loop {
+            select! {
+                Some(event) = self.events.recv() => self.take(&event)?,
+                notice = notices.recv(), if stage_is_up => match notice {
+                    Some(notice) => self.notice(notice)?,
+                    None => stage_is_up = false,
+                },
+                _ = redraw.tick() => {
+                    self.view.tick(&self.tally)?;
+                    let report = self.tally.audit(&self.simulator);
+                    let at_rest = !stage_is_up && self.tally.is_online();
+                    if (at_rest && report.is_clean()) || Instant::now() >= until {
+                        return Ok(report);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The way an engine is asked for its states, here and in the views.
+fn states(engine: &EngineHandle) -> Vec<watchpost::actors::model::State> {
+    let mut states = engine.states().query(&Filter::everything());
+    states.sort_by(|a, b| (&a.item.name, &a.item.id, a.group()).cmp(&(&b.item.name, &b.item.id, b.group())));
+    states
+}

@@ -1,0 +1,43 @@
+//! The end of a demo: what happened, what was told, and whether that is the same.
+
+use std::{fmt::Write as _, io};
+
+use watchpost::simulator::milestone::{Simulator, audit::Report};
+
+use super::{Exit, tally::Tally};
+use crate::cli::terminal;
+
+/// Prints it, and judges.
+pub(super) fn print(report: &Report, tally: &Tally, simulator: &Simulator) -> io::Result<Exit> {
+    let good = report.is_clean() && tally.was_online();
+    let states = simulator.states().len();
+    let equal = states.saturating_sub(report.state_differences.len());
+    let mut text = String::from("\nSUMMARY\n");
+    for (what, count) in [
+        ("events sent", report.sent),
+        ("received", report.received),
+        ("in gaps that were told", report.in_gaps),
+        ("lost silently", report.lost.len()),
+        ("repeats left out", usize::try_from(tally.status().repeats).unwrap_or(usize::MAX)),
+        ("told as snapshot differences", tally.differences),
+        ("sessions resumed", simulator.ledger().sessions.iter().map(|session| session.resumed.len()).sum()),
+        ("gaps", report.gaps),
+        ("states equal", equal),
+        ("states different", report.state_differences.len()),
+    ] {
+        // Writing into a String does not fail.
+        let _ = writeln!(text, "  {what:<30}{count:>8}");
+    }
+    text.push_str(if good {
+        "\nNo event was lost in silence, and every state is as it is.\n"
+    } else if tally.was_online() {
+        "\nWhat was told is not what happened:\n"
+    } else {
+        "\nThe connection never came online.\n"
+    });
+    if !report.is_clean() {
+        let _ = write!(text, "{report}");
+    }
+    terminal::print(text.as_bytes())?;
+    Ok(if good { Exit::Done } else { Exit::Failed })
+}

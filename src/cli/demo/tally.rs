@@ -1,0 +1,130 @@
+//! What the demo has heard from the engine, as an embedder hears it.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use watchpost::{
+    actors::{
+        EngineHandle,
+        callbacks::SharedEvent,
+        model::{ConnectionState, ConnectionStatus, Origin, State, vocabulary},
+    },
+    simulator::milestone::{
+        Simulator,
+        audit::{EventLine, Report, ShownState, audit},
+    },
+};
+
+use super::CONNECTION;
+
+/// Events kept to be shown.
+const RECENT: usize = 64;
+
+/// What was heard so far.
+pub(super) struct Tally {
+    engine: EngineHandle,
+    start: Instant,
+    length: Option<Duration>,
+    /// Every event, for the auditor.
+    lines: Vec<EventLine>,
+    /// The last events, the newest at the end.
+    pub(super) recent: VecDeque<SharedEvent>,
+    /// What the simulator did last, and when.
+    pub(super) notice: Option<(Instant, String)>,
+    /// How often the connection came online.
+    onlines: usize,
+    /// Differences between what was known and a snapshot.
+    pub(super) differences: usize,
+    /// Gaps told.
+    pub(super) gaps: usize,
+}
+
+impl Tally {
+    pub(super) fn new(engine: EngineHandle, length: Option<Duration>) -> Self {
+        Self {
+            engine,
+            start: Instant::now(),
+            length,
+            lines: Vec::new(),
+            recent: VecDeque::new(),
+            notice: None,
+            onlines: 0,
+            differences: 0,
+            gaps: 0,
+        }
+    }
+
+    pub(super) fn take(&mut self, event: &SharedEvent) {
+        let stored = event.get();
+        let Ok(mut line) = serde_json::from_str::<EventLine>(&stored.to_line()) else {
+            // The auditor will miss it, and say so.
+            return;
+        };
+        self.onlines += usize::from(is_online(&line));
+        self.gaps += usize::from(line.kind == vocabulary::GAP);
+        self.differences += usize::from(stored.event.origin == Origin::Snapshot);
+        if stored.event.origin != Origin::Engine {
+            // The auditor asks only the engine's own events for what they carry.
+            line.data = Value::Null;
+        }
+        self.lines.push(line);
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(event.clone());
+    }
+
+    pub(super) fn notice(&mut self, notice: String) {
+        self.notice = Some((Instant::now(), notice));
+    }
+
+    /// How often a session was resumed: each return that was not a new session, for which there would be a gap.
+    pub(super) fn resumed(&self) -> usize {
+        self.onlines.saturating_sub(1 + self.gaps)
+    }
+
+    pub(super) fn was_online(&self) -> bool {
+        self.onlines > 0
+    }
+
+    pub(super) fn status(&self) -> ConnectionStatus {
+        self.engine.states().status(CONNECTION).unwrap_or_default()
+    }
+
+    pub(super) fn is_online(&self) -> bool {
+        self.status().state == ConnectionState::Online
+    }
+
+    pub(super) fn states(&self) -> Vec<State> {
+        super::states(&self.engine)
+    }
+
+    pub(super) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    pub(super) fn length(&self) -> Option<Duration> {
+        self.length
+    }
+
+    pub(super) fn is_time_up(&self) -> bool {
+        self.length.is_some_and(|length| self.elapsed() >= length)
+    }
+
+    /// Compares what was heard with what the simulator did.
+    pub(super) fn audit(&self, simulator: &Simulator) -> Report {
+        let shown: Vec<ShownState> = self
+            .states()
+            .iter()
+            .filter_map(|state| serde_json::to_value(state).and_then(serde_json::from_value).ok())
+            .collect();
+        audit(CONNECTION, &simulator.ledger(), &simulator.states(), &self.lines, &shown)
+    }
+}
+
+fn is_online(line: &EventLine) -> bool {
+    line.kind == vocabulary::ENGINE_CONNECTION && line.data.get("new").and_then(Value::as_str) == Some("online")
+}

@@ -1,0 +1,301 @@
+//! Milestone: a look at a system for `check --connect`, and the simulator.
+//!
+//! A look is a login, the lists of the Configuration REST API, and (`trial`) one subscription over the WebSocket.
+
+mod trial;
+
+use std::{
+    collections::{BTreeSet, HashMap, hash_map::Entry},
+    sync::Arc,
+};
+
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, de::IgnoredAny};
+use watchpost::actors::{
+    settings::{CommonSettings, closest},
+    transport::{Budget, RestAnswer, RestClient, RestError, TlsSettings, WebSocketClient},
+    vendors::{
+        Directory, Login, LoginStep, Now, Vendor,
+        milestone::{
+            Grant, Milestone, MilestoneConfig,
+            config::{EventType, Selection},
+            directory::{Ask, Catalog, MilestoneDirectory},
+            trouble,
+        },
+    },
+};
+
+use super::vendors::Findings;
+#[cfg(feature = "simulator")]
+use super::{Exit, is_reader_gone, signals::Signals, terminal};
+#[cfg(feature = "simulator")]
+use watchpost::actors::{
+    ConnectionConfig,
+    settings::Secret,
+    vendors::{
+        VendorSettings,
+        milestone::config::{FilterRow, Modifier},
+    },
+};
+
+/// The kinds of items that cameras come with, as the Configuration REST API names its collections.
+const KINDS: [&str; 7] =
+    ["cameras", "hardware", "recordingServers", "outputs", "inputEvents", "microphones", "speakers"];
+/// Lists asked for at a time: a large site takes seconds for each.
+const AT_A_TIME: usize = 3;
+/// Memory for large messages of a WebSocket; an answer to a command is small.
+const BUDGET: usize = 4 << 20;
+/// Calls that one login may take.
+const MOST_CALLS: usize = 32;
+
+/// Looks at systems, and logs in once per user and server.
+#[derive(Default)]
+pub(super) struct Visitor {
+    logins: HashMap<(String, TlsSettings), Result<Admission, String>>,
+}
+
+/// A login that went well.
+#[derive(Clone)]
+struct Admission {
+    grant: Grant,
+    who: String,
+    rest: RestClient,
+    sockets: WebSocketClient,
+    /// This is the second login already.
+    renewed: bool,
+}
+
+impl Admission {
+    /// Logs in once more, for the gateway does not take the token. Only once: each login may count towards a lock-out.
+    async fn renew(&mut self, config: &MilestoneConfig, common: &CommonSettings) -> Result<(), String> {
+        if self.renewed {
+            return Err("the gateway refuses the token (status 401), also after another login".to_owned());
+        }
+        self.renewed = true;
+        let fresh = log_in(config, common).await?;
+        *self = Self { renewed: true, ..fresh };
+        Ok(())
+    }
+}
+
+impl Visitor {
+    pub(super) async fn visit(&mut self, config: &MilestoneConfig, common: &CommonSettings) -> Findings {
+        let mut findings = Findings::default();
+        let login = match self.logins.entry((Milestone::account(config), common.tls.clone())) {
+            // A refused login is not tried again for the next connection: each try counts towards a lock-out.
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(first) => first.insert(log_in(config, common).await),
+        };
+        match login {
+            Err(why) => findings.fail(why.clone()),
+            Ok(admission) => {
+                findings.tell("login", admission.who.clone());
+                look(admission, config, common, &mut findings).await;
+                findings.tell("window", window(config));
+            }
+        }
+        findings
+    }
+}
+
+async fn log_in(config: &MilestoneConfig, common: &CommonSettings) -> Result<Admission, String> {
+    let tls = common.tls.client_config().map_err(|error| error.to_string())?;
+    let rest = RestClient::new(&tls);
+    let sockets = WebSocketClient::new(&tls, Arc::new(Budget::new(BUDGET)));
+    let mut login = Milestone::login(config, common);
+    let mut step = login.begin(Now::read());
+    for _ in 0..MOST_CALLS {
+        match step {
+            LoginStep::Call(call) => {
+                let answer = rest.call(&call).await;
+                step = login.answer(Now::read(), answer);
+            }
+            LoginStep::Granted { grant, who, .. } => {
+                return Ok(Admission { grant, who, rest, sockets, renewed: false });
+            }
+            LoginStep::Failed(error) => return Err(error.to_string()),
+        }
+    }
+    Err(format!("the login took more than {MOST_CALLS} calls"))
+}
+
+/// Counts what the user may see, looks for the event types that the subscription names, and tries the subscription out.
+async fn look(admission: &mut Admission, config: &MilestoneConfig, common: &CommonSettings, findings: &mut Findings) {
+    let mut directory = Milestone::directory(config, common);
+    let (types, counts) = loop {
+        // The types come first: by then the directory knows how the server spells its root.
+        let types = load_types(admission, &mut directory).await;
+        let counts = count(admission, &directory).await;
+        if !counts.iter().map(|(_, count)| count).chain([&types]).any(|count| matches!(count, Count::TokenRefused(_))) {
+            break (types, counts);
+        }
+        if let Err(why) = admission.renew(config, common).await {
+            return findings.fail(why);
+        }
+    };
+    findings.tell("items", counts.iter().map(|(kind, count)| count.shown(kind)).collect::<Vec<_>>().join(", "));
+    for (kind, count) in &counts {
+        if let Count::Failed(why) = count {
+            findings.fail(format!("{kind} could not be counted: {why}"));
+        }
+    }
+    if counts.iter().all(|(_, count)| matches!(count, Count::NotAllowed(_))) {
+        findings.fail("the user may see no items at all: give its role rights to them in XProtect's Management Client");
+    }
+    match (&types, directory.catalog()) {
+        (Count::Seen(types), Some(catalog)) => {
+            findings.tell("events", format!("{types} event types"));
+            check_names(config, &catalog, findings);
+        }
+        (Count::Seen(_), None) => findings.fail("the list of event types cannot be read"),
+        (Count::NotAllowed(why) | Count::TokenRefused(why) | Count::Failed(why), _) => {
+            findings.tell("events", format!("event types are not to be had: {why}"));
+            if names(config).next().is_some() {
+                findings.fail("`subscribe` names event types, and without the list their ids are not known");
+            }
+        }
+    }
+    // Where something is wrong already, a subscription would only say it again.
+    if findings.failures.is_empty() {
+        match trial::subscribe(admission, config, common, directory.catalog()).await {
+            Ok(()) => findings.tell("channel", "the gateway accepts the subscription"),
+            Err(why) => findings.fail(why),
+        }
+    }
+}
+
+async fn count(admission: &Admission, directory: &MilestoneDirectory) -> Vec<(&'static str, Count)> {
+    let lists = stream::iter(KINDS).map(|kind| async move {
+        let answer = admission.rest.call(&directory.call(&admission.grant, &Ask::List(kind.into()))).await;
+        (kind, Count::of(answer))
+    });
+    lists.buffered(AT_A_TIME).collect().await
+}
+
+/// Loads the event types, and answers how many there are.
+async fn load_types(admission: &Admission, directory: &mut MilestoneDirectory) -> Count {
+    let mut asks = vec![Ask::Types];
+    let mut outcome = Count::Failed("no answer".to_owned());
+    while let Some(ask) = asks.pop() {
+        let answer = admission.rest.call(&directory.call(&admission.grant, &ask)).await;
+        outcome = Count::of(answer.clone());
+        asks = directory.learn(Now::read(), &ask, answer).next;
+    }
+    outcome
+}
+
+/// What came of counting one kind of items.
+enum Count {
+    Seen(usize),
+    NotAllowed(String),
+    TokenRefused(String),
+    Failed(String),
+}
+
+#[derive(Deserialize)]
+struct List {
+    array: Vec<IgnoredAny>,
+}
+
+impl Count {
+    fn of(answer: Result<RestAnswer, RestError>) -> Self {
+        match answer {
+            Ok(answer) if answer.is_success() => match serde_json::from_slice::<List>(&answer.body) {
+                Ok(list) => Self::Seen(list.array.len()),
+                Err(error) => Self::Failed(format!("the list cannot be read: {error}")),
+            },
+            Ok(answer) if answer.status == 401 => Self::TokenRefused(trouble(&answer)),
+            // A list of what the user has no right to is refused in one of these ways.
+            Ok(answer) if matches!(answer.status, 400 | 402..=405) => Self::NotAllowed(trouble(&answer)),
+            Ok(answer) => Self::Failed(trouble(&answer)),
+            Err(error) => Self::Failed(error.to_string()),
+        }
+    }
+
+    fn shown(&self, kind: &str) -> String {
+        match self {
+            Self::Seen(count) => format!("{kind} {count}"),
+            Self::NotAllowed(_) => format!("{kind} not allowed"),
+            Self::TokenRefused(_) | Self::Failed(_) => format!("{kind} ?"),
+        }
+    }
+}
+
+/// The event types that the subscription names.
+fn names(config: &MilestoneConfig) -> impl Iterator<Item = &str> {
+    let lists = config.subscribe.iter().filter_map(|row| match &row.events {
+        Selection::Only(types) => Some(types),
+        Selection::All => None,
+    });
+    lists.flatten().filter_map(|event| match event {
+        EventType::Name(name) => Some(name.as_str()),
+        EventType::Id(_) => None,
+    })
+}
+
+fn check_names(config: &MilestoneConfig, catalog: &Catalog, findings: &mut Findings) {
+    let known: BTreeSet<&str> = catalog.names().collect();
+    for name in names(config).filter(|name| catalog.event_types(name).is_empty()) {
+        let near = closest(name, known.iter().copied());
+        let hint = near.map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"));
+        findings.fail(format!("`subscribe` names the event type \"{name}\", which this system does not have{hint}"));
+    }
+}
+
+fn window(config: &MilestoneConfig) -> String {
+    let window = humantime::format_duration(config.resume_window);
+    format!("a lost session is kept for {window}, assumed: the server does not say")
+}
+
+/// `watchpost simulate milestone`.
+#[cfg(feature = "simulator")]
+pub(super) async fn simulate(args: watchpost::simulator::milestone::SimulateArgs) -> Exit {
+    use watchpost::simulator::milestone::{RunError, run};
+    if args.items == 0 {
+        terminal::complain(
+            "error: invalid value '0' for '--items <N>': a system without a camera tells nothing; give 1 or more",
+        );
+        return Exit::Usage;
+    }
+    // It waits for signals once it has told that it is there; one that comes earlier is heard here.
+    let ended = match Signals::new() {
+        Ok(mut signals) => tokio::select! {
+            ended = run(args) => ended,
+            () = signals.next() => Ok(()),
+        },
+        Err(error) => Err(RunError::Io(error)),
+    };
+    match ended {
+        Ok(()) => Exit::Done,
+        Err(RunError::Io(error)) if is_reader_gone(&error) => Exit::Done,
+        Err(error) => {
+            terminal::complain(error);
+            Exit::Failed
+        }
+    }
+}
+
+/// The settings of a connection to a simulator, with times to fit its resume window.
+#[cfg(feature = "simulator")]
+pub(super) fn simulated(
+    name: &str,
+    url: &str,
+    options: &watchpost::simulator::milestone::Options,
+) -> Result<ConnectionConfig, String> {
+    let everything = FilterRow {
+        modifier: Modifier::Include,
+        resource_types: Selection::All,
+        sources: Selection::All,
+        events: Selection::All,
+    };
+    let url = url.parse().map_err(|error| format!("{url}: {error}"))?;
+    let password = Secret::from(options.password.clone());
+    let mut vendor = MilestoneConfig::new(url, options.username.clone(), password, vec![everything]);
+    vendor.resume_window = options.window;
+    let mut common = CommonSettings::new(Milestone::HEARTBEAT);
+    // A half-open socket is found early enough to resume.
+    common.ping_after = options.window / 10;
+    common.dead_after = options.window * 3 / 10;
+    let name = name.parse().map_err(|error| format!("{error}"))?;
+    Ok(ConnectionConfig { name, common, vendor: VendorSettings::Milestone(vendor) })
+}

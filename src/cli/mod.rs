@@ -1,0 +1,171 @@
+//! The commands.
+//!
+//! [`main`] reads the command line, starts the log and hands over to the command's own room: `run`, `check`, and where the
+//! simulators are built in, `demo` and `simulate`. A command answers with an [`Exit`]; whatever it has to complain about it has said by then.
+//!
+//! - `terminal`: standard output and standard error, without a panic when nobody reads them. `signals`: Ctrl-C and SIGTERM.
+//! - `vendors`: what commands can do with a connection's vendor; `milestone` is one such room.
+
+mod check;
+#[cfg(feature = "simulator")]
+mod demo;
+mod log;
+mod milestone;
+mod run;
+mod signals;
+mod terminal;
+mod vendors;
+
+use std::{future::Future, io, process::ExitCode};
+
+use actix_rt::System;
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// What was asked for is done.
+    Done,
+    /// It could not be done.
+    Failed,
+    /// The command line or the configuration is wrong.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+        })
+    }
+}
+
+/// An event engine for video-management and security systems: live connections, known states, no event lost in silence
+#[derive(Parser)]
+#[command(name = "watchpost", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+struct Cli {
+    /// How the log is written; it goes to standard error, and RUST_LOG says how much of it
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[cfg(feature = "simulator")]
+const AFTER_HELP: &str =
+    "Try it without any system: watchpost demo\n\nExit status: 0 done, 1 failed, 2 wrong usage or configuration";
+#[cfg(not(feature = "simulator"))]
+const AFTER_HELP: &str = "Exit status: 0 done, 1 failed, 2 wrong usage or configuration";
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// Lines for people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    #[cfg(feature = "simulator")]
+    Demo(demo::DemoArgs),
+    Check(check::CheckArgs),
+    #[cfg(feature = "simulator")]
+    Simulate(SimulateArgs),
+    Completions(CompletionArgs),
+}
+
+/// Stand in for a real system, with faults that can be switched on, until Ctrl-C or SIGTERM
+#[cfg(feature = "simulator")]
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  watchpost simulate milestone --items 2000 --rate 100
+  watchpost simulate milestone --listen 127.0.0.1:9000 --fault drop=10s --fault duplicates")]
+struct SimulateArgs {
+    #[command(subcommand)]
+    system: SimulatedSystem,
+}
+
+#[cfg(feature = "simulator")]
+#[derive(Subcommand)]
+enum SimulatedSystem {
+    Milestone(watchpost::simulator::milestone::SimulateArgs),
+}
+
+/// Write a completion script for a shell to standard output
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  watchpost completions bash > ~/.local/share/bash-completion/completions/watchpost
+  watchpost completions zsh > ~/.zfunc/_watchpost")]
+struct CompletionArgs {
+    /// For which shell
+    shell: Shell,
+}
+
+/// Does what the command line says.
+pub(crate) fn main() -> ExitCode {
+    let Cli { log_format, command } = Cli::parse();
+    if let Err(mistake) = log::start(log_format, command.log_filter()) {
+        terminal::complain(mistake);
+        return Exit::Usage.into();
+    }
+    let exit = match command {
+        Command::Run(args) => on_runtime(run::run(args)),
+        Command::Check(args) => on_runtime(check::run(args)),
+        #[cfg(feature = "simulator")]
+        Command::Demo(args) => on_runtime(demo::run(args)),
+        #[cfg(feature = "simulator")]
+        Command::Simulate(SimulateArgs { system: SimulatedSystem::Milestone(args) }) => {
+            on_runtime(milestone::simulate(args))
+        }
+        Command::Completions(args) => completions(args.shell),
+    };
+    exit.into()
+}
+
+impl Command {
+    /// What is logged where `RUST_LOG` does not say.
+    fn log_filter(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "info",
+            // A simulator resets its connections on purpose, and its web server takes that for errors.
+            #[cfg(feature = "simulator")]
+            Self::Simulate(_) => "info,actix_http=off,actix_server=warn",
+            // The output of the others is for people, and says the same in better words.
+            #[cfg(feature = "simulator")]
+            Self::Demo(_) => "error,actix_http=off",
+            Self::Check(_) | Self::Completions(_) => "error",
+        }
+    }
+}
+
+fn on_runtime(command: impl Future<Output = Exit>) -> Exit {
+    System::new().block_on(command)
+}
+
+fn completions(shell: Shell) -> Exit {
+    // Written to memory first: the generator panics where it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "watchpost", &mut script);
+    terminal::written(terminal::print(&script))
+}
+
+/// What a broken pipe means: whoever read has had enough.
+fn is_reader_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_free_of_contradictions() {
+        Cli::command().debug_assert();
+    }
+}

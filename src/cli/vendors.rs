@@ -1,0 +1,44 @@
+//! What commands can do with a connection, whatever its vendor: the one place that lists the vendors' rooms.
+
+use watchpost::actors::{ConnectionConfig, vendors::VendorSettings};
+
+use super::milestone;
+
+/// What a look at a system has told, in lines for a person.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// What was found, each with its heading.
+    pub(super) lines: Vec<(&'static str, String)>,
+    /// What must be mended before the connection works.
+    pub(super) failures: Vec<String>,
+}
+
+impl Findings {
+    pub(super) fn tell(&mut self, heading: &'static str, text: impl Into<String>) {
+        self.lines.push((heading, text.into()));
+    }
+
+    pub(super) fn fail(&mut self, why: impl Into<String>) {
+        self.failures.push(why.into());
+    }
+}
+
+/// Looks at systems. One that looks at several logs in once per user and server, as the engine does.
+#[derive(Default)]
+pub(super) struct Visitor {
+    milestone: milestone::Visitor,
+}
+
+impl Visitor {
+    /// Logs in, and looks at what the connection may see.
+    pub(super) async fn visit(&mut self, connection: &ConnectionConfig) -> Findings {
+        match &connection.vendor {
+            VendorSettings::Milestone(config) => self.milestone.visit(config, &connection.common).await,
+            other => {
+                let mut findings = Findings::default();
+                findings.fail(format!("vendor \"{}\" cannot be looked at by this version", other.name()));
+                findings
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `watchpost demo`: the real program in a pipe.
+#![cfg(all(unix, feature = "simulator"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod cli_support;
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::Stdio,
+};
+
+use cli_support::{Watchpost, finish, program};
+
+/// The number behind a line of the summary.
+fn number(stdout: &str, what: &str) -> u64 {
+    let line = stdout.lines().find_map(|line| line.trim().strip_prefix(what)).unwrap_or_else(|| panic!("{stdout}"));
+    line.trim().parse().unwrap_or_else(|_| panic!("{what}: {line}"))
+}
+
+#[test]
+fn a_short_demo_shows_resumed_sessions_and_a_gap_and_loses_nothing_in_silence() {
+    let (code, stdout, stderr) = finish(program(&["demo", "--for", "15s", "--rate", "40"]));
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert_eq!(stderr, "");
+    assert_eq!(number(&stdout, "lost silently"), 0);
+    assert_eq!(number(&stdout, "states different"), 0);
+    assert!(number(&stdout, "states equal") > 0);
+    assert!(number(&stdout, "sessions resumed") >= 1);
+    assert!(number(&stdout, "repeats left out") >= 1);
+    let gaps = number(&stdout, "gaps");
+    assert!(gaps >= 1);
+    let [sent, received, in_gaps] =
+        ["events sent", "received", "in gaps that were told"].map(|what| number(&stdout, what));
+    assert_eq!(sent, received + in_gaps);
+    assert!(received > 100, "{received}");
+
+    // The lines before the summary say the same.
+    let count = |part: &str| stdout.lines().filter(|line| line.contains(part)).count() as u64;
+    assert_eq!(count(" ** gap: "), gaps);
+    assert!(count("connecting -> online") == 1 && count("online -> delayed") >= 2);
+    assert!(count("the simulator resumes the session") >= 1);
+    assert!(count("motion.started") > 10);
+    assert!(!stdout.contains('\x1b'), "no steering of terminals in a pipe");
+}
+
+#[test]
+fn a_signal_ends_a_demo_with_its_summary() {
+    let mut command = program(&["demo", "--items", "4"]);
+    let mut demo = Watchpost(command.stdout(Stdio::piped()).spawn().unwrap());
+    let mut out = BufReader::new(demo.0.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("-> online") {
+        line.clear();
+        assert!(out.read_line(&mut line).unwrap() > 0, "it ended too early");
+    }
+    demo.signal("INT");
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(demo.wait().code(), Some(0), "{rest}");
+    assert_eq!(number(&rest, "lost silently"), 0);
+}
+
+#[test]
+fn a_reader_that_has_had_enough_ends_a_demo_quietly() {
+    let mut command = program(&["demo"]);
+    let mut demo = Watchpost(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let mut out = BufReader::new(demo.0.stdout.take().unwrap());
+    out.read_line(&mut String::new()).unwrap();
+    drop(out);
+    assert_eq!(demo.wait().code(), Some(0));
+    assert_eq!(std::io::read_to_string(demo.0.stderr.take().unwrap()).unwrap(), "");
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, _, stderr) = finish(program(&["demo", "--listen", &address, "--for", "10s"]));
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains(&address) && stderr.contains("--listen"), "{stderr}");
+}
