@@ -1,0 +1,92 @@
+//! A journal in memory that outlives its engine, and that can be told to refuse or to hang.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use watchpost::actors::journal::{Append, Journal, JournalError, Loaded, Memory, Page};
+use watchpost::actors::model::event::Committed;
+use watchpost::actors::model::{ConnectionName, Origin, Sequence};
+
+/// Clones share what they hold.
+#[derive(Clone, Default)]
+pub struct Store {
+    memory: Arc<Mutex<Memory>>,
+    troubles: Arc<(Mutex<Troubles>, Condvar)>,
+}
+
+#[derive(Default)]
+struct Troubles {
+    /// So many of the next appends that hold events of the vendor are refused.
+    refuse: usize,
+    refused: usize,
+    hang: bool,
+    /// When something was stored.
+    stored: Vec<Instant>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Store {
+    /// Everything that is stored.
+    pub fn commits(&self) -> Vec<Arc<Committed>> {
+        let page = lock(&self.memory).read(Sequence(0), usize::MAX);
+        page.map(|page| page.commits).unwrap_or_default()
+    }
+
+    /// Refuses the next `count` appends that hold events of the vendor.
+    pub fn refuse(&self, count: usize) {
+        lock(&self.troubles.0).refuse = count;
+    }
+
+    /// How many appends were refused.
+    pub fn refused(&self) -> usize {
+        lock(&self.troubles.0).refused
+    }
+
+    /// Begins or ends to hang at the next append.
+    pub fn hang(&self, hang: bool) {
+        lock(&self.troubles.0).hang = hang;
+        self.troubles.1.notify_all();
+    }
+
+    /// When something was stored.
+    pub fn stored(&self) -> Vec<Instant> {
+        lock(&self.troubles.0).stored.clone()
+    }
+
+    fn append_one(&self, append: Append) -> Result<Arc<Committed>, JournalError> {
+        let (troubles, changed) = &*self.troubles;
+        let vendors = append.events.iter().any(|event| event.origin != Origin::Engine);
+        let mut now = changed.wait_while(lock(troubles), |now| now.hang).unwrap_or_else(PoisonError::into_inner);
+        if now.refuse > 0 && vendors {
+            now.refuse -= 1;
+            now.refused += 1;
+            return Err(JournalError::Unavailable("the disk is full".to_owned()));
+        }
+        if vendors {
+            now.stored.push(Instant::now());
+        }
+        drop(now);
+        lock(&self.memory).append(vec![append]).pop().unwrap_or(Err(JournalError::Closed))
+    }
+}
+
+impl Journal for Store {
+    fn append(&mut self, group: Vec<Append>) -> Vec<Result<Arc<Committed>, JournalError>> {
+        group.into_iter().map(|append| self.append_one(append)).collect()
+    }
+
+    fn load(&mut self, connection: &ConnectionName) -> Result<Loaded, JournalError> {
+        lock(&self.memory).load(connection)
+    }
+
+    fn read(&mut self, from: Sequence, limit: usize) -> Result<Page, JournalError> {
+        lock(&self.memory).read(from, limit)
+    }
+
+    fn trim(&mut self) -> Result<(), JournalError> {
+        lock(&self.memory).trim()
+    }
+}

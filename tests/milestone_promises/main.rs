@@ -1,0 +1,15 @@
+//! The engine's promises with a Milestone system: one test for each, named after it.
+#![cfg(feature = "simulator")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod breaks;
+mod embedding;
+mod journal;
+mod login;
+mod names;
+mod snapshots;
+mod subscriptions;
+mod watchers;
