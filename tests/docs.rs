@@ -1,0 +1,406 @@
+//! The pages agree with the code: vocabulary, attributes, keys with their defaults and ranges, messages, links, examples.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use watchpost::actors::model::event::Committed;
+use watchpost::actors::model::vocabulary::WORDS;
+use watchpost::actors::model::{ConnectionName, Event, EventId, Item, Meaning, Origin, Sequence, StateMeaning};
+use watchpost::actors::settings::ByteSize;
+use watchpost::actors::vendors::milestone::vocabulary::TYPES;
+use watchpost::config::{Config, ConfigErrors, Surroundings, parse};
+
+const PAGES: [&str; 6] = [
+    "README.md",
+    "docs/architecture.md",
+    "docs/configuration.md",
+    "docs/events.md",
+    "docs/performance.md",
+    "docs/vendors/milestone.md",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn page(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The table between `<!-- name -->` and `<!-- end -->`, without head and rule, each row as its cells.
+fn table(text: &str, name: &str) -> Vec<Vec<String>> {
+    let start = format!("<!-- {name} -->\n");
+    let (_, rest) = text.split_once(&start).unwrap_or_else(|| panic!("there is no {start:?}"));
+    let (block, _) = rest.split_once("<!-- end -->").unwrap_or_else(|| panic!("{name} has no end"));
+    let cells = |line: &str| line.trim().trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    block.lines().skip(2).map(cells).collect()
+}
+
+fn unquoted(cell: &str) -> &str {
+    cell.trim_matches('`')
+}
+
+/// The fenced blocks of a language.
+fn blocks<'a>(text: &'a str, language: &str) -> Vec<&'a str> {
+    let start = format!("```{language}\n");
+    text.split(&start).skip(1).map(|rest| rest.split_once("```").unwrap().0).collect()
+}
+
+fn assert_table(name: &str, head: &str, expected: &[String]) {
+    let found: Vec<String> =
+        table(&page("docs/events.md"), name).iter().map(|row| format!("| {} |", row.join(" | "))).collect();
+    let rule = "|---".repeat(head.matches('|').count() - 1);
+    assert!(
+        found == expected,
+        "docs/events.md differs from the code; write there:\n\n<!-- {name} -->\n{head}\n{rule}|\n{}\n<!-- end -->\n",
+        expected.join("\n")
+    );
+}
+
+#[test]
+fn the_vocabulary_is_that_of_the_engine() {
+    let cell = |text: Option<&str>| text.map_or_else(String::new, |text| format!("`{text}`"));
+    let words = WORDS.iter().map(|word| {
+        let (group, value) = word.state.unzip();
+        format!("| `{}` | {} | {} | {} |", word.kind, cell(group), cell(value), word.help)
+    });
+    assert_table("words", "| type | state group | state | meaning |", &words.collect::<Vec<_>>());
+
+    let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
+    for (group, value) in WORDS.iter().filter_map(|word| word.state) {
+        match groups.iter_mut().find(|(known, _)| *known == group) {
+            Some((_, values)) => values.push(format!("`{value}`")),
+            None => groups.push((group, vec![format!("`{value}`")])),
+        }
+    }
+    let groups = groups.into_iter().map(|(group, values)| format!("| `{group}` | {} |", values.join(" ")));
+    assert_table("groups", "| group | values |", &groups.collect::<Vec<_>>());
+
+    let types = TYPES.iter().map(|(guid, kind)| format!("| `{guid}` | `{kind}` |"));
+    assert_table("types", "| GUID | type |", &types.collect::<Vec<_>>());
+}
+
+/// The attributes of the line of an event about which everything or nothing is known, in their order.
+fn attributes(known: bool) -> Vec<String> {
+    let state = StateMeaning {
+        group: "motion".into(),
+        value: "detected".into(),
+        vendor_group: "g".into(),
+        vendor_value: "v".into(),
+        text: None,
+    };
+    let event = Event {
+        id: EventId::new("1"),
+        origin: Origin::Live,
+        meaning: Arc::new(Meaning {
+            kind: "motion.started".into(),
+            name: known.then(|| "Motion Started".into()),
+            state: known.then_some(state),
+        }),
+        item: known.then(|| Arc::new(Item { id: "cameras/1".into(), name: Some("Lobby".into()) })),
+        time: if known { "2026-06-11T09:17:59Z".into() } else { "".into() },
+        data: "{}".into(),
+    };
+    let commit = Committed {
+        connection: ConnectionName::new("hq").unwrap(),
+        vendor: "milestone",
+        first: Sequence(1),
+        recorded: "2026-06-11T09:18:00Z".parse().unwrap(),
+        events: vec![event],
+    };
+    let line = commit.get(0).unwrap().to_line();
+    let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&line).unwrap();
+    let mut names: Vec<_> = members.keys().cloned().collect();
+    names.sort_by_key(|name| line.find(&format!("\"{name}\":")));
+    names
+}
+
+#[test]
+fn every_attribute_of_a_line_is_documented_in_its_order_and_no_other() {
+    let events = page("docs/events.md");
+    let rows = table(&events, "attributes");
+    let documented: Vec<_> = rows.iter().map(|row| unquoted(&row[0]).to_owned()).collect();
+    assert_eq!(documented, attributes(true));
+    let always = rows.iter().filter(|row| row[1] == "always").map(|row| unquoted(&row[0]).to_owned());
+    assert_eq!(always.collect::<Vec<_>>(), attributes(false));
+
+    let origins = [Origin::Live, Origin::Resumed, Origin::Backfill, Origin::Snapshot, Origin::Engine];
+    let documented = table(&events, "origins");
+    let documented: Vec<_> = documented.iter().map(|row| unquoted(&row[0])).collect();
+    assert_eq!(documented, origins.map(|origin| origin.as_str()));
+
+    let examples = blocks(&events, "json");
+    let example: BTreeMap<String, serde_json::Value> = serde_json::from_str(examples[0]).unwrap();
+    assert_eq!(example.keys().collect::<BTreeSet<_>>(), attributes(true).iter().collect());
+    for other in &examples[1..] {
+        serde_json::from_str::<serde_json::Value>(other).unwrap_or_else(|error| panic!("{other}: {error}"));
+    }
+}
+
+/// One table of keys: how to write a configuration around one of them.
+struct Section {
+    name: &'static str,
+    before: &'static str,
+    /// The keys that have to be there, each with its line.
+    required: &'static [(&'static str, &'static str)],
+    /// Between lines, and behind them.
+    separator: &'static str,
+    after: &'static str,
+}
+
+const CONNECTION: &str = r#"
+[[connection]]
+name = "hq"
+vendor = "milestone"
+url = "https://xprotect.example.com"
+username = "svc"
+password = { env = "HQ_PASSWORD" }
+"#;
+const ALL: &str =
+    r#"subscribe = [ { modifier = "include", resource_types = ["*"], sources = ["*"], events = ["*"] } ]"#;
+
+const SECTIONS: [Section; 6] = [
+    Section { name: "engine", before: "[engine]\n", required: &[], separator: "\n", after: "" },
+    Section {
+        name: "connection",
+        before: "[[connection]]\n",
+        required: &[
+            ("name", r#"name = "hq""#),
+            ("vendor", r#"vendor = "milestone""#),
+            ("url", r#"url = "https://xprotect.example.com""#),
+            ("username", r#"username = "svc""#),
+            ("password", r#"password = { env = "HQ_PASSWORD" }"#),
+            ("subscribe", ALL),
+        ],
+        separator: "\n",
+        after: "",
+    },
+    Section { name: "tls", before: "CONNECTION ALL\ntls = { ", required: &[], separator: ", ", after: "}" },
+    Section {
+        name: "subscribe",
+        before: "CONNECTION subscribe = [ { ",
+        required: &[
+            ("modifier", r#"modifier = "include""#),
+            ("resource_types", r#"resource_types = ["*"]"#),
+            ("sources", r#"sources = ["*"]"#),
+            ("events", r#"events = ["*"]"#),
+        ],
+        separator: ", ",
+        after: "} ]",
+    },
+    Section {
+        name: "sink",
+        before: "[[sink]]\n",
+        required: &[("name", r#"name = "out""#), ("kind", r#"kind = "file""#), ("path", r#"path = "e.jsonl""#)],
+        separator: "\n",
+        after: "",
+    },
+    Section {
+        name: "filter",
+        before: "[[sink]]\nname = \"out\"\nkind = \"stdout\"\nfilter = { ",
+        required: &[],
+        separator: ", ",
+        after: "}",
+    },
+];
+
+impl Section {
+    /// A configuration with one more line in this section, and without one of the required ones.
+    fn read(&self, line: Option<&str>, without: Option<&str>) -> Result<Config, ConfigErrors> {
+        let required = self.required.iter().filter(|(key, _)| Some(*key) != without).map(|(_, line)| *line);
+        let lines: String = required.chain(line).map(|line| format!("{line}{}", self.separator)).collect();
+        let text = format!("{}{lines}{}", self.before, self.after);
+        let text = text.replace("CONNECTION", CONNECTION.trim_start()).replace("ALL", ALL);
+        read(&text)
+    }
+
+    /// The message and hint about a key.
+    fn mistake(&self, key: &str, line: Option<&str>, without: Option<&str>) -> (String, String) {
+        let errors = self.read(line, without).expect_err("a mistake");
+        let of_key = |subject: &str| subject.rsplit([' ', '.']).next() == Some(key);
+        let mut mistakes = errors.diagnostics().iter().filter(|one| of_key(&one.subject));
+        let mistake = mistakes.next().unwrap_or_else(|| panic!("nothing about {key} in\n{errors}"));
+        (mistake.message.clone(), mistake.hint.clone().unwrap_or_default())
+    }
+}
+
+fn read(text: &str) -> Result<Config, ConfigErrors> {
+    parse(text, "watchpost.toml", &Surroundings::new("/etc/watchpost", |_| Some("secret".into())))
+}
+
+#[test]
+fn every_key_is_documented_and_no_other() {
+    let page = page("docs/configuration.md");
+    for section in &SECTIONS {
+        let documented: BTreeSet<_> =
+            table(&page, &format!("keys {}", section.name)).iter().map(|row| unquoted(&row[0]).to_owned()).collect();
+        let (_, hint) = section.mistake("zzzzzzzz", Some("zzzzzzzz = 1"), None);
+        let known = hint.strip_prefix("known here: ").unwrap_or_else(|| panic!("{hint}"));
+        let known: BTreeSet<_> = known.split(", ").map(str::to_owned).collect();
+        assert_eq!(documented, known, "keys of {}", section.name);
+    }
+}
+
+#[test]
+fn every_documented_default_is_the_one_in_force() {
+    let page = page("docs/configuration.md");
+    for section in &SECTIONS {
+        let absent = section.read(None, None).unwrap_or_else(|errors| panic!("{}: {errors}", section.name));
+        for row in table(&page, &format!("keys {}", section.name)) {
+            let (key, default) = (unquoted(&row[0]), &row[1]);
+            match default.as_str() {
+                "none" => {}
+                "required" => {
+                    let (message, _) = section.mistake(key, None, Some(key));
+                    assert_eq!(message, "required, but missing", "{key}");
+                }
+                value => {
+                    let line = format!("{key} = {}", unquoted(value));
+                    let present = section.read(Some(&line), None).unwrap_or_else(|errors| panic!("{line}: {errors}"));
+                    let [absent, present] = [&absent, &present]
+                        .map(|config| format!("{:?} {:?} {:?}", config.engine, config.connections, config.sinks));
+                    assert_eq!(absent, present, "{line} is not the default");
+                }
+            }
+        }
+    }
+}
+
+/// A bound as a number, whatever its kind.
+fn bound(text: &str) -> u128 {
+    let text = text.trim();
+    let duration = humantime::parse_duration(text).ok().map(|duration| duration.as_nanos());
+    let size = text.parse::<ByteSize>().ok().map(|size| u128::from(size.as_u64()));
+    duration.or(size).or(text.parse().ok()).unwrap_or_else(|| panic!("{text:?} is no bound"))
+}
+
+#[test]
+fn every_documented_range_is_the_one_in_force() {
+    let page = page("docs/configuration.md");
+    let mut checked = 0;
+    for section in &SECTIONS {
+        for row in table(&page, &format!("keys {}", section.name)) {
+            let (key, default, range) = (unquoted(&row[0]), unquoted(&row[1]), &row[2]);
+            // Far too much of what the default is of.
+            let value = default.trim_matches('"');
+            let far = if value.parse::<u64>().is_ok() {
+                "999999999"
+            } else if humantime::parse_duration(value).is_ok() {
+                "\"99999999d\""
+            } else if value.parse::<ByteSize>().is_ok() {
+                "\"900000TiB\""
+            } else {
+                assert_eq!(range, "", "{key} has no range that could be checked");
+                continue;
+            };
+            let (_, hint) = section.mistake(key, Some(&format!("{key} = {far}")), None);
+            let (least, most) = hint.strip_prefix("from ").and_then(|rest| rest.split_once(" to ")).unwrap();
+            let documented = range.split_once(" to ").unwrap_or_else(|| panic!("{key}: the range is {hint}"));
+            assert_eq!([documented.0, documented.1].map(bound), [least, most].map(bound), "{key}: the range is {hint}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 10, "{checked}");
+}
+
+#[test]
+fn every_configuration_in_the_pages_is_read() {
+    let mut count = 0;
+    for path in PAGES {
+        for block in blocks(&page(path), "toml") {
+            read(block).unwrap_or_else(|errors| panic!("{path}: {errors}"));
+            count += 1;
+        }
+    }
+    assert!(count >= 2, "{count}");
+}
+
+/// All Rust sources under a folder.
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+/// The sources as one text, with what Rust escapes in literals as it is printed.
+fn printed(paths: &[PathBuf]) -> String {
+    let mut all = String::new();
+    for path in paths {
+        let text = fs::read_to_string(path).unwrap();
+        // A literal that goes on in the next line.
+        let mut pieces = text.split("\\\n");
+        all.push_str(pieces.next().unwrap_or_default());
+        pieces.for_each(|piece| all.push_str(piece.trim_start()));
+    }
+    all.replace("\\\\", "\\").replace("\\\"", "\"")
+}
+
+#[test]
+fn every_message_that_is_explained_can_be_met() {
+    let mut paths = Vec::new();
+    sources(&root().join("actors/src"), &mut paths);
+    sources(&root().join("src"), &mut paths);
+    let printed = printed(&paths);
+    for row in table(&page("docs/vendors/milestone.md"), "messages") {
+        for part in unquoted(&row[0]).split('…').filter(|part| !part.is_empty()) {
+            // What stands between two parts that change is too short to be found by itself.
+            assert!(part.len() < 6 || printed.contains(part), "no source says {part:?}");
+        }
+    }
+}
+
+#[test]
+fn every_reason_of_a_gap_is_explained_and_no_other() {
+    let mut paths = Vec::new();
+    sources(&root().join("actors/src/vendors/milestone/session"), &mut paths);
+    paths.retain(|path| !path.ends_with("tests.rs"));
+    let printed = printed(&paths);
+    // The one kind of literal in there that is a single word with `_` in it.
+    let is_word = |text: &&str| text.contains('_') && text.chars().all(|c| c == '_' || c.is_ascii_lowercase());
+    let told: BTreeSet<_> = printed.split('"').filter(is_word).map(str::to_owned).collect();
+    let rows = table(&page("docs/vendors/milestone.md"), "gaps");
+    let explained: BTreeSet<_> = rows.iter().map(|row| unquoted(&row[0]).to_owned()).collect();
+    assert_eq!(explained, told);
+}
+
+/// How GitHub names a heading in an address.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim_start_matches('#').trim().chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+#[test]
+fn every_link_and_path_leads_somewhere() {
+    for path in PAGES {
+        let text = page(path);
+        let folder = root().join(path).parent().unwrap().to_owned();
+        for link in text.split("](").skip(1).map(|rest| rest.split_once(')').unwrap().0) {
+            if link.contains("://") {
+                continue;
+            }
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { root().join(path) } else { folder.join(file) };
+            assert!(target.exists(), "{path}: {link}");
+            if !heading.is_empty() {
+                let text = fs::read_to_string(&target).unwrap();
+                let found = text.lines().any(|line| line.starts_with('#') && anchor(line) == heading);
+                assert!(found, "{path}: {link}");
+            }
+        }
+        let code = text.split('`').skip(1).step_by(2);
+        let of_ours = ["actors/", "src/", "docs/", "examples/", "scripts/", "tests/", "benches/"];
+        for code in code.filter(|code| of_ours.iter().any(|start| code.starts_with(start)) && !code.contains(' ')) {
+            assert!(root().join(code).exists(), "{path}: {code}");
+        }
+    }
+}
