@@ -8,7 +8,7 @@ mod common;
 
 use std::{env, thread};
 
-use common::{MS, Plan, Rig, Rng, SECOND, expiring, pace, parallel};
+use common::{DEADLINE, MS, Plan, Rig, Rng, SECOND, eventually, expiring, pace, parallel};
 use watchpost::actors::model::ConnectionState;
 use watchpost::simulator::milestone::{DropHow, Fault, Options};
 
@@ -88,7 +88,7 @@ fn mix(seed: u64) {
     let plan = Plan::new(Options { seed, ..expiring() });
     // Also the pause before the states are asked for again.
     let mut rig = plan.vendor(|vendor| vendor.snapshot_timeout = SECOND).start();
-    rig.walk(rng.between(20, 300) as f64);
+    rig.walk(rng.between(20, 150) as f64);
     let mut log = Vec::new();
     for _ in 0..STEPS {
         let what = step(&rig, &mut rng);
@@ -98,8 +98,10 @@ fn mix(seed: u64) {
     let told = Tell(&log);
     calm(&rig);
     rig.wait_for(ConnectionState::Online);
-    // Something to be seen, even if nothing has come through so far.
-    rig.sim.emit(20);
+    eventually(DEADLINE, "an event that is owed", || {
+        rig.sim.emit(5);
+        rig.report().sent > 0
+    });
     rig.settle();
     drop(told);
     rig.shut_down();
@@ -144,7 +146,7 @@ fn step(rig: &Rig, rng: &mut Rng) -> String {
             "forget sessions".to_owned()
         }
         10 => {
-            let count = rng.between(1, 400);
+            let count = rng.between(1, 200);
             rig.sim.emit(usize::try_from(count).unwrap());
             format!("{count} events at once")
         }

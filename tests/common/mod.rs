@@ -81,7 +81,7 @@ pub fn vendor(simulator: &Simulator) -> MilestoneConfig {
 pub fn connection(name: &str, vendor: MilestoneConfig) -> ConnectionConfig {
     let mut common = CommonSettings::new(Milestone::HEARTBEAT);
     common.ping_after = 200 * MS;
-    common.dead_after = 600 * MS;
+    common.dead_after = 1_200 * MS;
     common.request_timeout = SECOND;
     ConnectionConfig { name: name.parse().expect("a name"), common, vendor: VendorSettings::Milestone(vendor) }
 }
@@ -164,6 +164,11 @@ impl Plan {
             VendorSettings::Milestone(vendor) => change(vendor),
             _ => panic!("not a Milestone connection"),
         })
+    }
+
+    /// Trusts a quiet socket for half as long as usual.
+    pub fn brisk(self) -> Self {
+        self.connection(|connection| connection.common.dead_after = 600 * MS)
     }
 
     pub fn engine(mut self, change: impl Fn(&mut EngineConfig) + 'static) -> Self {

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use watchpost::actors::model::ConnectionState;
+use watchpost::actors::settings::ByteSize;
 use watchpost::simulator::milestone::{DropHow, FaultKind, Options};
 
 use crate::common::{DEADLINE, MS, Plan, Rig, SECOND, WINDOW, eventually, expiring, options, pace};
@@ -65,7 +66,7 @@ fn an_outage_longer_than_the_window_is_one_gap_and_the_states_are_taken_anew() {
 
 #[test]
 fn a_half_open_socket_is_found_in_time_to_resume() {
-    let mut rig = walking(Plan::new(options()), 100.0);
+    let mut rig = walking(Plan::new(options()).brisk(), 100.0);
     let begun = Instant::now();
     rig.sim.drop_sockets(DropHow::HalfOpen);
     eventually(DEADLINE, "the session is resumed", || rig.resumes() == 1);
@@ -121,6 +122,25 @@ fn a_second_lost_session_before_the_states_extends_the_same_gap() {
     rig.sim.drop_sockets(DropHow::Reset);
     let report = rig.settle();
     assert_eq!((rig.sessions(), report.gaps, report.expected_gaps), (4, 1, 1), "{report}{}", rig.story());
+}
+
+#[test]
+fn a_replay_in_a_message_that_is_too_large_is_a_gap_and_no_loop() {
+    let plan = Plan::new(expiring()).connection(|connection| connection.common.max_message = ByteSize::mib(1));
+    let mut rig = walking(plan, 100.0);
+    rig.rest();
+    rig.settle();
+    rig.sim.pause_listening();
+    rig.wait_for(ConnectionState::Delayed);
+    // One in sixteen of these events has some hundred KiB, and a replay is one message.
+    rig.sim.inject("big-events".parse().unwrap());
+    rig.sim.emit(120);
+    rig.sim.clear(FaultKind::BigEvents);
+    rig.sim.resume_listening().unwrap();
+    eventually(DEADLINE, "a session that is not resumed", || rig.sessions() == 2);
+    rig.walk(100.0);
+    let report = rig.settle();
+    assert!(report.gaps == 1 && report.in_gaps > 0, "{report}{}", rig.story());
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn a_journal_that_hangs_closes_the_connection_on_purpose_and_nothing_is_lost() {
 
 #[test]
 fn a_journal_that_hangs_for_a_moment_is_not_noticed_by_the_server() {
-    let mut rig = walking(Plan::new(options()), 200.0);
+    let mut rig = walking(Plan::new(options()).brisk(), 200.0);
     rig.store.hang(true);
     // Longer than a quiet socket is trusted.
     pace(900 * MS);

@@ -23,6 +23,7 @@ fn two_connections_to_one_server_and_user_share_one_login() {
 fn an_expired_token_is_renewed_once_at_the_upgrade_and_live_sockets_are_left_alone() {
     let mut rig = walking(Plan::new(options()), 100.0);
     // So that no look-up asks for a token of its own.
+    rig.settle();
     eventually(DEADLINE, "all names", || all_named(&rig));
     // Nor an event of an item that is new.
     rig.rest();

@@ -4,12 +4,12 @@ use watchpost::actors::vendors::milestone::config::Selection;
 use watchpost::simulator::milestone::{DropHow, FaultKind, Options};
 
 use crate::breaks::walking;
-use crate::common::{DEADLINE, MS, Plan, Rig, SECOND, eventually, everything, options, pace};
+use crate::common::{DEADLINE, MS, Plan, SECOND, eventually, everything, options, pace};
 
 #[test]
 fn a_slow_answer_is_not_taken_for_death() {
     let faults = ["slow-state=1500ms", "no-pong"].map(|fault| fault.parse().unwrap()).to_vec();
-    let mut rig = Rig::start(Options { faults, ..options() });
+    let mut rig = Plan::new(Options { faults, ..options() }).brisk().start();
     eventually(DEADLINE, "the states are asked for", || rig.sim.counters().commands.contains_key("getState"));
     // Twice as long as a quiet socket is trusted.
     pace(1_200 * MS);
