@@ -13,7 +13,7 @@ pub struct MilestoneCheckpoint {
     pub session: Option<String>,
     /// The last event of it that is stored. Without one a session cannot be resumed.
     pub cursor: Option<String>,
-    /// When that event came, or the confirmation of a subscription that has brought none yet. A gap does not begin before.
+    /// When that event happened, or when a subscription that has brought none yet was confirmed. A gap does not begin before.
     pub heard: Option<Timestamp>,
     /// There has been a confirmed subscription: any session after it that is not a resumed one leaves a gap.
     pub established: bool,

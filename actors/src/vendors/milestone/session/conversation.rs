@@ -61,7 +61,7 @@ impl MilestoneSession {
     pub(super) fn resumed(&mut self, now: Now, reply: Reply, todo: &mut Todo) {
         self.mark.session = reply.session.filter(|id| !id.is_empty()).or(self.mark.session.take());
         let early = self.early.take();
-        self.move_cursor(now, early);
+        self.move_cursor(early);
         self.replay = Some(Replay { resumed: now.wall, until: now.instant + REPLAY_MOST, passed: false });
         todo.act(Action::Barrier);
         self.live(now, false, todo);
@@ -123,7 +123,7 @@ impl MilestoneSession {
         }
         self.mark.heard = Some(now.wall);
         let early = self.early.take();
-        self.move_cursor(now, early);
+        self.move_cursor(early);
         self.live(now, true, todo);
     }
 

@@ -22,24 +22,32 @@ impl MilestoneSession {
             todo.enter(Entry::Occurrence(occurrence(event, event.event_id(), origin)));
         }
         // The array's order is the order of delivery; the last id is what the gateway resumes behind.
-        let last = events.iter().rev().find_map(|event| event.id.clone());
+        let last = events.iter().rev().find_map(|event| Some((event.id.clone()?, self.happened(now, event))));
         if self.phase == Phase::Live {
-            self.move_cursor(now, last);
+            self.move_cursor(last);
         } else if last.is_some() {
             // Whose events these are is known when the answer is there.
             self.early = last;
         }
     }
 
-    pub(super) fn move_cursor(&mut self, now: Now, to: Option<ByteString>) {
-        if let Some(id) = to {
+    pub(super) fn move_cursor(&mut self, to: Option<(ByteString, Timestamp)>) {
+        if let Some((id, happened)) = to {
             self.mark.cursor = Some(id.to_string());
-            self.mark.heard = Some(now.wall);
+            self.mark.heard = Some(happened);
             self.mark.unreadable_after = None;
         }
     }
 
-    /// From when on events may be missing if what is behind the cursor cannot be had: certainly not before the cursor came. On a quiet site
+    /// When an event happened, as far as its clock can be believed. It may have waited behind others, in the gateway or in the socket when
+    /// we were slow, and those behind it happened before it came.
+    fn happened(&self, now: Now, event: &WireEvent) -> Timestamp {
+        let window = jiff::SignedDuration::try_from(self.config.resume_window).unwrap_or_default();
+        let earliest = now.wall.checked_sub(window).unwrap_or(now.wall);
+        event.time.parse::<Timestamp>().map_or(now.wall, |time| time.clamp(earliest, now.wall))
+    }
+
+    /// From when on events may be missing if what is behind the cursor cannot be had: certainly not before the cursor happened. On a quiet site
     /// that may be long ago, while answers to pings said that nothing was missing; but such an answer may overtake events that
     /// the gateway still holds back, by how much is not known, so it proves something only up to one resume window before it.
     pub(super) fn last_heard(&self, now: Now) -> Timestamp {

@@ -55,7 +55,7 @@ pub struct MilestoneSession {
     /// A session that has no confirmed subscription yet.
     unconfirmed: Option<String>,
     /// The last event of a session that is not confirmed yet.
-    early: Option<ByteString>,
+    early: Option<(ByteString, Timestamp)>,
     baseline: Baseline,
     replay: Option<Replay>,
 }

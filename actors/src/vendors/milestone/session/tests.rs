@@ -226,7 +226,7 @@ fn the_status_decides_and_not_what_was_asked_for() {
 fn a_gap_begins_with_the_last_stored_event_and_not_with_the_last_byte() {
     let mut talk = live();
     talk.now.wall = "2026-06-11T10:00:05Z".parse().unwrap();
-    talk.receive(events(&["e1"]));
+    talk.receive(events_at(&["e1"], "2026-06-11T10:00:05Z"));
     // Resumed and lost again before the replay came; pongs came until the end.
     let mut resumed = talk.again("2026-06-11T10:00:30Z");
     resumed.reply(json!({"status":200,"sessionId":"s-1"}));
@@ -238,6 +238,27 @@ fn a_gap_begins_with_the_last_stored_event_and_not_with_the_last_byte() {
         anew.establish();
         let gaps = anew.gaps();
         assert_eq!((gaps[0].0.as_str(), gaps[0].1.as_str()), ("2026-06-11T10:00:05Z", "2026-06-11T10:05:00Z"));
+    }
+}
+
+#[test]
+fn a_gap_begins_when_the_last_event_happened_if_its_clock_can_be_believed() {
+    // What waited behind it in the gateway happened after it, and before it came.
+    for (happened, from) in [
+        ("2026-06-11T10:00:03.5Z", "2026-06-11T10:00:03.5Z"),
+        ("1999-01-01T00:00:00Z", "2026-06-11T09:59:35Z"),
+        ("2026-06-12T00:00:00Z", "2026-06-11T10:00:05Z"),
+        ("yesterday", "2026-06-11T10:00:05Z"),
+    ] {
+        let mut talk = live();
+        talk.now.wall = "2026-06-11T10:00:05Z".parse().unwrap();
+        talk.receive(events_at(&["e1"], happened));
+        let resume = Resume { checkpoint: talk.session.checkpoint(), heard: None };
+        let mut anew = Talk::begin(config(Selection::All), resume);
+        anew.now.wall = "2026-06-11T10:05:00Z".parse().unwrap();
+        anew.open();
+        anew.establish();
+        assert_eq!(anew.gaps()[0].0, from, "{happened}");
     }
 }
 
