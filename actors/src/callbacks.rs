@@ -13,9 +13,10 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
 use crate::engine::EngineHandle;
-use crate::journal::JournalHandle;
+use crate::journal::{Ask, JournalHandle};
 use crate::messages::{Unwatch, Watch};
-use crate::model::event::{Committed, Stored};
+use crate::model::event::Committed;
+pub use crate::model::event::SharedEvent;
 use crate::model::filter::{Filter, FilterSettings};
 use crate::model::ids::{ConnectionName, Sequence};
 use crate::model::vocabulary;
@@ -29,22 +30,6 @@ const MAILBOX: usize = 256;
 const PAGE: usize = 4_096;
 /// How far behind the last event sent it begins to catch up: another arbiter may have stored one with a lower number a moment later.
 const OVERLAP: u64 = 8_192;
-
-/// One event, to keep for as long as it is wanted.
-#[derive(Clone, Debug)]
-pub struct SharedEvent {
-    commit: Arc<Committed>,
-    index: usize,
-}
-
-impl SharedEvent {
-    /// The event with its number and connection.
-    #[must_use]
-    pub fn get(&self) -> Stored<'_> {
-        let event = &self.commit.events[self.index];
-        Stored { commit: &self.commit, event, sequence: self.commit.first.plus(self.index as u64) }
-    }
-}
 
 /// A callback that is registered. Dropping this leaves it registered; [`remove`](Self::remove) takes it away.
 #[derive(Debug, Clone)]
@@ -189,13 +174,13 @@ fn change(event: &SharedEvent) -> Option<serde_json::Value> {
 
 fn connected(event: &SharedEvent) -> Option<(ConnectionName, String)> {
     let change = change(event)?;
-    (change.get("new")? == "online").then(|| (event.commit.connection.clone(), String::new()))
+    (change.get("new")? == "online").then(|| (event.get().commit.connection.clone(), String::new()))
 }
 
 fn disconnected(event: &SharedEvent) -> Option<(ConnectionName, String)> {
     let change = change(event)?;
     let reason = change.get("reason").and_then(|reason| reason.as_str()).unwrap_or_default().to_owned();
-    (change.get("old")? == "online").then(|| (event.commit.connection.clone(), reason))
+    (change.get("old")? == "online").then(|| (event.get().commit.connection.clone(), reason))
 }
 
 impl Callback {
@@ -218,7 +203,7 @@ impl Callback {
             let until = journal.next();
             while from < until {
                 // Without a journal there is nothing to catch up with; live events still come.
-                let Ok(page) = journal.read(from, PAGE).await else { break };
+                let Ok(page) = journal.read(Ask { from, limit: PAGE, of: None }).await else { break };
                 let Some(last) = page.commits.last().map(|commit| commit.next()) else { break };
                 for commit in &page.commits {
                     work.hand_over(commit, None).await;
@@ -265,7 +250,9 @@ impl Work {
                 .collect(),
         };
         for index in indices.into_iter().filter(|index| commit.first.plus(*index as u64) >= next) {
-            self.call_once(SharedEvent { commit: Arc::clone(commit), index }).await;
+            if let Some(event) = SharedEvent::new(Arc::clone(commit), index) {
+                self.call_once(event).await;
+            }
         }
         self.done.next.insert(commit.connection.clone(), commit.next().max(next));
     }

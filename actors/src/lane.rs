@@ -29,7 +29,7 @@ pub(crate) struct Lane {
     pub(crate) connection: ConnectionName,
     pub(crate) vendor: &'static str,
     pub(crate) checkpoint: Option<Checkpoint>,
-    /// When something of it was last stored before the engine started.
+    /// When everything of it was last handed over, as far as that is stored.
     pub(crate) heard: Option<Timestamp>,
     pub(crate) states: Arc<ConnectionStates>,
     seen: Seen,
@@ -129,6 +129,7 @@ impl Lane {
             events: build.events,
             states: build.states,
             checkpoint,
+            heard: None,
         }
     }
 

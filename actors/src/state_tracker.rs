@@ -45,7 +45,7 @@ pub(crate) struct OpenLane {
 #[derive(Debug)]
 pub(crate) struct LaneOpened {
     pub(crate) checkpoint: Option<Checkpoint>,
-    /// When something of it was last stored, as of the start of the engine.
+    /// When everything of it was last handed over, as far as that is stored.
     pub(crate) heard: Option<jiff::Timestamp>,
 }
 
@@ -56,6 +56,8 @@ pub(crate) struct Batch {
     pub(crate) connection: ConnectionName,
     pub(crate) entries: Vec<Entry>,
     pub(crate) checkpoint: Option<Checkpoint>,
+    /// The last moment at which everything that the vendor had sent was handed over, in this batch or before.
+    pub(crate) heard: Option<jiff::Timestamp>,
 }
 
 /// Shows how a connection is doing, also when nothing can be stored.
@@ -101,6 +103,8 @@ struct Slot {
     lane: Option<Lane>,
     lookup: Option<Recipient<ResolveNames>>,
     names: Rc<RefCell<Names>>,
+    /// The last batch was refused.
+    refusing: bool,
 }
 
 impl StateTracker {
@@ -154,6 +158,17 @@ impl Shard {
         })
     }
 
+    /// Forgets a lane, once what was handed in before is stored or refused.
+    async fn close(&self, connection: &ConnectionName) {
+        let slot = self.slot(connection);
+        slot.lock().await.lane = None;
+        self.map.remove(connection);
+        // One that is added again may be waiting for this very slot.
+        if Rc::strong_count(&slot) <= 2 {
+            self.lanes.borrow_mut().remove(connection);
+        }
+    }
+
     async fn ingest(&self, batch: Batch) -> Result<(), JournalError> {
         let slot = self.slot(&batch.connection);
         let mut slot = slot.lock().await;
@@ -161,16 +176,20 @@ impl Shard {
         let (Some(lane), Some(lookup)) = (&mut slot.lane, &slot.lookup) else { return Err(JournalError::Closed) };
         let admitted = lane.admit(batch.entries);
         self.find_names(lane, lookup, &slot.names, &admitted.entries).await;
-        let append = lane.build(&mut slot.names.borrow_mut(), admitted.entries, batch.checkpoint);
+        let mut append = lane.build(&mut slot.names.borrow_mut(), admitted.entries, batch.checkpoint);
+        append.heard = batch.heard;
         let (states, checkpoint) = (append.states.clone(), append.checkpoint.clone());
         match self.journal.append(append).await {
             Ok(commit) => {
                 lane.committed(&commit, &states, checkpoint);
+                lane.heard = batch.heard.or(lane.heard);
+                slot.refusing = false;
                 self.show(lane, &commit, &states, admitted.repeats);
                 Ok(())
             }
             Err(error) => {
-                BatchRefused { connection: &lane.connection, error: &error }.emit();
+                let news = !std::mem::replace(&mut slot.refusing, true);
+                BatchRefused { connection: &lane.connection, error: &error, news }.emit();
                 lane.refused();
                 Err(error)
             }
@@ -293,11 +312,11 @@ impl Handler<ShowStatus> for StateTracker {
 }
 
 impl Handler<CloseLane> for StateTracker {
-    type Result = ();
+    type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, CloseLane(connection): CloseLane, _: &mut Self::Context) {
-        self.shard.lanes.borrow_mut().remove(&connection);
-        self.shard.map.remove(&connection);
+    fn handle(&mut self, CloseLane(connection): CloseLane, _: &mut Self::Context) -> Self::Result {
+        let shard = Rc::clone(&self.shard);
+        Box::pin(async move { shard.close(&connection).await })
     }
 }
 

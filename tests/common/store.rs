@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use watchpost::actors::journal::{Append, Journal, JournalError, Loaded, Memory, Page};
+use watchpost::actors::journal::{Append, Ask, Journal, JournalError, LaneInfo, Loaded, Memory, Page, Reader};
 use watchpost::actors::model::event::Committed;
 use watchpost::actors::model::{ConnectionName, Origin, Sequence};
 
@@ -31,7 +31,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Store {
     /// Everything that is stored.
     pub fn commits(&self) -> Vec<Arc<Committed>> {
-        let page = lock(&self.memory).read(Sequence(0), usize::MAX);
+        let page = lock(&self.memory).read(&Ask { from: Sequence(0), limit: usize::MAX, of: None });
         page.map(|page| page.commits).unwrap_or_default()
     }
 
@@ -82,11 +82,33 @@ impl Journal for Store {
         lock(&self.memory).load(connection)
     }
 
-    fn read(&mut self, from: Sequence, limit: usize) -> Result<Page, JournalError> {
-        lock(&self.memory).read(from, limit)
+    fn note(&mut self, key: &str) -> Result<Option<String>, JournalError> {
+        lock(&self.memory).note(key)
     }
 
-    fn trim(&mut self) -> Result<(), JournalError> {
+    fn set_note(&mut self, key: &str, note: Option<&str>) -> Result<(), JournalError> {
+        lock(&self.memory).set_note(key, note)
+    }
+
+    fn trim(&mut self) -> Result<bool, JournalError> {
         lock(&self.memory).trim()
+    }
+}
+
+impl Reader for Store {
+    fn read(&mut self, ask: &Ask) -> Result<Page, JournalError> {
+        lock(&self.memory).read(ask)
+    }
+
+    fn lanes(&mut self) -> Result<Vec<LaneInfo>, JournalError> {
+        lock(&self.memory).lanes()
+    }
+
+    fn at(&mut self, time: jiff::Timestamp) -> Result<Sequence, JournalError> {
+        lock(&self.memory).at(time)
+    }
+
+    fn next(&mut self) -> Result<Sequence, JournalError> {
+        lock(&self.memory).next()
     }
 }

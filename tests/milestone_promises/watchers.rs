@@ -4,6 +4,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 
 use actix::prelude::*;
+use watchpost::actors::journal::Ask;
 use watchpost::actors::messages::{QueryStates, Unwatch, Watch};
 use watchpost::actors::model::Sequence;
 use watchpost::actors::model::filter::Filter;
@@ -100,7 +101,7 @@ fn a_watcher_that_is_full_is_cut_off_with_its_last_sequence_and_delays_nobody() 
     };
     assert_eq!(cut_off, last);
     // What it missed is in the journal.
-    let page = block_on(rig.engine().journal().read(last.plus(1), 10)).unwrap();
+    let page = block_on(rig.engine().journal().read(Ask { from: last.plus(1), limit: 10, of: None })).unwrap();
     assert!(page.commits[0].next() > last);
     pace(200 * MS);
     assert!(application.told.try_recv().is_err(), "nothing more comes");
@@ -167,7 +168,7 @@ fn callbacks_plain_and_async_run_in_order_and_can_be_removed() {
     rig.sim.drop_sockets(DropHow::Fin);
     eventually(DEADLINE, "both changes", || changes.lock().unwrap().len() == 2);
     rig.settle();
-    let stored = block_on(rig.engine().journal().read(from, usize::MAX)).unwrap().commits;
+    let stored = block_on(rig.engine().journal().read(Ask { from, limit: usize::MAX, of: None })).unwrap().commits;
     let stored: Vec<_> = stored.iter().flat_map(|commit| commit.iter()).map(|stored| stored.sequence).collect();
     eventually(DEADLINE, "each event once and in order", || collected(&plain) == stored);
     eventually(DEADLINE, "each event once and in order", || collected(&asynchronous) == stored);

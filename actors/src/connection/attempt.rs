@@ -56,7 +56,7 @@ pub(super) struct Attempt<'a, V: Vendor> {
     held: bool,
     online_since: Option<Instant>,
     /// The last moment at which everything that the vendor had sent was handed over.
-    complete: Option<Instant>,
+    complete: Option<Now>,
     ending: Option<Ending>,
 }
 
@@ -87,7 +87,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
             barriers: 0,
             wake_at: None,
             todo: Todo::default(),
-            batches: Batches::new(checkpoint),
+            batches: Batches::new(checkpoint, setup.heartbeat),
             held: false,
             online_since: None,
             complete: None,
@@ -179,7 +179,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                 }
                 self.messages(now, report);
                 if self.decoding.is_none() && self.online_since.is_some() && self.session.is_caught_up() {
-                    self.complete = Some(now.instant);
+                    self.complete = Some(now);
                 }
             }
             Happened::Read(Err(reason)) => {
@@ -342,8 +342,8 @@ impl<'a, V: Vendor> Attempt<'a, V> {
 
     /// Hands the batch that has collected to the journal, if none is on its way.
     fn submit(&mut self) {
-        let Self { batches, session, setup, .. } = self;
-        batches.submit(|| session.checkpoint(), &setup.name, &setup.tracker);
+        let Self { batches, session, setup, complete, .. } = self;
+        batches.submit(|| session.checkpoint(), *complete, &setup.name, &setup.tracker);
     }
 
     /// Whether to hand over what is left.
@@ -429,7 +429,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
             self.submit();
         }
         let heard = self.complete.and_then(|last| {
-            let ago = jiff::SignedDuration::try_from(now.instant.saturating_duration_since(last)).ok()?;
+            let ago = jiff::SignedDuration::try_from(now.instant.saturating_duration_since(last.instant)).ok()?;
             now.wall.checked_sub(ago).ok()
         });
         let online = self.online_since.map(|since| now.instant.saturating_duration_since(since));

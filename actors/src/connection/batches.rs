@@ -1,6 +1,6 @@
 //! Batches on their way into the journal: one is stored while the next collects.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use futures_util::future::LocalBoxFuture;
@@ -8,7 +8,7 @@ use futures_util::future::LocalBoxFuture;
 use crate::journal::{Checkpoint, JournalError};
 use crate::model::ids::ConnectionName;
 use crate::state_tracker::{Batch, StateTracker};
-use crate::vendors::Entry;
+use crate::vendors::{Entry, Now};
 
 /// A batch holds at most so many entries …
 const MOST_ENTRIES: usize = 4_096;
@@ -23,6 +23,10 @@ pub(super) struct Batches<'a> {
     /// Something has happened since the checkpoint was last handed in.
     touched: bool,
     checkpoint: Option<Checkpoint>,
+    /// How often a quiet connection stores that nothing was missing.
+    heartbeat: Duration,
+    /// The last such moment that was handed in.
+    heard: Option<Instant>,
     /// Something was refused: what the session remembers since covers what is not stored.
     refused: bool,
     storing: Option<Storing<'a>>,
@@ -43,8 +47,8 @@ pub(super) struct Stored {
 
 impl Batches<'_> {
     /// Nothing collected yet; `checkpoint` is what is stored.
-    pub(super) fn new(checkpoint: Option<Checkpoint>) -> Self {
-        Self { checkpoint, ..Self::default() }
+    pub(super) fn new(checkpoint: Option<Checkpoint>, heartbeat: Duration) -> Self {
+        Self { checkpoint, heartbeat, ..Self::default() }
     }
 
     pub(super) fn collect(&mut self, entries: impl Iterator<Item = Entry>) {
@@ -70,31 +74,36 @@ impl Batches<'_> {
         self.storing.as_ref().map(|storing| storing.since)
     }
 
-    /// Sends off what has collected, unless a batch is on its way, or there is nothing new. A checkpoint alone is worth a batch:
-    /// repeats of events that are stored already still move it.
+    /// Sends off what has collected, unless a batch is on its way, or there is nothing new. A checkpoint alone is worth a batch: repeats of
+    /// events that are stored already still move it. So is, now and then, that nothing was missing at the moment `heard`.
     pub(super) fn submit(
         &mut self,
         checkpoint: impl FnOnce() -> Option<Checkpoint>,
+        heard: Option<Now>,
         connection: &ConnectionName,
         tracker: &Addr<StateTracker>,
     ) {
-        let nothing_new = !self.touched && self.entries.is_empty();
+        let heard = heard.filter(|_| !self.refused);
+        let beats = heard.is_some_and(|now| self.heard.is_none_or(|last| now.instant >= last + self.heartbeat));
+        let nothing_new = !self.touched && self.entries.is_empty() && !beats;
         if self.storing.is_some() || nothing_new {
             return;
         }
         self.touched = false;
         let checkpoint = if self.refused { None } else { checkpoint() };
         let checkpoint = checkpoint.filter(|new| Some(new) != self.checkpoint.as_ref());
-        if self.entries.is_empty() && checkpoint.is_none() {
+        if self.entries.is_empty() && checkpoint.is_none() && !beats {
             return;
         }
+        self.heard = heard.map(|now| now.instant).or(self.heard);
         if checkpoint.is_some() {
             self.checkpoint.clone_from(&checkpoint);
         }
         let entries = std::mem::take(&mut self.entries);
         self.bytes = 0;
         let statuses = entries.iter().filter(|entry| matches!(entry, Entry::Status(_))).count();
-        let result = tracker.send(Batch { connection: connection.clone(), entries, checkpoint });
+        let heard = heard.map(|now| now.wall);
+        let result = tracker.send(Batch { connection: connection.clone(), entries, checkpoint, heard });
         self.storing = Some(Storing { result: Box::pin(result), since: Instant::now(), statuses });
     }
 
@@ -141,18 +150,17 @@ mod tests {
     async fn after_a_refusal_all_changes_of_the_connection_are_handed_over_again() {
         use ConnectionState::{Connecting, Delayed, Online};
         let journal = Writer::start(Box::new(Memory::default())).unwrap().handle();
-        let tracker =
-            StateTracker::start_on(&Arbiter::current(), 0, journal, StateMap::default(), std::time::Duration::ZERO);
+        let tracker = StateTracker::start_on(&Arbiter::current(), 0, journal, StateMap::default(), Duration::ZERO);
         let name = ConnectionName::new("hq").unwrap();
-        let mut batches = Batches::new(None);
+        let mut batches = Batches::new(None, Duration::from_secs(10));
         let mut own = Changes::default();
         own.push(StatusChange { old: Connecting, new: Online, reason: "".into() });
         batches.collect(own.entries());
-        batches.submit(|| None, &name, &tracker);
+        batches.submit(|| None, None, &name, &tracker);
         assert!(batches.stored().await.result.is_err());
         batches.discard(own.entries());
         batches.collect([change(Online, Delayed)].into_iter());
-        batches.submit(|| None, &name, &tracker);
+        batches.submit(|| None, None, &name, &tracker);
         assert_eq!(batches.stored().await.statuses, 2, "online comes before delayed");
     }
 
@@ -161,16 +169,16 @@ mod tests {
         let journal = Writer::start(Box::new(Memory::default())).unwrap().handle();
         let arbiter = Arbiter::current();
         // A lane that was never opened refuses everything.
-        let tracker = StateTracker::start_on(&arbiter, 0, journal, StateMap::default(), std::time::Duration::ZERO);
+        let tracker = StateTracker::start_on(&arbiter, 0, journal, StateMap::default(), Duration::ZERO);
         let name = ConnectionName::new("hq").unwrap();
-        let mut batches = Batches::new(None);
+        let mut batches = Batches::new(None, Duration::from_secs(10));
         batches.touch();
-        batches.submit(|| Some(Checkpoint("with the first event".into())), &name, &tracker);
+        batches.submit(|| Some(Checkpoint("with the first event".into())), None, &name, &tracker);
         // The second event comes while the first is being stored.
         batches.touch();
         assert!(batches.stored().await.result.is_err());
         batches.discard([change(ConnectionState::Online, ConnectionState::Delayed)].into_iter());
-        batches.submit(|| panic!("it covers both events, and neither is stored"), &name, &tracker);
+        batches.submit(|| panic!("it covers both events, and neither is stored"), None, &name, &tracker);
         assert!(batches.storing_since().is_some(), "the change itself is handed over");
     }
 }

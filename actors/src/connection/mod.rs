@@ -66,6 +66,7 @@ pub(crate) struct Setup<V: Vendor> {
     pub(crate) tls: Arc<rustls::ClientConfig>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) hold_limit: Duration,
+    pub(crate) heartbeat: Duration,
     pub(crate) reports: Recipient<ConnectionReport>,
     pub(crate) ended: Recipient<ConnectionEnded>,
     pub(crate) children: Recipient<WantChildren>,

@@ -149,7 +149,7 @@ pub(super) fn obey(order: Control) {
 /// The last word of a connection goes into the journal too, if that is possible.
 async fn store_status<V: Vendor>(setup: &Setup<V>, report: &mut Report) {
     let (connection, entries, count) = (setup.name.clone(), report.entries().collect::<Vec<_>>(), report.unstored());
-    let stored = setup.tracker.send(Batch { connection, entries, checkpoint: None }).await;
+    let stored = setup.tracker.send(Batch { connection, entries, checkpoint: None, heard: None }).await;
     if matches!(stored, Ok(Ok(()))) {
         report.stored(count);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Append, Checkpoint, Journal, JournalError, Loaded, Page, StateWrite};
+use super::{Append, Ask, Checkpoint, Journal, JournalError, LaneInfo, Loaded, Page, Reader, StateWrite};
 use crate::model::event::Committed;
 use crate::model::ids::{ConnectionName, EventId, Sequence};
 use crate::model::state::StateEntry;
@@ -21,6 +21,7 @@ const SEEN: usize = 4_096;
 #[derive(Debug)]
 pub struct Memory {
     lanes: HashMap<ConnectionName, LaneImage>,
+    notes: HashMap<String, String>,
     ring: VecDeque<Kept>,
     next: Sequence,
     recorded: Timestamp,
@@ -41,14 +42,21 @@ struct Kept {
 }
 
 /// Checkpoint and states as of the oldest group in the ring.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct LaneImage {
+    vendor: &'static str,
+    /// The number after the last event that has left the ring.
+    dropped: Sequence,
     checkpoint: Option<Checkpoint>,
     heard: Option<Timestamp>,
     states: HashMap<(Arc<str>, Arc<str>), StateEntry>,
 }
 
 impl LaneImage {
+    fn new(vendor: &'static str) -> Self {
+        Self { vendor, dropped: Sequence(0), checkpoint: None, heard: None, states: HashMap::new() }
+    }
+
     fn fold(&mut self, kept: &Kept) {
         for entry in kept.states.iter().filter_map(|write| write.entry(kept.commit.first, &kept.commit.events)) {
             let Some(state) = &entry.meaning.state else { continue };
@@ -72,6 +80,7 @@ impl Memory {
         let now = Timestamp::now();
         Self {
             lanes: HashMap::new(),
+            notes: HashMap::new(),
             ring: VecDeque::new(),
             next: Sequence(u64::try_from(now.as_microsecond()).unwrap_or(1)),
             recorded: now,
@@ -83,13 +92,13 @@ impl Memory {
     }
 
     fn store(&mut self, append: Append) -> Arc<Committed> {
-        let Append { connection, vendor, events, states, checkpoint } = append;
+        let Append { connection, vendor, events, states, checkpoint, heard } = append;
         // The clock may step back; what users page by must not.
         self.recorded = self.recorded.max(Timestamp::now());
         let commit = Arc::new(Committed { connection, vendor, first: self.next, recorded: self.recorded, events });
         self.next = commit.next();
-        let lane = self.lanes.entry(commit.connection.clone()).or_default();
-        lane.heard = Some(commit.recorded);
+        let lane = self.lanes.entry(commit.connection.clone()).or_insert_with(|| LaneImage::new(vendor));
+        lane.heard = heard.or(lane.heard);
         if checkpoint.is_some() {
             lane.checkpoint = checkpoint;
         }
@@ -116,14 +125,17 @@ impl Journal for Memory {
             let Some(kept) = self.ring.pop_front() else { break };
             self.events -= kept.count;
             self.bytes -= kept.bytes;
-            self.lanes.entry(kept.commit.connection.clone()).or_default().fold(&kept);
+            if let Some(lane) = self.lanes.get_mut(&kept.commit.connection) {
+                lane.fold(&kept);
+                lane.dropped = kept.commit.next();
+            }
         }
         answers
     }
 
     fn load(&mut self, connection: &ConnectionName) -> Result<Loaded, JournalError> {
         let Some(lane) = self.lanes.get(connection) else { return Ok(Loaded::default()) };
-        let mut now = LaneImage { checkpoint: lane.checkpoint.clone(), heard: lane.heard, states: lane.states.clone() };
+        let mut now = LaneImage { states: lane.states.clone(), ..LaneImage::new(lane.vendor) };
         let mut seen = VecDeque::with_capacity(SEEN);
         for kept in self.ring.iter().filter(|kept| kept.commit.connection == *connection) {
             now.fold(kept);
@@ -136,27 +148,68 @@ impl Journal for Memory {
             }
         }
         Ok(Loaded {
-            checkpoint: now.checkpoint,
-            heard: now.heard,
+            checkpoint: lane.checkpoint.clone(),
+            heard: lane.heard,
             states: now.states.into_values().collect(),
             seen: seen.into(),
         })
     }
 
-    fn read(&mut self, from: Sequence, limit: usize) -> Result<Page, JournalError> {
-        let start = self.ring.partition_point(|kept| kept.commit.next() <= from);
-        let mut count = 0;
-        let enough = |kept: &&Kept| {
-            let more = count < limit;
-            count += kept.commit.events.len();
-            more
-        };
-        let commits = self.ring.iter().skip(start).take_while(enough).map(|kept| Arc::clone(&kept.commit)).collect();
-        Ok(Page { commits, oldest: self.oldest(), next: self.next })
+    fn note(&mut self, key: &str) -> Result<Option<String>, JournalError> {
+        Ok(self.notes.get(key).cloned())
     }
 
-    fn trim(&mut self) -> Result<(), JournalError> {
+    fn set_note(&mut self, key: &str, note: Option<&str>) -> Result<(), JournalError> {
+        match note {
+            Some(note) => drop(self.notes.insert(key.to_owned(), note.to_owned())),
+            None => drop(self.notes.remove(key)),
+        }
         Ok(())
+    }
+
+    fn trim(&mut self) -> Result<bool, JournalError> {
+        // It never holds more than it may.
+        Ok(false)
+    }
+}
+
+impl Reader for Memory {
+    fn read(&mut self, ask: &Ask) -> Result<Page, JournalError> {
+        let start = self.ring.partition_point(|kept| kept.commit.next() <= ask.from);
+        let wanted = |kept: &&Kept| ask.of.as_ref().is_none_or(|of| kept.commit.connection == *of);
+        let (mut commits, mut count, mut end) = (Vec::new(), 0, self.next);
+        for kept in self.ring.iter().skip(start).filter(wanted) {
+            if count >= ask.limit {
+                end = kept.commit.first;
+                break;
+            }
+            count += kept.commit.events.len();
+            commits.push(Arc::clone(&kept.commit));
+        }
+        let oldest = match &ask.of {
+            None => self.oldest(),
+            Some(of) => self.lanes.get(of).map_or(Sequence(0), |lane| lane.dropped),
+        };
+        Ok(Page { commits, oldest, end })
+    }
+
+    fn lanes(&mut self) -> Result<Vec<LaneInfo>, JournalError> {
+        let info = |(connection, lane): (&ConnectionName, &LaneImage)| LaneInfo {
+            connection: connection.clone(),
+            vendor: lane.vendor,
+            dropped: lane.dropped,
+            lost: false,
+        };
+        Ok(self.lanes.iter().map(info).collect())
+    }
+
+    fn at(&mut self, time: Timestamp) -> Result<Sequence, JournalError> {
+        let start = self.ring.partition_point(|kept| kept.commit.recorded < time);
+        Ok(self.ring.get(start).map_or(self.next, |kept| kept.commit.first))
+    }
+
+    fn next(&mut self) -> Result<Sequence, JournalError> {
+        Ok(self.next)
     }
 }
 
@@ -192,6 +245,7 @@ mod tests {
             events: ids.iter().map(event).collect(),
             states: (0..ids.len()).map(|index| StateWrite::ByEvent(u32::try_from(index).unwrap())).collect(),
             checkpoint: checkpoint.map(|text| Checkpoint(text.into())),
+            heard: None,
         }
     }
 
@@ -231,10 +285,29 @@ mod tests {
         for id in ["1", "2", "3", "4", "5"] {
             journal.append(vec![append("a", &[id], None)]);
         }
-        let page = journal.read(start, 100).unwrap();
-        assert_eq!((ids(&page), page.oldest, page.next), (vec!["3", "4", "5"], start.plus(2), start.plus(5)));
-        assert_eq!(ids(&journal.read(start.plus(3), 1).unwrap()), ["4"]);
-        assert!(journal.read(start.plus(5), 1).unwrap().commits.is_empty());
+        let mut read = |from: u64, limit| journal.read(&Ask { from: start.plus(from), limit, of: None }).unwrap();
+        let page = read(0, 100);
+        assert_eq!((ids(&page), page.oldest, page.end), (vec!["3", "4", "5"], start.plus(2), start.plus(5)));
+        let page = read(3, 1);
+        assert_eq!((ids(&page), page.end), (vec!["4"], start.plus(4)));
+        assert!(read(5, 1).commits.is_empty());
+    }
+
+    #[test]
+    fn a_page_of_one_connection_knows_only_its_own_losses() {
+        let mut journal = Memory::new(3, usize::MAX);
+        let start = journal.next;
+        for (connection, id) in [("a", "1"), ("b", "2"), ("a", "3"), ("b", "4")] {
+            journal.append(vec![append(connection, &[id], None)]);
+        }
+        let mut read = |connection: &str, limit| {
+            journal.read(&Ask { from: start, limit, of: Some(ConnectionName::new(connection).unwrap()) }).unwrap()
+        };
+        let page = read("a", 9);
+        assert_eq!((ids(&page), page.oldest, page.end), (vec!["3"], start.plus(1), start.plus(4)));
+        let page = read("b", 1);
+        assert_eq!((ids(&page), page.oldest, page.end), (vec!["2"], Sequence(0), start.plus(3)));
+        assert_eq!(journal.lanes().unwrap().len(), 2);
     }
 
     #[test]

@@ -1,10 +1,13 @@
-//! What durable storage must promise, an implementation in memory, and the thread it runs on.
+//! What durable storage must promise, an implementation in memory, and the threads it runs on.
 //!
 //! A [`Journal`] takes [`Append`]s: events, the state changes that they cause, and the checkpoint that covers them, all or nothing.
 //! Only what it has taken becomes visible in the state map, to watchers and to sinks. [`Writer`] gives a journal its own thread,
-//! because it may block, and stores what several connections hand in at the same moment as one group. [`Memory`] forgets with the process.
+//! because it may block, and stores what several connections hand in at the same moment as one group. What was stored lately is kept in
+//! memory (`recent`), so that whoever keeps up never reads from the disk; who does not reads through a [`Reader`] on another thread.
+//! [`Memory`] forgets with the process.
 
 mod memory;
+mod recent;
 mod writer;
 
 use std::fmt;
@@ -39,6 +42,9 @@ pub struct Append {
     pub states: Vec<StateWrite>,
     /// Replaces the last one; `None` leaves it.
     pub checkpoint: Option<Checkpoint>,
+    /// The last moment at which everything that the vendor had sent was handed over; `None` leaves what was stored. An append may hold
+    /// nothing but this: while a connection is quiet it comes every ten seconds, and dates the gap after a crash.
+    pub heard: Option<Timestamp>,
 }
 
 /// One state change of an [`Append`].
@@ -79,10 +85,23 @@ pub struct Loaded {
     pub checkpoint: Option<Checkpoint>,
     /// The states as of the last append.
     pub states: Vec<StateEntry>,
-    /// When something of the connection was last stored.
+    /// The last moment at which everything that the vendor had sent was handed over. Known without a checkpoint, it says that there was
+    /// one and that it is lost: the vendor cannot go on, so a gap begins here.
     pub heard: Option<Timestamp>,
     /// Ids lately stored, oldest first, by which repeats are known.
     pub seen: Vec<crate::model::EventId>,
+}
+
+/// What to read.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// The first sequence wanted.
+    pub from: Sequence,
+    /// About so many events, if there are so many: a wish. A page holds more where a group is not torn apart, and fewer where the events are
+    /// large; it holds at least one if there is one and the limit is not zero. [`Page::end`] says where to go on.
+    pub limit: usize,
+    /// Of this connection alone.
+    pub of: Option<ConnectionName>,
 }
 
 /// A piece of the journal, oldest first.
@@ -90,10 +109,23 @@ pub struct Loaded {
 pub struct Page {
     /// Groups of events; the first may begin before the sequence that was asked for.
     pub commits: Vec<Arc<Committed>>,
-    /// The oldest sequence still kept. If it is above the one asked for, what lies between is gone.
+    /// If it is above the sequence asked for, events between the two are gone that were asked for.
     pub oldest: Sequence,
-    /// The sequence that the next event will get.
-    pub next: Sequence,
+    /// Where to read on: everything asked for that is below is in this page. At the end of the journal, the sequence that the next event will get.
+    pub end: Sequence,
+}
+
+/// A connection of which something is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneInfo {
+    /// Its name.
+    pub connection: ConnectionName,
+    /// Its vendor.
+    pub vendor: &'static str,
+    /// The number after the last of its events that retention has dropped; zero if none was.
+    pub dropped: Sequence,
+    /// They are gone with an earlier journal that was lost, and not by retention.
+    pub lost: bool,
 }
 
 /// Why something could not be stored or read.
@@ -109,6 +141,9 @@ pub enum JournalError {
     /// The disk is full, say. Trying again later can help.
     #[error("the journal cannot store now: {0}")]
     Unavailable(String),
+    /// What is stored cannot be read any more. Trying again does not help; a restart may, where the journal then checks itself.
+    #[error("the journal is damaged: {0}")]
+    Damaged(String),
     /// The journal's thread has ended.
     #[error("the journal is closed")]
     Closed,
@@ -122,34 +157,76 @@ impl JournalError {
     }
 }
 
+/// Reads what is stored. One of a [`Journal`]'s own may work on another thread than the journal.
+pub trait Reader: Send + 'static {
+    /// About `ask.limit` events from `ask.from` on, fewer if there are no more. Never holds up an append.
+    ///
+    /// # Errors
+    /// [`JournalError`] when it cannot be read.
+    fn read(&mut self, ask: &Ask) -> Result<Page, JournalError>;
+
+    /// Every connection of which something is or was stored.
+    ///
+    /// # Errors
+    /// [`JournalError`] when it cannot be read.
+    fn lanes(&mut self) -> Result<Vec<LaneInfo>, JournalError>;
+
+    /// The first event stored at or after `time`; if there is none, the sequence that the next will get.
+    ///
+    /// # Errors
+    /// [`JournalError`] when it cannot be read.
+    fn at(&mut self, time: Timestamp) -> Result<Sequence, JournalError>;
+
+    /// The sequence that the next event will get.
+    ///
+    /// # Errors
+    /// [`JournalError`] when it cannot be read.
+    fn next(&mut self) -> Result<Sequence, JournalError>;
+}
+
 /// Storage for events, states and checkpoints. It may block: [`Writer`] gives it a thread of its own.
-pub trait Journal: Send + 'static {
+pub trait Journal: Reader {
     /// Stores each append, all of it or nothing of it, in the order given, and answers in the same order.
     ///
-    /// What was answered with `Ok` is found again by [`load`](Self::load) and [`read`](Self::read), as durably as the implementation promises.
+    /// What was answered with `Ok` is found again by [`load`](Self::load) and [`read`](Reader::read), as durably as the implementation promises.
     /// Sequences grow without a hole over all connections, and a journal that starts anew starts above the old one.
     ///
     /// # Errors
     /// Each append has its own answer; one that is refused leaves nothing behind.
     fn append(&mut self, group: Vec<Append>) -> Vec<Result<Arc<Committed>, JournalError>>;
 
-    /// What is known of a connection.
+    /// What is known of a connection. Fails where nothing could be stored now: so a connection waits for the journal, and not for the vendor.
     ///
     /// # Errors
-    /// [`JournalError`] when it cannot be read.
+    /// [`JournalError`] when it cannot be read or written.
     fn load(&mut self, connection: &ConnectionName) -> Result<Loaded, JournalError>;
 
-    /// At least `limit` events from `from` on, whole groups, fewer if there are no more.
+    /// Another reader, for a thread of its own; `None` where reading is not worth one.
+    ///
+    /// # Errors
+    /// [`JournalError`] when there should be one and cannot.
+    fn reader(&mut self) -> Result<Option<Box<dyn Reader>>, JournalError> {
+        Ok(None)
+    }
+
+    /// A small text that was kept under a key, beside events.
     ///
     /// # Errors
     /// [`JournalError`] when it cannot be read.
-    fn read(&mut self, from: Sequence, limit: usize) -> Result<Page, JournalError>;
+    fn note(&mut self, key: &str) -> Result<Option<String>, JournalError>;
 
-    /// Drops events that retention no longer wants. Never what [`load`](Self::load) needs.
+    /// Keeps a small text under a key in the place of the last one, or forgets it.
     ///
     /// # Errors
     /// [`JournalError`] when it cannot be written.
-    fn trim(&mut self) -> Result<(), JournalError>;
+    fn set_note(&mut self, key: &str, note: Option<&str>) -> Result<(), JournalError>;
+
+    /// One small step of housekeeping: drops some events that retention no longer wants, never what [`load`](Self::load) needs. Called
+    /// about once a second and between appends, so a step should take milliseconds. Answers whether there is more to do at once.
+    ///
+    /// # Errors
+    /// [`JournalError`] when it cannot be written.
+    fn trim(&mut self) -> Result<bool, JournalError>;
 
     /// Writes out what is still held back; called once, at the end.
     ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::ids::{ConnectionName, EventId, Sequence};
 
@@ -143,55 +143,90 @@ pub struct Stored<'a> {
     pub sequence: Sequence,
 }
 
-/// The attributes of an event line; `data` is put behind them as it is.
-#[derive(Serialize)]
-struct Attributes<'a> {
-    specversion: &'static str,
-    id: Joined<'a, ConnectionName, &'a str>,
-    source: Joined<'a, Source, ConnectionName>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<&'a str>,
-    r#type: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    time: &'a str,
-    datacontenttype: &'static str,
-    connection: &'a str,
-    vendor: &'static str,
-    origin: &'static str,
-    sequence: Shown<Sequence>,
-    recordedtime: Shown<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    itemname: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    typename: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stategroup: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<&'a str>,
+/// One stored event, to keep for as long as it is wanted.
+#[derive(Clone, Debug)]
+pub struct SharedEvent {
+    commit: Arc<Committed>,
+    index: usize,
 }
 
-/// Two texts with a sign between them, written without building a string first.
-struct Joined<'a, A, B>(&'a A, char, &'a B);
+impl SharedEvent {
+    /// The event at `index` of a group; `None` where the group has fewer.
+    #[must_use]
+    pub fn new(commit: Arc<Committed>, index: usize) -> Option<Self> {
+        (index < commit.events.len()).then_some(Self { commit, index })
+    }
 
-impl<A: fmt::Display, B: fmt::Display> Serialize for Joined<'_, A, B> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}{}{}", self.0, self.1, self.2))
+    /// The event with its number and connection.
+    #[must_use]
+    pub fn get(&self) -> Stored<'_> {
+        let event = &self.commit.events[self.index];
+        Stored { commit: &self.commit, event, sequence: self.commit.first.plus(self.index as u64) }
     }
 }
 
-struct Source(&'static str);
+/// The value of an attribute of an event. As text by `Display`, as a JSON string by `Serialize`.
+#[derive(Clone, Copy, Debug)]
+pub struct AttributeValue<'a>(Value<'a>);
 
-impl fmt::Display for Source {
+/// Put together only when it is written, so that a line costs no texts in between.
+#[derive(Clone, Copy, Debug)]
+enum Value<'a> {
+    Text(&'a str),
+    Id(&'a ConnectionName, &'a str),
+    Source(&'static str, &'a ConnectionName),
+    Sequence(Sequence),
+    Time(Timestamp),
+}
+
+impl fmt::Display for AttributeValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}", self.0)
+        match self.0 {
+            Value::Text(text) => f.write_str(text),
+            Value::Id(connection, id) => write!(f, "{connection}:{id}"),
+            Value::Source(vendor, connection) => write!(f, "/{vendor}/{connection}"),
+            Value::Sequence(sequence) => sequence.fmt(f),
+            Value::Time(time) => time.fmt(f),
+        }
     }
 }
 
-struct Shown<T>(T);
+impl Serialize for AttributeValue<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Text(text) => serializer.serialize_str(text),
+            _ => serializer.collect_str(self),
+        }
+    }
+}
 
-impl<T: fmt::Display> Serialize for Shown<T> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+impl<'a> Stored<'a> {
+    /// The CloudEvents attributes that the event has, by name, in the order of its line. `data` is none of them.
+    pub fn attributes(&self) -> impl Iterator<Item = (&'static str, AttributeValue<'a>)> + use<'a> {
+        let Self { commit, event, sequence } = *self;
+        let item = event.item.as_deref();
+        let state = event.meaning.state.as_ref();
+        let text = |text: &'a str| Some(Value::Text(text));
+        [
+            ("specversion", text("1.0")),
+            ("id", Some(Value::Id(&commit.connection, event.id.as_str()))),
+            ("source", Some(Value::Source(commit.vendor, &commit.connection))),
+            ("subject", item.and_then(|item| text(&item.id))),
+            ("type", text(&event.meaning.kind)),
+            ("time", (!event.time.is_empty()).then_some(Value::Text(&event.time))),
+            ("datacontenttype", text("application/json")),
+            ("connection", text(commit.connection.as_str())),
+            ("vendor", text(commit.vendor)),
+            ("origin", text(event.origin.as_str())),
+            ("sequence", Some(Value::Sequence(sequence))),
+            ("recordedtime", Some(Value::Time(commit.recorded))),
+            ("itemname", item.and_then(|item| item.name.as_deref()).and_then(text)),
+            ("typename", event.meaning.name.as_deref().and_then(text)),
+            ("stategroup", state.and_then(|state| text(&state.group))),
+            ("state", state.and_then(|state| text(&state.value))),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, AttributeValue(value?))))
     }
 }
 
@@ -202,38 +237,32 @@ impl Stored<'_> {
         format!("{}:{}", self.commit.connection, self.event.id.as_str())
     }
 
+    /// The vendor's own JSON, on one line; `null` where there is none.
+    #[must_use]
+    pub fn data(&self) -> &str {
+        if self.event.data.is_empty() { "null" } else { &self.event.data }
+    }
+
     /// Appends the event as one line of JSON, a CloudEvent 1.0 in structured mode, without a line end.
     pub fn write_line(&self, line: &mut Vec<u8>) {
-        let Self { commit, event, sequence } = *self;
-        let state = event.meaning.state.as_ref();
-        let id = event.id.as_str();
-        let attributes = Attributes {
-            specversion: "1.0",
-            id: Joined(&commit.connection, ':', &id),
-            source: Joined(&Source(commit.vendor), '/', &commit.connection),
-            subject: event.item.as_ref().map(|item| &*item.id),
-            r#type: &event.meaning.kind,
-            time: &event.time,
-            datacontenttype: "application/json",
-            connection: commit.connection.as_str(),
-            vendor: commit.vendor,
-            origin: event.origin.as_str(),
-            sequence: Shown(sequence),
-            recordedtime: Shown(commit.recorded),
-            itemname: event.item.as_ref().and_then(|item| item.name.as_deref()),
-            typename: event.meaning.name.as_deref(),
-            stategroup: state.map(|state| &*state.group),
-            state: state.map(|state| &*state.value),
-        };
+        self.write_line_as(line, false);
+    }
+
+    /// The same; a `redelivery` says so in an attribute of that name.
+    pub fn write_line_as(&self, line: &mut Vec<u8>, redelivery: bool) {
         let start = line.len();
-        if serde_json::to_writer(&mut *line, &attributes).is_err() {
+        let attributes = serde_json::Serializer::new(&mut *line).collect_map(self.attributes());
+        if attributes.is_err() {
             // Texts into memory cannot fail to be written; were it so, half a line must not stay.
             line.truncate(start);
             return;
         }
         line.pop();
+        if redelivery {
+            line.extend_from_slice(b",\"redelivery\":true");
+        }
         line.extend_from_slice(b",\"data\":");
-        line.extend_from_slice(if event.data.is_empty() { b"null" } else { event.data.as_bytes() });
+        line.extend_from_slice(self.data().as_bytes());
         line.push(b'}');
     }
 
@@ -334,6 +363,26 @@ mod tests {
             assert_eq!(line.get(absent), None, "{absent}");
         }
         assert_eq!(line["data"], Value::Null);
+    }
+
+    #[test]
+    fn the_attributes_are_those_of_the_line_in_its_order() {
+        let commit = committed(motion());
+        let stored = commit.get(0).unwrap();
+        let line: Value = serde_json::from_str(&stored.to_line()).unwrap();
+        let mut at = 0;
+        for (name, value) in stored.attributes() {
+            assert_eq!(line[name], value.to_string(), "{name}");
+            at += stored.to_line()[at..].find(&format!("\"{name}\":")).unwrap();
+        }
+        assert_eq!(stored.attributes().count() + 1, line.as_object().unwrap().len());
+    }
+
+    #[test]
+    fn an_event_that_a_group_has_not_cannot_be_shared() {
+        let commit = Arc::new(committed(motion()));
+        assert_eq!(SharedEvent::new(Arc::clone(&commit), 1).unwrap().get().sequence, Sequence(42));
+        assert!(SharedEvent::new(commit, 2).is_none());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::event::{Origin, Stored};
+use super::event::{Item, Origin, Stored};
 use super::state::State;
 
 /// The lists of a filter as a user writes them. An empty list wants everything.
@@ -82,11 +82,27 @@ impl Filter {
     /// Whether this event is wanted.
     #[must_use]
     pub fn wants(&self, stored: &Stored<'_>) -> bool {
-        self.passes(stored, false) && !self.not.as_ref().is_some_and(|not| not.passes(stored, true))
+        self.wants_of(stored, stored.event.item.as_deref())
+    }
+
+    /// Whether this event is wanted, with a name for its item that came later than the event.
+    #[must_use]
+    pub fn wants_named(&self, stored: &Stored<'_>, item: &Item) -> bool {
+        self.wants_of(stored, Some(item))
+    }
+
+    /// Whether names of items matter, so that an event without one should be asked for its name first.
+    #[must_use]
+    pub fn asks_for_names(&self) -> bool {
+        self.names.is_some() || self.not.as_ref().is_some_and(|not| not.asks_for_names())
+    }
+
+    fn wants_of(&self, stored: &Stored<'_>, item: Option<&Item>) -> bool {
+        self.passes(stored, item, false) && !self.not.as_ref().is_some_and(|not| not.passes(stored, item, true))
     }
 
     /// `negated` turns the benefit of the doubt around: what is not known is not excluded.
-    fn passes(&self, Stored { commit, event, .. }: &Stored<'_>, negated: bool) -> bool {
+    fn passes(&self, Stored { commit, event, .. }: &Stored<'_>, item: Option<&Item>, negated: bool) -> bool {
         let head = allows(self.connections.as_ref(), commit.connection.as_str())
             && allows(self.vendors.as_ref(), commit.vendor)
             && allows(self.types.as_ref(), &event.meaning.kind)
@@ -98,7 +114,6 @@ impl Filter {
             // An exclusion that speaks of items says nothing about the engine's own events.
             return !negated || (self.items.is_none() && self.names.is_none() && self.groups.is_none());
         }
-        let item = event.item.as_deref();
         allows(self.items.as_ref(), item.map_or("", |item| &item.id))
             && self.name_passes(item.and_then(|item| item.name.as_deref()), negated)
             && allows(self.groups.as_ref(), event.meaning.state.as_ref().map_or("", |state| &state.group))

@@ -14,7 +14,7 @@ pub mod state;
 pub mod status;
 pub mod vocabulary;
 
-pub use event::{Event, Item, Meaning, Origin, StateMeaning};
+pub use event::{Event, Item, Meaning, Origin, SharedEvent, StateMeaning};
 pub use filter::Filter;
 pub use ids::{ConnectionName, EventId, Sequence};
 pub use state::State;

@@ -99,7 +99,9 @@ struct Replay {
 impl MilestoneSession {
     /// A session that goes on from `resume`.
     pub fn new(config: MilestoneConfig, common: &CommonSettings, resume: Resume) -> Self {
-        let mark = resume.checkpoint.as_ref().and_then(MilestoneCheckpoint::read).unwrap_or_default();
+        let mut mark = resume.checkpoint.as_ref().and_then(MilestoneCheckpoint::read).unwrap_or_default();
+        // Heard of before, though nothing is known of it: what was stored is lost, and the new session begins with a gap.
+        mark.established |= resume.heard.is_some();
         Self {
             config,
             request_timeout: common.request_timeout,
