@@ -8,8 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
+use crate::refusals::Refusals;
+use crate::settings::Secret;
 use crate::telemetry::LoginEnded;
 use crate::transport::RestClient;
 use crate::vendors::{Login, LoginError, LoginStep, Now, Vendor};
@@ -85,6 +88,11 @@ pub(crate) struct Account<V: Vendor> {
     held: Option<Held<V::Grant>>,
     waiting: Vec<oneshot::Sender<Result<Granted<V::Grant>, AuthorizeError>>>,
     refusal: Option<Refusal>,
+    refusals: Refusals,
+    /// Whether an earlier process was refused is known.
+    recalled: bool,
+    /// A refusal may be kept.
+    noted: bool,
     /// The server could not be asked, and is not asked again before this.
     unavailable: Option<(Arc<str>, Instant)>,
     pause: Duration,
@@ -103,8 +111,17 @@ struct Refusal {
 }
 
 impl<V: Vendor> Account<V> {
-    pub(crate) fn new(key: Arc<str>, login: V::Login, window: Duration, tls: Arc<rustls::ClientConfig>) -> Self {
+    pub(crate) fn new(
+        key: Arc<str>,
+        login: V::Login,
+        window: Duration,
+        tls: Arc<rustls::ClientConfig>,
+        refusals: Refusals,
+    ) -> Self {
         Self {
+            recalled: !refusals.count,
+            noted: true,
+            refusals,
             key,
             login: Some(login),
             tls,
@@ -137,18 +154,63 @@ impl<V: Vendor> Account<V> {
         }
     }
 
-    fn begin(&mut self, ctx: &mut Context<Self>) {
-        let (Some(login), Some(rest)) = (self.login.take(), self.rest.clone()) else { return };
-        let login = log_in::<V>(login, rest).into_actor(self);
-        ctx.spawn(login.map(|(login, result), account, _| {
-            account.login = Some(login);
-            account.ended(result);
+    /// Asks whether an earlier process was refused with the same secret, and then logs in, if that may be.
+    fn recall(&mut self, ctx: &mut Context<Self>) {
+        let Some(secret) = self.login.as_ref().map(|login| login.secret().clone()) else { return };
+        self.recalled = true;
+        let refusals = self.refusals.clone();
+        let recalling = async move { refusals.recall(secret).await };
+        ctx.wait(recalling.into_actor(self).map(|(refused, noted), account, ctx| {
+            account.noted = noted;
+            account.refusal = refused.map(|refused| Refusal {
+                again_at: (refused.count == 1).then(|| further_try(refused.at)),
+                why: refused.why.into(),
+                count: refused.count,
+            });
+            match account.at_hand(Instant::now(), None) {
+                Some(answer) => account.tell(&answer),
+                None => account.begin(ctx),
+            }
         }));
     }
 
-    fn ended(&mut self, result: Result<Success<V::Grant>, LoginError>) {
+    fn tell(&mut self, outcome: &Result<Granted<V::Grant>, AuthorizeError>) {
+        for waiting in self.waiting.drain(..) {
+            // Who asked may be gone.
+            drop(waiting.send(outcome.clone()));
+        }
+    }
+
+    fn begin(&mut self, ctx: &mut Context<Self>) {
+        let (Some(login), Some(rest)) = (self.login.take(), self.rest.clone()) else { return };
+        let login = log_in::<V>(login, rest).into_actor(self);
+        ctx.spawn(login.map(|(login, result), account, ctx| {
+            let secret = login.secret().clone();
+            account.login = Some(login);
+            let outcome = account.ended(result);
+            account.note(secret, outcome, ctx);
+        }));
+    }
+
+    /// Tells how it went, once a refusal is kept, or forgotten: whoever hears of it may end the process at once.
+    fn note(&mut self, secret: Secret, outcome: Result<Granted<V::Grant>, AuthorizeError>, ctx: &mut Context<Self>) {
+        let refusals = self.refusals.clone();
+        let count = self.refusal.as_ref().map_or(1, |refusal| refusal.count);
+        let work = match &outcome {
+            Err(AuthorizeError::Refused { why, .. }) => {
+                self.noted = true;
+                let why = why.to_string();
+                async move { refusals.keep(secret, why, count).await }.boxed_local()
+            }
+            Ok(_) if std::mem::take(&mut self.noted) => async move { refusals.forget().await }.boxed_local(),
+            _ => return self.tell(&outcome),
+        };
+        ctx.spawn(work.into_actor(self).map(move |(), account, _| account.tell(&outcome)));
+    }
+
+    fn ended(&mut self, result: Result<Success<V::Grant>, LoginError>) -> Result<Granted<V::Grant>, AuthorizeError> {
         let now = Instant::now();
-        let outcome = match result {
+        match result {
             Ok(Success { grant, lifetime, who }) => {
                 LoginEnded { account: &self.key, result: Ok(&who) }.emit();
                 self.serial += 1;
@@ -165,10 +227,6 @@ impl<V: Vendor> Account<V> {
                 self.held = None;
                 Err(self.failed(now, &error))
             }
-        };
-        for waiting in self.waiting.drain(..) {
-            // Who asked may be gone.
-            drop(waiting.send(outcome.clone()));
         }
     }
 
@@ -183,6 +241,12 @@ impl<V: Vendor> Account<V> {
         self.refusal = Some(Refusal { why: Arc::clone(&why), count, again_at });
         AuthorizeError::Refused { why, again_at }
     }
+}
+
+/// When the one further try is due, of a refusal at a time that an earlier process has noted.
+fn further_try(refused: jiff::Timestamp) -> Instant {
+    let passed = jiff::Timestamp::now().duration_since(refused).unsigned_abs();
+    Instant::now() + FURTHER_TRY.saturating_sub(passed)
 }
 
 struct Success<G> {
@@ -229,14 +293,17 @@ impl<V: Vendor> Handler<Authorize<V::Grant>> for Account<V> {
     fn handle(&mut self, ask: Authorize<V::Grant>, ctx: &mut Self::Context) -> Self::Result {
         if ask.insist && self.waiting.is_empty() {
             (self.refusal, self.unavailable) = (None, None);
+            self.recalled = true;
         }
         if let Some(answer) = self.at_hand(Instant::now(), ask.refused) {
             return Box::pin(std::future::ready(answer));
         }
         let (answer, result) = oneshot::channel();
         self.waiting.push(answer);
-        if self.login.is_some() {
-            self.begin(ctx);
+        match self.login {
+            Some(_) if self.recalled => self.begin(ctx),
+            Some(_) => self.recall(ctx),
+            None => {}
         }
         let gone = || AuthorizeError::Unavailable { why: "the login was given up".into() };
         Box::pin(async move { result.await.unwrap_or_else(|_| Err(gone())) })

@@ -44,8 +44,14 @@ pub struct EngineConfig {
     pub arbiters: usize,
     /// How long a batch waits for names at most; 2 s unless set.
     pub name_wait: Duration,
-    /// A connection that the journal holds up for longer than this is closed on purpose; 10 s unless set.
+    /// A connection that the journal holds up for longer than this is closed on purpose; 10 s unless set. The time that a batch may wait
+    /// for names comes on top, for it cannot be told apart.
     pub hold_limit: Duration,
+    /// How often a quiet connection stores that nothing was missing, which dates the gap after a crash; 10 s unless set.
+    pub heartbeat: Duration,
+    /// Ask logins again that an earlier process was refused. Otherwise they wait: one further try ten minutes after the first refusal, then
+    /// none until the secret changes.
+    pub insist: bool,
     /// Memory that messages above 1 MiB share, in bytes; 256 MiB unless set.
     pub budget: usize,
 }
@@ -58,6 +64,8 @@ impl Default for EngineConfig {
             arbiters: thread::available_parallelism().map_or(1, usize::from).min(4),
             name_wait: Duration::from_secs(2),
             hold_limit: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(10),
+            insist: false,
             budget: 256 << 20,
         }
     }
@@ -95,9 +103,30 @@ struct Inner {
     states: StateMap,
     journal: JournalHandle,
     callbacks: ArbiterHandle,
-    arbiters: Mutex<Vec<Arbiter>>,
+    arbiters: Mutex<Arbiters>,
     /// The engine's own system, where it had to bring one.
     system: Mutex<Option<oneshot::Sender<()>>>,
+}
+
+/// The engine's threads; they end with this.
+#[derive(Default)]
+struct Arbiters(Vec<Arbiter>);
+
+impl Arbiters {
+    fn add(&mut self) -> Result<ArbiterHandle, StartError> {
+        let arbiter = Arbiter::try_new().map_err(|error| StartError::Thread(error.to_string()))?;
+        let handle = arbiter.handle();
+        self.0.push(arbiter);
+        Ok(handle)
+    }
+}
+
+impl Drop for Arbiters {
+    fn drop(&mut self) {
+        for arbiter in &self.0 {
+            arbiter.stop();
+        }
+    }
 }
 
 impl Engine {
@@ -131,44 +160,37 @@ impl Engine {
 }
 
 fn build(config: EngineConfig, system: Option<oneshot::Sender<()>>) -> Result<EngineHandle, StartError> {
-    let EngineConfig { connections, journal, arbiters, name_wait, hold_limit, budget } = config;
+    let EngineConfig { connections, journal, arbiters, name_wait, hold_limit, heartbeat, insist, budget } = config;
     let tls = check(&connections)?;
     let journal = Writer::start(journal)?.handle();
     let states = StateMap::default();
-    let new_arbiter = || Arbiter::try_new().map_err(|error| StartError::Thread(error.to_string()));
-    let mut threads = Vec::new();
+    let mut threads = Arbiters::default();
     let mut shards = Vec::new();
     for number in 0..arbiters.max(1) {
-        let arbiter = new_arbiter()?;
-        let tracker = StateTracker::start_on(&arbiter.handle(), number, journal.clone(), states.clone(), name_wait);
-        let launcher = Actor::start_in_arbiter(&arbiter.handle(), |_| Launcher::default());
+        let arbiter = threads.add()?;
+        let tracker = StateTracker::start_on(&arbiter, number, journal.clone(), states.clone(), name_wait);
+        let launcher = Actor::start_in_arbiter(&arbiter, |_| Launcher::default());
         shards.push(ShardActors { tracker, launcher });
-        threads.push(arbiter);
     }
-    let (services, callbacks) = (new_arbiter()?, new_arbiter()?);
+    let (services, callbacks) = (threads.add()?, threads.add()?);
     let ground = Ground {
         shards,
-        services: services.handle(),
+        services: services.clone(),
         states: states.clone(),
+        journal: journal.clone(),
+        insist,
         budget: Arc::new(Budget::new(budget)),
         // Waiting for names is not the journal's doing.
         hold_limit: hold_limit.saturating_add(name_wait),
+        heartbeat,
         tls,
     };
-    let supervisor = Actor::start_in_arbiter(&services.handle(), move |_| Supervisor::new(ground));
-    let callbacks_handle = callbacks.handle();
-    threads.extend([services, callbacks]);
+    let supervisor = Actor::start_in_arbiter(&services, move |_| Supervisor::new(ground));
     for connection in connections {
         supervisor.do_send(AddConnection(connection));
     }
-    let inner = Inner {
-        supervisor,
-        states,
-        journal,
-        callbacks: callbacks_handle,
-        arbiters: Mutex::new(threads),
-        system: Mutex::new(system),
-    };
+    let inner =
+        Inner { supervisor, states, journal, callbacks, arbiters: Mutex::new(threads), system: Mutex::new(system) };
     Ok(EngineHandle { inner: Arc::new(inner) })
 }
 
@@ -249,10 +271,7 @@ impl EngineHandle {
 
 impl Inner {
     fn end(&self) {
-        let arbiters = std::mem::take(&mut *self.arbiters.lock().unwrap_or_else(PoisonError::into_inner));
-        for arbiter in arbiters {
-            arbiter.stop();
-        }
+        drop(std::mem::take(&mut *self.arbiters.lock().unwrap_or_else(PoisonError::into_inner)));
         if let Some(stop) = self.system.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // The thread may have ended already.
             let _ = stop.send(());

@@ -27,6 +27,7 @@ mod lookup;
 pub mod messages;
 pub mod model;
 mod names;
+mod refusals;
 mod retry;
 mod seen;
 pub mod settings;

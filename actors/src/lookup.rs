@@ -325,6 +325,8 @@ impl<V: Vendor> Drop for OwnedDirectories<V> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::journal::{Memory, Writer};
+    use crate::refusals::Refusals;
     use crate::settings::{CommonSettings, Heartbeat, Secret, TlsSettings};
     use crate::vendors::milestone::{Milestone, MilestoneConfig};
 
@@ -333,7 +335,9 @@ mod tests {
         let common = CommonSettings::new(Heartbeat::UNHURRIED);
         let tls = TlsSettings::default().client_config().unwrap();
         let login = Milestone::login(&config, &common);
-        let account = Account::<Milestone>::new("a".into(), login, Duration::ZERO, Arc::clone(&tls)).start();
+        let journal = Writer::start(Box::new(Memory::default())).unwrap().handle();
+        let refusals = Refusals::new(journal, "a", true);
+        let account = Account::<Milestone>::new("a".into(), login, Duration::ZERO, Arc::clone(&tls), refusals).start();
         let directory = Milestone::directory(&config, &common);
         let lookup = Lookup::<Milestone>::new("a".into(), directory, account.clone(), tls).start();
         Directories { account, lookup }

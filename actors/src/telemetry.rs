@@ -110,12 +110,43 @@ impl BatchStored<'_> {
 pub(crate) struct BatchRefused<'a> {
     pub(crate) connection: &'a ConnectionName,
     pub(crate) error: &'a dyn fmt::Display,
+    /// The one before it was not.
+    pub(crate) news: bool,
 }
 
 impl BatchRefused<'_> {
     pub(crate) fn emit(self) {
-        error!(connection = %self.connection, error = %self.error, "A batch could not be stored; the connection goes back to what is stored.");
-        counter!("watchpost_batches_refused_total", "connection" => self.connection.to_string()).increment(1);
+        let Self { connection, error, news } = self;
+        // A disk can be full for hours, and each try to go on is refused.
+        if news {
+            error!(%connection, %error, "A batch could not be stored; the connection goes back to what is stored.");
+        } else {
+            debug!(%connection, %error, "A batch still could not be stored.");
+        }
+        counter!("watchpost_batches_refused_total", "connection" => connection.to_string()).increment(1);
+    }
+}
+
+/// That a login was refused could not be kept, or forgotten.
+pub(crate) struct RefusalNotKept<'a> {
+    pub(crate) error: &'a dyn fmt::Display,
+}
+
+impl RefusalNotKept<'_> {
+    pub(crate) fn emit(self) {
+        warn!(error = %self.error, "How a login went could not be stored; after a restart it is tried anew.");
+    }
+}
+
+/// The journal could not do its housekeeping.
+pub(crate) struct TrimFailed<'a> {
+    pub(crate) error: &'a dyn fmt::Display,
+}
+
+impl TrimFailed<'_> {
+    pub(crate) fn emit(self) {
+        warn!(error = %self.error, "The journal could not drop old events or write its image of the states; it tries again.");
+        counter!("watchpost_journal_trims_failed_total").increment(1);
     }
 }
 

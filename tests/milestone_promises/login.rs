@@ -1,11 +1,12 @@
 //! Tokens: one for all connections of a user, renewed when refused, and no more often.
 
-use watchpost::actors::Engine;
 use watchpost::actors::model::ConnectionState;
+use watchpost::actors::settings::Secret;
+use watchpost::actors::{Engine, EngineConfig};
 use watchpost::simulator::milestone::{DropHow, FaultKind, Simulator};
 
 use crate::breaks::walking;
-use crate::common::{DEADLINE, MS, Plan, Store, connection, engine, eventually, options, pace, vendor};
+use crate::common::{DEADLINE, HQ, MS, Plan, Store, block_on, connection, engine, eventually, options, pace, vendor};
 use crate::names::all_named;
 
 #[test]
@@ -58,4 +59,34 @@ fn a_fresh_token_that_is_refused_too_waits_for_the_back_off() {
     assert!(rig.sim.counters().logins.len() <= 1 + upgrades.len().div_ceil(2), "one new token a try");
     rig.sim.clear(FaultKind::RefuseUpgrade);
     rig.settle();
+}
+
+#[test]
+fn a_refused_login_stays_refused_across_restarts_until_the_secret_changes_or_somebody_insists() {
+    let sim = Simulator::start(options()).unwrap();
+    let store = Store::default();
+    let start = |password: &str, insist: bool| {
+        let mut vendor = vendor(&sim);
+        vendor.password = Secret::from(password);
+        let config = EngineConfig { insist, ..engine(&store, vec![connection(HQ, vendor)]) };
+        Engine::start(config).unwrap()
+    };
+    let runs_into = |password, insist, state| {
+        let engine = start(password, insist);
+        let now = || engine.states().status(HQ).unwrap_or_default().state;
+        eventually(DEADLINE, &format!("{state}"), || now() == state);
+        assert!(block_on(engine.shutdown(DEADLINE)));
+    };
+    let logins = || sim.counters().logins.len();
+    runs_into("wrong", false, ConnectionState::Halted);
+    assert_eq!(logins(), 1);
+    // As a service manager does it.
+    for _ in 0..3 {
+        runs_into("wrong", false, ConnectionState::Halted);
+    }
+    assert_eq!(logins(), 1, "no further request");
+    runs_into("wrong", true, ConnectionState::Halted);
+    assert_eq!(logins(), 2, "somebody insists");
+    runs_into("watchpost", false, ConnectionState::Online);
+    assert_eq!(logins(), 3, "another secret");
 }

@@ -21,10 +21,12 @@ use self::row::{Phase, Row};
 use crate::account::Account;
 use crate::connection::{Control, Launch, Launcher, PANICKED, Setup};
 use crate::engine::ConnectionConfig;
+use crate::journal::JournalHandle;
 use crate::lookup::{Directories, FollowNames, Lookup, OwnedDirectories, ResolveNames};
 use crate::messages::{AddError, UnknownConnection};
 use crate::model::ids::ConnectionName;
 use crate::model::status::ConnectionState;
+use crate::refusals::Refusals;
 use crate::retry::{RetryClock, RetryPolicy, jitter};
 use crate::settings::{CommonSettings, TlsSettings};
 use crate::state_map::StateMap;
@@ -82,8 +84,11 @@ pub(crate) struct Ground {
     /// Where logins and look-ups live.
     pub(crate) services: ArbiterHandle,
     pub(crate) states: StateMap,
+    pub(crate) journal: JournalHandle,
+    pub(crate) insist: bool,
     pub(crate) budget: Arc<Budget>,
     pub(crate) hold_limit: Duration,
+    pub(crate) heartbeat: Duration,
     /// Made once for all connections with the same settings.
     pub(crate) tls: HashMap<TlsSettings, Arc<ClientConfig>>,
 }
@@ -184,7 +189,8 @@ impl Supervisor {
         let services = &self.ground.services;
         let (of, with) = (Arc::clone(&key.name), Arc::clone(tls));
         let window = V::resume_window(config);
-        let account = Actor::start_in_arbiter(services, move |_| Account::<V>::new(of, login, window, with));
+        let refusals = Refusals::new(self.ground.journal.clone(), &key.name, !self.ground.insist);
+        let account = Actor::start_in_arbiter(services, move |_| Account::<V>::new(of, login, window, with, refusals));
         let (of, with, of_account) = (Arc::clone(&key.name), Arc::clone(tls), account.clone());
         let lookup = Actor::start_in_arbiter(services, move |_| Lookup::<V>::new(of, directory, of_account, with));
         for shard in &self.ground.shards {
@@ -231,6 +237,7 @@ impl Supervisor {
             generation: 0,
             started: Instant::now(),
             phase: Phase::Launching,
+            insisted: false,
             leaving: None,
             state: ConnectionState::Connecting,
             tries: 0,
@@ -274,6 +281,7 @@ impl Supervisor {
             tls: Arc::clone(&row.tls),
             budget: Arc::clone(&self.ground.budget),
             hold_limit: self.ground.hold_limit,
+            heartbeat: self.ground.heartbeat,
             reports: this.clone().recipient(),
             ended: this.clone().recipient(),
             children: this.recipient(),
@@ -292,6 +300,8 @@ impl Supervisor {
                 // It may have been told to go while it was being started.
                 if row.leaving.is_some() {
                     address.do_send(Control::Stop);
+                } else if std::mem::take(&mut row.insisted) {
+                    address.do_send(Control::Restart);
                 }
                 row.phase = Phase::Running(address);
             }
@@ -319,17 +329,20 @@ impl Supervisor {
     /// A connection that was told to end has ended.
     fn gone(&mut self, name: &ConnectionName) {
         let Some(row) = self.table.remove(name) else { return };
-        if self.stopping.is_none()
-            && let Some(shard) = self.ground.shards.get(row.shard)
-        {
-            shard.tracker.do_send(CloseLane(name.clone()));
-        }
+        let lane = self.ground.shards.get(row.shard).filter(|_| self.stopping.is_none());
+        let closing = lane.map(|shard| shard.tracker.send(CloseLane(name.clone())));
         if !self.table.values().any(|other| other.account == row.account) {
             self.accounts.remove(&row.account);
         }
-        for waiting in row.leaving.into_iter().flatten() {
-            let _ = waiting.send(());
-        }
+        actix_rt::spawn(async move {
+            // One that has panicked may have left a batch behind that is still being stored.
+            if let Some(closing) = closing {
+                let _ = closing.await;
+            }
+            for waiting in row.leaving.into_iter().flatten() {
+                let _ = waiting.send(());
+            }
+        });
         if self.table.is_empty() {
             for waiting in self.stopping.iter_mut().flat_map(|waiting| waiting.drain(..)) {
                 let _ = waiting.send(());
@@ -343,11 +356,15 @@ impl Supervisor {
         order: Control,
         ctx: &mut Context<Self>,
     ) -> Result<(), UnknownConnection> {
-        let row = self.table.get(name).ok_or_else(|| UnknownConnection(name.clone()))?;
+        let row = self.table.get_mut(name).ok_or_else(|| UnknownConnection(name.clone()))?;
         match &row.phase {
             Phase::Running(address) => address.do_send(order),
+            Phase::Launching if order == Control::Restart => row.insisted = true,
             // The restart that was planned finds a newer generation.
-            Phase::Waiting | Phase::Ended if order == Control::Restart => self.start(name.clone(), ctx),
+            Phase::Waiting | Phase::Ended if order == Control::Restart => {
+                row.insisted = true;
+                self.start(name.clone(), ctx);
+            }
             _ => {}
         }
         Ok(())

@@ -26,6 +26,8 @@ pub(super) struct Row {
     pub(super) generation: u64,
     pub(super) started: Instant,
     pub(super) phase: Phase,
+    /// Somebody has asked for a restart before its actor was there to be told.
+    pub(super) insisted: bool,
     /// It shall end, and these want to know when it has.
     pub(super) leaving: Option<Vec<oneshot::Sender<()>>>,
     pub(super) state: ConnectionState,

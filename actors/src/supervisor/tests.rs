@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::journal::{Memory, Writer};
 use crate::messages::{AddConnection, ListConnections, PanicConnection, RemoveConnection, RestartConnection};
 use crate::settings::{Heartbeat, Secret};
 use crate::vendors::VendorSettings;
@@ -41,8 +42,11 @@ async fn connections_share_a_login_only_with_the_same_secret() {
         shards: Vec::new(),
         services: actix_rt::Arbiter::current(),
         states: StateMap::default(),
+        insist: false,
+        journal: Writer::start(Box::new(Memory::default())).unwrap().handle(),
         budget: Budget::new(1 << 20).into(),
         hold_limit: Duration::ZERO,
+        heartbeat: Duration::from_secs(10),
         tls: HashMap::new(),
     });
     let first = account(&mut supervisor, "old");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Now;
+use crate::settings::Secret;
 use crate::transport::RestError;
 use crate::transport::request::{RestAnswer, RestCall};
 
@@ -47,6 +48,8 @@ impl LoginError {
 pub trait Login: 'static {
     /// What a login yields.
     type Grant;
+    /// What a person would change after a refusal.
+    fn secret(&self) -> &Secret;
     /// Begins anew.
     fn begin(&mut self, now: Now) -> LoginStep<Self::Grant>;
     /// Goes on with the answer to the last call.

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::config::MilestoneConfig;
+use crate::settings::Secret;
 use crate::transport::RestError;
 use crate::transport::request::{Body, Method, RestAnswer, RestCall, Retry};
 use crate::vendors::{Login, LoginError, LoginStep, Now};
@@ -233,6 +234,10 @@ impl MilestoneLogin {
 
 impl Login for MilestoneLogin {
     type Grant = Grant;
+
+    fn secret(&self) -> &Secret {
+        &self.config.password
+    }
 
     fn begin(&mut self, _: Now) -> LoginStep<Grant> {
         *self = Self::new(self.config.clone(), self.timeout);
