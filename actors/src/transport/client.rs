@@ -17,7 +17,7 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use url::Url;
 
-use super::{error::Fault, refusal::TellRefusals, request::Fields};
+use super::{early::EarlyAnswer, error::Fault, refusal::TellRefusals, request::Fields};
 
 /// How long TCP with its DNS look-up, and then TLS, may take each, so that a host which swallows
 /// packets leaves time for another try.
@@ -33,7 +33,8 @@ pub(super) fn client(tls: &Arc<ClientConfig>) -> Client {
     let tcp = TcpConnector::new(Resolver::default()).service().map(|connection: Connection<Uri, TcpStream>| {
         // Only latency is lost if this fails.
         let _ = connection.io_ref().set_nodelay(true);
-        connection
+        let (stream, connection) = connection.replace_io(());
+        connection.replace_io(EarlyAnswer::new(stream)).1
     });
     let connector = Connector::new()
         .connector(fix_request_type(tcp))

@@ -9,6 +9,7 @@
 //! - From there the bytes are ours: socket → `buffer` (how much to read) → `assembler` over
 //!   [`frame`] (what is a whole message) → [`websocket`] → the caller's `Vec<Incoming>`. The other
 //!   way: `send` → `outbox` → socket.
+//! - `early` lets an answer be read that came before the request was written.
 //! - [`budget`] bounds the memory that large messages may take in the whole process.
 //!
 //! Everything here lives on one arbiter: clients and sockets are not `Send`; configurations,
@@ -19,6 +20,7 @@ pub mod budget;
 mod buffer;
 mod client;
 pub mod dial;
+mod early;
 pub mod error;
 pub mod frame;
 mod outbox;
@@ -35,7 +37,7 @@ pub use assembler::Incoming;
 pub use budget::{Budget, Permit};
 pub use dial::WebSocketClient;
 pub use error::{CloseReason, Fault, OpenError, RestError, SendError};
-pub use request::{Body, HeaderText, Method, RestAnswer, RestCall, Retry, WebSocketRequest};
+pub use request::{Body, HeaderText, Method, RestAnswer, RestCall, Retry, Wanted, WebSocketRequest};
 pub use rest::RestClient;
 pub use tls::{TlsError, TlsSettings};
 pub use websocket::WebSocket;

@@ -144,6 +144,19 @@ pub enum Retry {
     },
 }
 
+/// How much of an answer is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wanted {
+    /// All of it. An answer whose body is cut off, or larger than [`RestCall::max_body`], is an
+    /// error.
+    #[default]
+    Whole,
+    /// The status; of the body only the beginning. At most [`RestCall::max_body`] bytes of it are
+    /// read, for a second at most: most bodies end by then, and the connection can be used again.
+    /// What is missing is no error.
+    Beginning,
+}
+
 /// One REST call.
 #[derive(Clone)]
 pub struct RestCall {
@@ -160,7 +173,10 @@ pub struct RestCall {
     pub timeout: Duration,
     /// Whether the call may be repeated.
     pub retry: Retry,
-    /// The largest body that is accepted, in bytes.
+    /// How much of the answer is wanted.
+    pub wanted: Wanted,
+    /// The largest body that is accepted, in bytes; where only the beginning is wanted, the most
+    /// that is read of it.
     pub max_body: usize,
 }
 
@@ -175,6 +191,7 @@ impl RestCall {
             body: Body::None,
             timeout: DEFAULT_CALL_TIMEOUT,
             retry: Retry::Never,
+            wanted: Wanted::Whole,
             max_body: DEFAULT_MAX_BODY,
         }
     }
@@ -203,6 +220,7 @@ impl fmt::Debug for RestCall {
             .field("body", &self.body)
             .field("timeout", &self.timeout)
             .field("retry", &self.retry)
+            .field("wanted", &self.wanted)
             .field("max_body", &self.max_body)
             .finish()
     }
@@ -215,7 +233,7 @@ pub struct RestAnswer {
     pub status: u16,
     /// The headers that are text, in the order of arrival. [`RestAnswer::header`] looks one up.
     pub headers: Vec<(String, String)>,
-    /// The whole body. An answer that is cut off is an error, with one exception: `awc` takes a
+    /// The body, as far as it was [wanted](Wanted). An answer that is cut off is an error, with one exception: `awc` takes a
     /// chunked body that ends too early for complete. A JSON document cut off does not parse.
     pub body: Bytes,
     /// For how long the server asks to be left alone (`Retry-After`, as seconds or as a date).

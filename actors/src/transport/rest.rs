@@ -7,7 +7,7 @@ use awc::{
     Client, ClientResponse,
     http::{
         self, StatusCode,
-        header::{self, CONTENT_TYPE, HeaderValue},
+        header::{self, CONTENT_TYPE, HeaderValue, USER_AGENT},
     },
 };
 use bytes::{Bytes, BytesMut};
@@ -20,7 +20,7 @@ use url::form_urlencoded;
 use super::{
     client,
     error::{Fault, RestError},
-    request::{Body, Fields, Method, RestAnswer, RestCall, Retry, retry_after},
+    request::{Body, Fields, Method, RestAnswer, RestCall, Retry, Wanted, retry_after},
 };
 
 /// The first pause between two tries. Each further one is twice as long.
@@ -32,6 +32,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest `Retry-After` that is waited for. A longer one is left to the caller, as part of the
 /// answer.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// How long the body is read where only its beginning is wanted.
+const BEGINNING: Duration = Duration::from_secs(1);
 
 /// Makes REST calls. One for each arbiter is enough; any number of calls may run at the same time.
 #[derive(Clone)]
@@ -57,11 +60,7 @@ impl RestClient {
         let started = Instant::now();
         let mut tries = 1;
         loop {
-            let left = call.timeout.saturating_sub(started.elapsed());
-            let outcome = match timeout(left, self.once(call)).await {
-                Ok(outcome) => outcome,
-                Err(_) => return Err(failed(call, Fault::Timeout(call.timeout))),
-            };
+            let outcome = self.once(call, started).await;
             let left = call.timeout.saturating_sub(started.elapsed());
             match pause(&outcome, call.retry, tries) {
                 Some(pause) if pause < left => {
@@ -74,7 +73,10 @@ impl RestClient {
         }
     }
 
-    async fn once(&self, call: &RestCall) -> Result<RestAnswer, RestError> {
+    /// One try of a call that was begun at `started`.
+    async fn once(&self, call: &RestCall, started: Instant) -> Result<RestAnswer, RestError> {
+        let left = || call.timeout.saturating_sub(started.elapsed());
+        let late = |_| failed(call, Fault::Timeout(call.timeout));
         let unsent = |fault| failed(call, fault);
         let uri = client::address(&call.url, ["http", "https"]).map_err(unsent)?;
         let mut request = self.client.request(method(call.method), uri).no_decompress();
@@ -83,7 +85,8 @@ impl RestClient {
             request = request.insert_header((CONTENT_TYPE, HeaderValue::from_static(content_type)));
         }
         for (name, value) in client::headers(&call.headers).map_err(unsent)? {
-            request = if name == CONTENT_TYPE {
+            // Those that are there already are not doubled.
+            request = if matches!(name, CONTENT_TYPE | USER_AGENT) {
                 request.insert_header((name, value))
             } else {
                 request.append_header((name, value))
@@ -93,8 +96,12 @@ impl RestClient {
             Some(body) => request.send_body(body),
             None => request.send(),
         };
-        let response = sent.await.map_err(|error| failed(call, client::fault(error, call.timeout)))?;
-        answer(response, call).await
+        let response = timeout(left(), sent).await.map_err(late)?;
+        let response = response.map_err(|error| failed(call, client::fault(error, call.timeout)))?;
+        match call.wanted {
+            Wanted::Whole => timeout(left(), whole(response, call)).await.map_err(late)?,
+            Wanted::Beginning => Ok(beginning(response, call.max_body, left()).await),
+        }
     }
 }
 
@@ -127,26 +134,52 @@ fn form(fields: &Fields) -> String {
     form.finish()
 }
 
-/// Reads the answer to its end, as far as the call allows.
-async fn answer<S>(mut response: ClientResponse<S>, call: &RestCall) -> Result<RestAnswer, RestError>
-where
-    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
-{
-    let status = response.status();
+/// The answer without its body.
+fn head<S>(response: &ClientResponse<S>) -> RestAnswer {
     let headers = response
         .headers()
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
-    let mut answer = RestAnswer { status: status.as_u16(), headers, body: Bytes::new(), retry_after: None };
+    let status = response.status().as_u16();
+    let mut answer = RestAnswer { status, headers, body: Bytes::new(), retry_after: None };
     answer.retry_after = answer.header("retry-after").and_then(|text| retry_after(text, Timestamp::now()));
+    answer
+}
 
+/// Reads of the answer what comes soon.
+async fn beginning<S>(mut response: ClientResponse<S>, most: usize, left: Duration) -> RestAnswer
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+{
+    let mut answer = head(&response);
+    let mut body = BytesMut::new();
+    let read = async {
+        while body.len() < most
+            && let Some(Ok(chunk)) = response.next().await
+        {
+            body.extend_from_slice(&chunk);
+        }
+    };
+    // What has come until then is all that is wanted.
+    let _ = timeout(left.min(BEGINNING), read).await;
+    body.truncate(most);
+    answer.body = body.freeze();
+    answer
+}
+
+/// Reads the answer to its end, as far as the call allows.
+async fn whole<S>(mut response: ClientResponse<S>, call: &RestCall) -> Result<RestAnswer, RestError>
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+{
+    let mut answer = head(&response);
     let too_large = || RestError::BodyTooLarge { at: call.shown(), limit: call.max_body };
     let length: Option<usize> = answer.header("content-length").and_then(|text| text.trim().parse().ok());
     if length.is_some_and(|length| length > call.max_body) {
         return Err(too_large());
     }
-    if length.is_none() && ends_with_connection(&response, status) {
+    if length.is_none() && ends_with_connection(&response) {
         // `awc` takes such a body for empty, and a list for a list of nothing.
         return Err(failed(call, Fault::Protocol("its answer has neither a length nor chunks".to_owned())));
     }
@@ -171,7 +204,8 @@ where
 
 /// Whether the body of a successful answer goes on until the server hangs up (RFC 9112, section
 /// 6.3).
-fn ends_with_connection<S>(response: &ClientResponse<S>, status: StatusCode) -> bool {
+fn ends_with_connection<S>(response: &ClientResponse<S>) -> bool {
+    let status = response.status();
     let closes =
         response.headers().get(header::CONNECTION).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
     status.is_success()

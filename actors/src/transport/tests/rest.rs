@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     super::{
-        Body, Fault, HeaderText, Method, RestAnswer, RestCall, RestClient, RestError, Retry,
+        Body, Fault, HeaderText, Method, RestAnswer, RestCall, RestClient, RestError, Retry, Wanted,
         request::{Fields, retry_after},
     },
     server::{Server, tls, within},
@@ -140,6 +140,88 @@ async fn a_body_over_the_limit_is_refused_as_it_comes() {
     let mut limited = server.get();
     limited.max_body = 2048;
     assert_eq!(call(&limited).await.unwrap().body.len(), 2048);
+}
+
+#[actix_rt::test]
+async fn where_the_beginning_is_wanted_nothing_about_the_rest_of_the_body_is_an_error() {
+    let endless = format!("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n{}", "x".repeat(100_000));
+    let until_the_end = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".to_owned();
+    let cut_off = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[1,2".to_owned();
+    for (body, length) in [(endless, 2048), (until_the_end, 0), (cut_off, 4), (answer("200 OK", "", "fine"), 4)] {
+        let server = Answers::start(&[&body]).await;
+        let mut status = server.get();
+        (status.wanted, status.max_body) = (Wanted::Beginning, 2048);
+        let answer = call(&status).await.unwrap();
+        assert_eq!((answer.status, answer.body.len()), (200, length), "{body:.60}");
+    }
+}
+
+#[actix_rt::test]
+async fn where_the_beginning_is_wanted_a_body_that_does_not_end_is_not_waited_for() {
+    for timeout in [300, 20_000] {
+        let server = Server::start().await;
+        let mut status = RestCall::new(Method::Get, server.url("http", "/"));
+        (status.wanted, status.timeout) = (Wanted::Beginning, Duration::from_millis(timeout));
+        let serve = async {
+            let mut peer = server.accept().await;
+            peer.request().await;
+            peer.write("HTTP/1.1 404 No\r\nContent-Length: 1000\r\n\r\nbecause").await;
+            peer
+        };
+        let started = Instant::now();
+        let (outcome, _peer) = tokio::join!(call(&status), serve);
+        let answer = outcome.unwrap();
+        assert_eq!((answer.status, &answer.body[..]), (404, &b"because"[..]));
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+}
+
+#[actix_rt::test]
+async fn an_answer_that_comes_before_the_request_is_read_is_an_answer() {
+    let server = Server::start().await;
+    let mut large = RestCall::new(Method::Post, server.url("http", "/"));
+    // More than the buffers of any two sockets hold.
+    large.body = Body::Json(vec![b' '; 32 << 20].into());
+    let serve = async {
+        let mut peer = server.accept().await;
+        peer.stream.readable().await.unwrap();
+        peer.write(answer("413 Too Large", "", "1 MiB at most")).await;
+        // Dropped with much unread, so that the kernel resets the connection.
+    };
+    let (outcome, ()) = tokio::join!(call(&large), serve);
+    let answer = outcome.unwrap();
+    assert_eq!((answer.status, &answer.body[..]), (413, &b"1 MiB at most"[..]));
+}
+
+#[actix_rt::test]
+async fn a_connection_is_used_again_and_not_after_the_server_closed_it() {
+    let server = Server::start().await;
+    let client = RestClient::new(&tls());
+    let status = RestCall::new(Method::Get, server.url("http", "/"));
+    let fine = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine";
+    let serve = async {
+        let mut peer = server.accept().await;
+        for _ in 0..3 {
+            peer.request().await.unwrap();
+            peer.write(fine).await;
+        }
+        drop(peer);
+        let mut peer = server.accept().await;
+        peer.request().await.unwrap();
+        peer.write(fine).await;
+    };
+    let calls = async {
+        for _ in 0..3 {
+            assert_eq!(client.call(&status).await.unwrap().body, "fine");
+        }
+        // The close may be under way still; a call that meets it fails as lost, and the next is well.
+        let mut outcome = client.call(&status).await;
+        if matches!(&outcome, Err(RestError::Failed { fault: Fault::Lost(_), .. })) {
+            outcome = client.call(&status).await;
+        }
+        assert_eq!(outcome.unwrap().body, "fine");
+    };
+    within(async { tokio::join!(serve, calls) }).await;
 }
 
 #[actix_rt::test]
