@@ -23,6 +23,11 @@ fn variable(name: &str) -> Option<OsString> {
     match name {
         "HQ_PASSWORD" => Some("p&ss".into()),
         "EMPTY" => Some("".into()),
+        "HOOK_SECRET" => Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()),
+        "HOOK_SHORT" => Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLQ==".into()),
+        "HOOK_LONG" => Some(format!("whsec_{}", "abcd".repeat(22)).into()),
+        "HOOK_DAMAGED" => Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw=".into()),
+        "TWO_LINES" => Some("hunter2\nhunter2".into()),
         _ => None,
     }
 }
@@ -389,19 +394,14 @@ fn mistakes_in_a_sink_are_told() {
     let filter = |inner: &str| sink(&format!("kind = \"stdout\"\nfilter = {{ {inner} }}"));
     assert_told(&[
         (
-            sink("kind = \"webhook\"\nurl = \"https://x\"\nsecret = { env = \"X\" }"),
-            r#"10:8: [sink "out"] kind: kind "webhook" is not available in this version"#,
-            r#"this version has "stdout" and "file""#,
-        ),
-        (
             sink("kind = \"mqtt\""),
             r#"10:8: [sink "out"] kind: kind "mqtt" is not available in this version"#,
-            r#"this version has "stdout" and "file""#,
+            r#"this version has "stdout", "file" and "webhook""#,
         ),
         (
             sink("kind = \"nats\""),
             r#"10:8: [sink "out"] kind: kind "nats" is not available in this version"#,
-            r#"this version has "stdout" and "file""#,
+            r#"this version has "stdout", "file" and "webhook""#,
         ),
         (sink("kind = \"fiel\""), r#"10:8: [sink "out"] kind: unknown value "fiel""#, r#"did you mean "file"?"#),
         (sink(""), r#"8:1: [sink "out"] kind: required, but missing"#, r#"add kind = "stdout""#),
@@ -463,6 +463,133 @@ fn mistakes_in_a_sink_are_told() {
             r#"did you mean "hq"?"#,
         ),
     ]);
+}
+
+#[test]
+fn mistakes_in_a_webhook_are_told() {
+    let bare = |lines: &str| format!("{CONNECTION}[[sink]]\nname = \"out\"\nkind = \"webhook\"\n{lines}\n");
+    let hook = |lines: &str| bare(&format!("url = \"https://x\"\n{lines}"));
+    let make_a_key = r#"copy the receiver's, or make one for both: echo "whsec_$(openssl rand -base64 32)""#;
+    assert_told(&[
+        (
+            bare(""),
+            r#"8:1: [sink "out"] url: required, but missing"#,
+            r#"add url = "https://hooks.example.com/events""#,
+        ),
+        (
+            bare("url = \"ws://x\""),
+            r#"11:7: [sink "out"] url: the address must start with http:// or https://"#,
+            r#"write it like "https://host""#,
+        ),
+        (
+            bare("url = \"http://hooks.example.com\""),
+            r#"11:7: warning: [sink "out"] url: http carries events and headers in the clear"#,
+            "write https:// if the receiver has it",
+        ),
+        (
+            hook("secret = \"whsec_hunter2\""),
+            r#"12:10: [sink "out"] secret: a literal secret is refused"#,
+            r#"write secret = { env = "OUT_SECRET" } or secret = { file = "…" }"#,
+        ),
+        (
+            hook("secret = { env = \"HQ_PASSWORD\" }"),
+            r#"12:10: [sink "out"] secret: a signing key begins with "whsec_""#,
+            make_a_key,
+        ),
+        (
+            hook("secret = { env = \"HOOK_DAMAGED\" }"),
+            r#"12:10: [sink "out"] secret: what follows "whsec_" is not base64 (with the `=` at its end, if there is one)"#,
+            make_a_key,
+        ),
+        (
+            hook("secret = { env = \"HOOK_SHORT\" }"),
+            r#"12:10: [sink "out"] secret: a signing key has 24 to 64 bytes, this one has 22"#,
+            make_a_key,
+        ),
+        (
+            hook("secret = { env = \"HOOK_LONG\" }"),
+            r#"12:10: [sink "out"] secret: a signing key has 24 to 64 bytes, this one has 66"#,
+            make_a_key,
+        ),
+        (hook("mode = \"binry\""), r#"12:8: [sink "out"] mode: unknown value "binry""#, r#"did you mean "binary"?"#),
+        (
+            hook("batch = 2"),
+            r#"12:9: [sink "out"] batch: only in batch mode can a request hold more than one event"#,
+            r#"add mode = "batch", or leave `batch` out"#,
+        ),
+        (hook("batch = 0"), r#"12:9: [sink "out"] batch: 0 is out of range"#, "from 1 to 1000"),
+        (hook("mode = \"batch\"\nbatch = 1001"), r#"13:9: [sink "out"] batch: 1001 is out of range"#, "from 1 to 1000"),
+        (hook("tries = 0"), r#"12:9: [sink "out"] tries: 0 is out of range"#, "from 1 to 1000"),
+        (hook("timeout = 10"), r#"12:11: [sink "out"] timeout: a duration needs a unit"#, "write \"10s\" for seconds"),
+        (
+            hook("tls = { insecure = true }"),
+            r#"12:20: warning: [sink "out"] tls.insecure: any certificate is accepted: who sits on the way can read what is sent"#,
+            r#"name the server's own authority instead: tls = { ca_file = "ca.pem" }"#,
+        ),
+        (
+            hook("path = \"a\""),
+            r#"12:1: [sink "out"] path: unknown key"#,
+            "known here: batch, filter, headers, kind, mode, name, secret, timeout, tls, tries, url",
+        ),
+    ]);
+}
+
+#[test]
+fn mistakes_in_the_headers_of_a_webhook_are_told() {
+    let headers = |inner: &str| {
+        format!("{CONNECTION}[[sink]]\nname = \"out\"\nkind = \"webhook\"\nurl = \"https://x\"\nheaders = {inner}\n")
+    };
+    let header = |name: &str| headers(&format!("{{ {name} = {{ env = \"HQ_PASSWORD\" }} }}"));
+    let ours = "leave it out; `mode` and `secret` decide about content-type, webhook-* and ce-*";
+    let connection = "this header governs the connection, which is watchpost's own";
+    let mut cases = vec![
+        (
+            headers("\"X-Key: hunter2\""),
+            r#"12:11: [sink "out"] headers: expected a table, found a string"#.to_owned(),
+            "write headers = { … }",
+        ),
+        (
+            headers("{ X-Key = \"hunter2\" }"),
+            r#"12:21: [sink "out"] headers.X-Key: a literal secret is refused"#.to_owned(),
+            r#"write X-Key = { env = "OUT_X_KEY" } or X-Key = { file = "…" }"#,
+        ),
+        (
+            headers("{ X-Key = { env = \"NOPE\" } }"),
+            r#"12:29: [sink "out"] headers.X-Key.env: the environment variable NOPE is not set"#.to_owned(),
+            "set it for the user or service that runs watchpost",
+        ),
+        (
+            headers("{ X-Key = { env = \"TWO_LINES\" } }"),
+            r#"12:21: [sink "out"] headers.X-Key: the secret has a character in it that a header cannot hold"#
+                .to_owned(),
+            "headers hold ASCII on one line: is there a line break in it?",
+        ),
+        (
+            headers("{ X-Key = { env = \"HQ_PASSWORD\" }, x-key = { env = \"HQ_PASSWORD\" } }"),
+            r#"12:46: [sink "out"] headers.x-key: this header is there already, in another case"#.to_owned(),
+            "give each header once",
+        ),
+    ];
+    for name in ["\"X Key\"", "\"\"", "\"é\"", "\"X:\""] {
+        let name_alone = name.trim_matches('"');
+        let message =
+            format!(r#"12:13: [sink "out"] headers.{name_alone}: "{name_alone}" is not the name of a header"#);
+        cases.push((header(name), message, "a name has letters, digits and `-`, like X-Api-Key"));
+    }
+    for name in ["Content-Type", "content-length", "Host", "webhook-id", "Webhook-Signature", "CE-Id", "ce-x"] {
+        let message = format!(r#"12:13: [sink "out"] headers.{name}: this header is set by watchpost itself"#);
+        cases.push((header(name), message, ours));
+    }
+    for name in ["Connection", "transfer-encoding", "Expect", "upgrade"] {
+        cases.push((header(name), format!(r#"12:13: [sink "out"] headers.{name}: {connection}"#), "leave it out"));
+    }
+    let cases: Vec<_> = cases.iter().map(|(text, message, hint)| (text.clone(), message.as_str(), *hint)).collect();
+    assert_told(&cases);
+
+    // Each is told, and its neighbour too.
+    let several = headers("{ \"a b\" = { env = \"NOPE\" }, Host = \"hunter2\", X-Fine = { env = \"HQ_PASSWORD\" } }");
+    let told: Vec<_> = findings(&several).into_iter().map(|(message, _)| message).collect();
+    assert_eq!(told.len(), 4, "{told:#?}");
 }
 
 #[test]
@@ -642,6 +769,11 @@ fn no_message_shows_a_secret() {
         format!(
             "{CONNECTION}[[sink]]\nname = \"a\"\nkind = \"webhook\"\nheaders = {{ Authorization = \"hunter2\", x = 1 }}\n"
         ),
+        format!(
+            "{CONNECTION}[[sink]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"https://x\"\n\
+             headers = {{ X-A = \"hunter2\", \"b b\" = {{ env = \"TWO_LINES\" }} }}\nsecret = {{ env = \"TWO_LINES\" }}\n"
+        ),
+        format!("{CONNECTION}[[sink]]\nname = \"a\"\nkind = \"webhook\"\nurl = \"http://x/?k=hunter2\"\nbatch = 5\n"),
         format!("[engine]\ntoken = \"hunter2\"\nlisten = \"0.0.0.0:1\"\n{CONNECTION}{SINK}"),
     ] {
         let errors = check_in(Path::new("/nowhere"), &text).unwrap_err();

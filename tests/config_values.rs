@@ -10,7 +10,10 @@ use std::{
 };
 
 use proptest::prelude::*;
-use watchpost::config::{Config, FileSink, Listen, SinkKind, Surroundings, Synchronous, load, parse};
+use watchpost::config::{
+    Config, FileSink, Listen, Secrets, SigningKey, SigningKeyError, SinkKind, Surroundings, Synchronous, WebhookMode,
+    WebhookSink, load, parse,
+};
 use watchpost_actors::{
     settings::{ByteSize, CommonSettings, FilterSettings, Heartbeat, TlsSettings},
     vendors::{
@@ -32,7 +35,12 @@ subscribe = [ { modifier = "include", resource_types = ["cameras"], sources = ["
 const PASSWORD: &str = " p&ss+w%rd é\t";
 
 fn variable(name: &str) -> Option<OsString> {
-    (name == "HQ_PASSWORD").then(|| PASSWORD.into())
+    match name {
+        "HQ_PASSWORD" => Some(PASSWORD.into()),
+        "HOOK_SECRET" => Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()),
+        "HOOK_TOKEN" => Some("Bearer t0ken".into()),
+        _ => None,
+    }
 }
 
 fn read(text: &str) -> Config {
@@ -46,7 +54,58 @@ fn milestone(config: &Config) -> &MilestoneConfig {
     }
 }
 
+fn webhook(lines: &str) -> WebhookSink {
+    let config = read(&format!("{CONNECTION}[[sink]]\nname = \"hook\"\nkind = \"webhook\"\n{lines}\n"));
+    assert_eq!(config.warnings, []);
+    match &config.sinks[0].kind {
+        SinkKind::Webhook(settings) => settings.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
 const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_webhook_is_read_with_all_that_can_be_said() {
+    let bare = webhook("url = \"https://hooks.example.com/vms?k=1\"");
+    assert_eq!(bare.url.as_str(), "https://hooks.example.com/vms?k=1");
+    assert!(bare.secret.is_none() && bare.headers.is_empty());
+    assert_eq!((bare.mode, bare.batch, bare.tries), (WebhookMode::Structured, 1, 10));
+    assert_eq!((bare.timeout, bare.tls), (10 * SECOND, TlsSettings::default()));
+
+    // http to this machine is no reason to warn.
+    let full = webhook(
+        r#"
+url     = "http://127.0.0.1:8080"
+secret  = { env = "HOOK_SECRET" }
+headers = { Authorization = { env = "HOOK_TOKEN" }, X-Site = { env = "HOOK_TOKEN" } }
+mode    = "Batch"
+batch   = 1000
+timeout = "100ms"
+tries   = 1
+"#,
+    );
+    assert_eq!(full.secret.as_ref().map(|key| key.expose().len()), Some(24));
+    let headers: Vec<_> = full.headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+    assert_eq!(headers, [("Authorization", "Bearer t0ken"), ("X-Site", "Bearer t0ken")]);
+    assert_eq!((full.mode, full.batch, full.tries), (WebhookMode::Batch, 1_000, 1));
+    assert_eq!(full.timeout, SECOND / 10);
+    let shown = format!("{full:?}");
+    assert!(shown.contains("Authorization") && !shown.contains("t0ken") && !shown.contains("MfKQ"), "{shown}");
+}
+
+#[test]
+fn a_signing_key_has_24_to_64_bytes() {
+    let key = |bytes: usize| {
+        // Without padding, so that each length in bytes is one of text.
+        assert_eq!(bytes % 3, 0);
+        SigningKey::parse(&format!("whsec_{}", "abcd".repeat(bytes / 3))).map(|key| key.expose().len())
+    };
+    assert_eq!((key(24), key(63)), (Ok(24), Ok(63)));
+    assert_eq!((key(21), key(66)), (Err(SigningKeyError::Length(21)), Err(SigningKeyError::Length(66))));
+    let longest = SigningKey::parse(&format!("whsec_{}AA==", "abcd".repeat(21)));
+    assert_eq!(longest.map(|key| key.expose().len()), Ok(64));
+}
 
 #[test]
 fn the_documented_example_is_read() {
@@ -341,6 +400,42 @@ fn value() -> impl Strategy<Value = String> {
             ),
         ]
     })
+}
+
+#[test]
+fn secrets_that_nobody_needs_are_not_fetched_and_the_rest_of_the_file_is_checked() {
+    let text = format!(
+        "[engine]\ntoken = {{ env = \"API_TOKEN\" }}\n{CONNECTION}[[sink]]\nname = \"hook\"\nkind = \"webhook\"\n\
+         url = \"https://x\"\nsecret = {{ env = \"HOOK_SECRET\" }}\nheaders = {{ X-Key = {{ env = \"HOOK_TOKEN\" }} }}\n"
+    );
+    let asked = |secrets, text: &str| {
+        let asked = std::cell::RefCell::new(Vec::new());
+        let surroundings = Surroundings::new("/nowhere", |name| {
+            asked.borrow_mut().push(name.to_owned());
+            variable(name)
+        });
+        let outcome = parse(text, "w.toml", &surroundings.with_secrets(secrets));
+        (outcome, asked.take())
+    };
+    let (outcome, names) = asked(Secrets::All, &text);
+    assert!(outcome.unwrap_err().to_string().contains("API_TOKEN"));
+    assert_eq!(names, ["API_TOKEN", "HQ_PASSWORD", "HOOK_SECRET", "HOOK_TOKEN"]);
+    let (outcome, names) = asked(Secrets::OfSinks, &text);
+    let config = outcome.unwrap();
+    assert_eq!(names, ["HOOK_SECRET", "HOOK_TOKEN"]);
+    assert_eq!(milestone(&config).password.expose(), "");
+    let SinkKind::Webhook(hook) = &config.sinks[0].kind else { panic!("{:?}", config.sinks) };
+    assert!(hook.secret.is_some() && hook.headers[0].1.expose() == "Bearer t0ken");
+
+    let with_file = text.replace("{ env = \"HOOK_SECRET\" }", "{ file = \"absent\" }");
+    let (outcome, names) = asked(Secrets::Unfetched, &with_file);
+    assert_eq!((outcome.unwrap().sinks.len(), names), (1, vec![]));
+    for (old, new) in
+        [("{ env = \"HQ_PASSWORD\" }", "\"literal\""), ("HQ_PASSWORD", "no name"), ("username", "usrname")]
+    {
+        let (outcome, _) = asked(Secrets::Unfetched, &text.replacen(old, new, 1));
+        assert!(outcome.is_err(), "{new}");
+    }
 }
 
 fn judge(text: &str) -> Result<(), TestCaseError> {

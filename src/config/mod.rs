@@ -11,6 +11,7 @@ pub mod connection;
 pub mod diagnostic;
 pub mod engine;
 pub mod sink;
+pub mod webhook;
 
 mod conceal;
 mod reader;
@@ -32,6 +33,7 @@ pub use self::{
     diagnostic::{ConfigErrors, Diagnostic},
     engine::{EngineSettings, Listen, Synchronous},
     sink::{FileSink, SinkConfig, SinkKind},
+    webhook::{SigningKey, SigningKeyError, WebhookMode, WebhookSink},
 };
 use self::{reader::Reader, report::Report};
 
@@ -51,16 +53,36 @@ pub struct Config {
 /// Gives the environment variable of a name.
 type Variable<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 
+/// Which secrets are fetched. Where one is looked for is checked all the same; one that is not fetched is empty, or not there where it may be
+/// left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Secrets {
+    /// All of them: what is needed to run.
+    #[default]
+    All,
+    /// Those of sinks alone: what is needed to deliver.
+    OfSinks,
+    /// None: enough to look at what is stored.
+    Unfetched,
+}
+
 /// What a configuration refers to outside of itself.
 pub struct Surroundings<'a> {
     folder: PathBuf,
     variable: Box<Variable<'a>>,
+    secrets: Secrets,
 }
 
 impl<'a> Surroundings<'a> {
     /// Relative paths start from `folder`; `{ env = "X" }` is what `variable` gives for `X`.
     pub fn new(folder: impl Into<PathBuf>, variable: impl Fn(&str) -> Option<OsString> + 'a) -> Self {
-        Self { folder: folder.into(), variable: Box::new(variable) }
+        Self { folder: folder.into(), variable: Box::new(variable), secrets: Secrets::All }
+    }
+
+    /// Fetches these secrets alone.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// The surroundings of this process, for a configuration in `folder`.
@@ -78,6 +100,16 @@ const LARGEST: u64 = 1 << 20;
 ///
 /// Every mistake there is, in the order of the file. Reading again helps only after something was changed.
 pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
+    load_with(path, Secrets::All)
+}
+
+/// Reads and checks a configuration file like [`load`], but fetches these secrets alone: the others may be out of reach where somebody only looks
+/// at what is stored, as the environment of a service is from a shell.
+///
+/// # Errors
+///
+/// As of [`load`].
+pub fn load_with(path: &Path, secrets: Secrets) -> Result<Config, ConfigErrors> {
     let name = path.display().to_string();
     let bytes = read_file(path).map_err(|mistake| ConfigErrors::of_file(&name, mistake))?;
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -87,7 +119,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
         ConfigErrors::of_file(&name, mistake.hint("save the file with the encoding UTF-8"))
     })?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    parse(&text, &name, &Surroundings::of_process(folder))
+    parse(&text, &name, &Surroundings::of_process(folder).with_secrets(secrets))
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Mistake> {

@@ -4,12 +4,12 @@ use std::{collections::BTreeSet, ffi::OsString, fs::File, ops::Range, path::Path
 
 use toml::{
     Spanned,
-    de::{DeTable, DeValue},
+    de::{DeString, DeTable, DeValue},
 };
 use watchpost_actors::settings::{At, Fields, Mistake, Secret, Severity, Value, closest, mistake::shown};
 
 use super::{
-    Surroundings, conceal,
+    Secrets, Surroundings, conceal,
     report::{Problem, Report},
     secret,
 };
@@ -131,6 +131,61 @@ impl<'t, 'r> Reader<'t, 'r> {
         }
     }
 
+    /// Says that the value under the key should be a table.
+    fn no_table(&mut self, key: &str, value: &Spanned<DeValue<'_>>) {
+        let mistake = Mistake::new(format!("expected a table, found {}", plain(value.get_ref()).kind()));
+        let form = if self.root_level() { format!("[{key}]") } else { format!("{key} = {{ … }}") };
+        let subject = self.subject(key);
+        self.add(Severity::Error, Some(value.span()), subject, mistake.hint(format!("write {form}")), false);
+    }
+
+    /// The secret that the value under the key refers to.
+    fn fetch(&mut self, key: &str, value: &'t Spanned<DeValue<'t>>) -> Option<Secret> {
+        if let DeValue::Table(table) = value.get_ref() {
+            let names = self.inner_names(&shown(key), None);
+            return self.descend(table, value.span(), names, secret::fetch);
+        }
+        let key = shown(key);
+        let variable = self.variable_for(&key);
+        let mistake = match value.get_ref() {
+            DeValue::String(_) => Mistake::new("a literal secret is refused"),
+            other => Mistake::new(format!("expected a table, found {}", plain(other).kind())),
+        };
+        let hint = format!("write {key} = {{ env = \"{variable}\" }} or {key} = {{ file = \"…\" }}");
+        let subject = self.subject(&key);
+        self.add(Severity::Error, Some(value.span()), subject, mistake.hint(hint).concealed(), false);
+        None
+    }
+
+    /// A secret whose name a person has chosen.
+    fn named_secret(
+        &mut self,
+        name: &Spanned<DeString<'_>>,
+        value: &'t Spanned<DeValue<'t>>,
+        check_name: &mut dyn FnMut(&str) -> Result<(), Mistake>,
+        check_value: &dyn Fn(&Secret) -> Result<(), Mistake>,
+    ) -> Option<(String, Secret)> {
+        let key = name.get_ref();
+        let subject = self.subject(&shown(key));
+        let check = |reader: &mut Self, span, outcome: Result<(), Mistake>| {
+            let told = |mistake| reader.add(Severity::Error, Some(span), subject.clone(), mistake, false);
+            outcome.map_err(told).ok()
+        };
+        let named = check(self, name.span(), check_name(key));
+        let secret = self.fetch(key, value)?;
+        check(self, value.span(), check_value(&secret))?;
+        named.map(|()| (key.clone().into_owned(), secret))
+    }
+
+    /// Whether the secrets of this section are wanted.
+    pub(super) fn fetches_secrets(&self) -> bool {
+        match self.surroundings.secrets {
+            Secrets::All => true,
+            Secrets::OfSinks => self.section.starts_with("[sink "),
+            Secrets::Unfetched => false,
+        }
+    }
+
     /// The environment variable of that name.
     pub(super) fn variable(&self, name: &str) -> Option<OsString> {
         (self.surroundings.variable)(name)
@@ -157,18 +212,28 @@ impl Fields for Reader<'_, '_> {
 
     fn secret(&mut self, key: &'static str) -> Option<Secret> {
         let value = self.get(key)?;
-        if let DeValue::Table(table) = value.get_ref() {
-            let names = self.inner_names(key, None);
-            return self.descend(table, value.span(), names, secret::fetch);
-        }
-        let variable = self.variable_for(key);
-        let mistake = match value.get_ref() {
-            DeValue::String(_) => Mistake::new("a literal secret is refused"),
-            other => Mistake::new(format!("expected a table, found {}", plain(other).kind())),
+        self.fetch(key, value)
+    }
+
+    fn secrets(
+        &mut self,
+        key: &'static str,
+        check_name: &mut dyn FnMut(&str) -> Result<(), Mistake>,
+        check_value: &dyn Fn(&Secret) -> Result<(), Mistake>,
+    ) -> Option<Vec<(String, Secret)>> {
+        let value = self.get(key)?;
+        let DeValue::Table(table) = value.get_ref() else {
+            self.no_table(key, value);
+            return None;
         };
-        let hint = format!("write {key} = {{ env = \"{variable}\" }} or {key} = {{ file = \"…\" }}");
-        self.report(Severity::Error, At::Key(key), mistake.hint(hint).concealed());
-        None
+        let names = self.inner_names(key, None);
+        self.descend(table, value.span(), names, |inner| {
+            inner.accept_rest = true;
+            let entries = table.iter();
+            let read = entries.map(|(name, value)| inner.named_secret(name, value, check_name, check_value));
+            // Each is read before one may give the whole up, so that every mistake is told.
+            read.collect::<Vec<_>>().into_iter().collect()
+        })
     }
 
     fn resolve(&self, path: &str) -> PathBuf {
@@ -204,11 +269,7 @@ impl Fields for Reader<'_, '_> {
                 let names = self.inner_names(key, None);
                 self.descend(table, value.span(), names, |inner| read(inner));
             }
-            other => {
-                let mistake = Mistake::new(format!("expected a table, found {}", plain(other).kind()));
-                let form = if self.root_level() { format!("[{key}]") } else { format!("{key} = {{ … }}") };
-                self.report(Severity::Error, At::Key(key), mistake.hint(format!("write {form}")));
-            }
+            _ => self.no_table(key, value),
         }
     }
 

@@ -27,6 +27,11 @@ pub(super) fn fetch(reader: &mut Reader<'_, '_>) -> Option<Secret> {
     }
 }
 
+/// Stands for a secret that nobody needs now. None that is fetched is empty.
+fn unfetched() -> Secret {
+    String::new().into()
+}
+
 fn from_variable(reader: &mut Reader<'_, '_>) -> Option<Secret> {
     let name = (reader as &mut dyn Fields).string("env")?;
     let mistake = if !is_variable_name(&name) {
@@ -34,6 +39,8 @@ fn from_variable(reader: &mut Reader<'_, '_>) -> Option<Secret> {
         Mistake::new("this is no name of an environment variable")
             .hint("write the name alone, of letters, digits and `_`, like env = \"HQ_PASSWORD\"")
             .concealed()
+    } else if !reader.fetches_secrets() {
+        return Some(unfetched());
     } else {
         match reader.variable(&name).map(|value| value.into_string()) {
             Some(Ok(value)) if !value.is_empty() => return Some(value.into()),
@@ -54,6 +61,9 @@ fn is_variable_name(name: &str) -> bool {
 
 fn from_file(reader: &mut Reader<'_, '_>) -> Option<Secret> {
     let path = reader.path("file")?;
+    if !reader.fetches_secrets() {
+        return Some(unfetched());
+    }
     let fields = reader as &mut dyn Fields;
     match read(&path) {
         Ok((secret, metadata)) => {

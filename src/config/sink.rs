@@ -8,7 +8,10 @@ use std::{
 
 use watchpost_actors::settings::{ByteSize, Fields, FilterSettings, Mistake, closest, name};
 
-use super::connection::own_name;
+use super::{
+    connection::own_name,
+    webhook::{self, WebhookSink},
+};
 
 /// One place where events are delivered.
 #[derive(Clone, Debug)]
@@ -30,6 +33,8 @@ pub enum SinkKind {
     Stdout,
     /// A file, one event a line.
     File(FileSink),
+    /// A receiver of events by HTTP POST.
+    Webhook(WebhookSink),
 }
 
 /// A file that is written and rotated.
@@ -63,13 +68,14 @@ const DAY: Duration = Duration::from_secs(86_400);
 enum Kind {
     Stdout,
     File,
+    Webhook,
     Absent(&'static str),
 }
 
 const KINDS: [(&str, Kind); 5] = [
     ("stdout", Kind::Stdout),
     ("file", Kind::File),
-    ("webhook", Kind::Absent("webhook")),
+    ("webhook", Kind::Webhook),
     ("mqtt", Kind::Absent("mqtt")),
     ("nats", Kind::Absent("nats")),
 ];
@@ -95,9 +101,10 @@ fn read(fields: &mut dyn Fields, taken: &mut Taken, connections: Option<&[&str]>
     let kind = match fields.choice("kind", &KINDS) {
         Some(Kind::Stdout) => Some(SinkKind::Stdout),
         Some(Kind::File) => file(fields, &mut taken.files).map(SinkKind::File),
+        Some(Kind::Webhook) => webhook::read(fields).map(SinkKind::Webhook),
         Some(Kind::Absent(kind)) => {
             let mistake = Mistake::new(format!("kind \"{kind}\" is not available in this version"));
-            fields.error("kind", mistake.hint("this version has \"stdout\" and \"file\""));
+            fields.error("kind", mistake.hint("this version has \"stdout\", \"file\" and \"webhook\""));
             fields.accept_rest();
             None
         }

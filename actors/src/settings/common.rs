@@ -74,7 +74,7 @@ impl CommonSettings {
             request_timeout: fields
                 .duration("request_timeout", 100 * MILLISECOND..=600 * SECOND)
                 .unwrap_or(default.request_timeout),
-            tls: fields.table("tls", TlsSettings::read).unwrap_or_default(),
+            tls: fields.table("tls", |fields| TlsSettings::read(fields, "the password")).unwrap_or_default(),
         };
         if settings.dead_after <= settings.ping_after {
             let key = if fields.contains("dead_after") { "dead_after" } else { "ping_after" };
@@ -90,13 +90,14 @@ impl CommonSettings {
 }
 
 impl TlsSettings {
-    fn read(fields: &mut dyn Fields) -> Self {
+    /// Reads the keys of a `tls` table. `at_risk` is what can be read on the way when certificates are not checked: `the password`.
+    pub fn read(fields: &mut dyn Fields, at_risk: &str) -> Self {
         let settings =
             Self { ca_file: fields.file("ca_file"), insecure: fields.boolean("insecure").unwrap_or_default() };
         if settings.insecure {
             fields.warn(
                 "insecure",
-                Mistake::new("any certificate is accepted: who sits on the way can read the password")
+                Mistake::new(format!("any certificate is accepted: who sits on the way can read {at_risk}"))
                     .hint("name the server's own authority instead: tls = { ca_file = \"ca.pem\" }"),
             );
         }

@@ -98,6 +98,18 @@ pub trait Fields {
     /// A secret, fetched from where the settings say it is. A literal is refused.
     fn secret(&mut self, key: &'static str) -> Option<Secret>;
 
+    /// The secrets in the table under the key, whose names a person is free to choose, each fetched like
+    /// [`Fields::secret`]; in the order of the names.
+    ///
+    /// `check_name` and `check_value` say what is wrong with one, and it is reported there. `None` where the key is absent
+    /// or anything under it is wrong.
+    fn secrets(
+        &mut self,
+        key: &'static str,
+        check_name: &mut dyn FnMut(&str) -> Result<(), Mistake>,
+        check_value: &dyn Fn(&Secret) -> Result<(), Mistake>,
+    ) -> Option<Vec<(String, Secret)>>;
+
     /// `path` as seen from the folder that relative paths start from.
     fn resolve(&self, path: &str) -> PathBuf;
 

@@ -26,3 +26,4 @@ pub use filter::FilterSettings;
 pub use mistake::{Mistake, closest};
 pub use secret::Secret;
 pub use size::{ByteSize, ByteSizeError};
+pub use typed::is_loopback;

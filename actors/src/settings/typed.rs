@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, ops::RangeInclusive, time::Duration};
 
-use url::Url;
+use url::{Host, Url};
 
 use super::{At, ByteSize, Fields, Mistake, Severity, Value, mistake::shown};
 
@@ -207,6 +207,17 @@ where
     T::try_from(number).ok().filter(|_| inside).ok_or_else(|| out_of_range(number, least, most))
 }
 
+/// Whether an address leads to this very machine, so that nobody on the way can read what is sent there.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
+        None => false,
+    }
+}
+
 fn check_url(text: &str, schemes: &[&'static str]) -> Result<Url, Mistake> {
     let example = || format!("write it like \"{}://host\"", schemes.last().unwrap_or(&"https"));
     let url = Url::parse(text).map_err(|why| Mistake::new(format!("no address: {why}")).hint(example()))?;
@@ -248,6 +259,15 @@ mod tests {
         }
 
         fn secret(&mut self, _: &'static str) -> Option<Secret> {
+            None
+        }
+
+        fn secrets(
+            &mut self,
+            _: &'static str,
+            _: &mut dyn FnMut(&str) -> Result<(), Mistake>,
+            _: &dyn Fn(&Secret) -> Result<(), Mistake>,
+        ) -> Option<Vec<(String, Secret)>> {
             None
         }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 use uuid::Uuid;
 
-use crate::settings::{At, Fields, Mistake, Secret, closest, mistake::shown};
+use crate::settings::{At, Fields, Mistake, Secret, closest, is_loopback, mistake::shown};
 
 /// The settings of one connection to an XProtect system.
 #[derive(Clone, Debug)]
@@ -148,15 +148,6 @@ fn server_url(fields: &mut dyn Fields) -> Option<Url> {
         );
     }
     Some(url)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
-        None => false,
-    }
 }
 
 /// A Windows user would need NTLM, which the API gateway cannot pass on (Milestone's protocol samples).
