@@ -3,6 +3,7 @@
 //! The engine itself is the crate `watchpost-actors`, re-exported as [`actors`]; embed that. What is here is what a person starts:
 //!
 //! - [`config`]: the configuration file, read with every mistake named.
+//! - [`journal`]: events, states and checkpoints on disk.
 //! - [`sinks`]: where events are delivered.
 //! - [`simulator`]: servers of the vendors' protocols with switchable faults, for demos, tests and client developers.
 #![forbid(unsafe_code)]
@@ -10,6 +11,8 @@
 pub use watchpost_actors as actors;
 
 pub mod config;
+#[cfg(feature = "sqlite")]
+pub mod journal;
 #[cfg(feature = "simulator")]
 pub mod simulator;
 pub mod sinks;
