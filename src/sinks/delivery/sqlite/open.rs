@@ -1,0 +1,239 @@
+//! Finds the file, or creates it; refuses one that is not ours, and lays a damaged one aside.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::{FILE, Sqlite};
+use crate::{
+    journal::DataDir,
+    sinks::delivery::{DeliveryError, telemetry::StoreLaidAside},
+};
+
+/// The format that this version writes. Each step from one to the next is an entry of [`STEPS`].
+const FORMAT: i64 = 1;
+/// Tells our files from other databases: "wpdl".
+const APPLICATION: i64 = 0x7770_646c;
+/// A command beside us may be reading; nobody holds the file for longer than this.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What the write-ahead log may keep on the disk once it is written back, in bytes.
+const WAL_KEPT: i64 = 4 << 20;
+
+/// What leads from each format to the next, from an empty file on.
+const STEPS: [&str; FORMAT as usize] = ["
+    CREATE TABLE sink (
+        name TEXT PRIMARY KEY,
+        started INTEGER NOT NULL,
+        started_at INTEGER NOT NULL,
+        delivered INTEGER NOT NULL DEFAULT 0,
+        delivered_at INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE lane (
+        sink TEXT NOT NULL REFERENCES sink,
+        connection TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        stored_at INTEGER NOT NULL,
+        failing_since INTEGER,
+        failed_at INTEGER,
+        why TEXT,
+        PRIMARY KEY (sink, connection)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE dead_letter (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        sink TEXT NOT NULL REFERENCES sink,
+        connection TEXT NOT NULL,
+        vendor TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        event_id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        why TEXT NOT NULL,
+        tries INTEGER NOT NULL,
+        first_at INTEGER NOT NULL,
+        last_at INTEGER NOT NULL,
+        line TEXT NOT NULL,
+        UNIQUE (sink, event_id, sequence)
+    ) STRICT;
+    CREATE TABLE replay (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        sink TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        until INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        events INTEGER NOT NULL,
+        created_at INTEGER NOT NULL
+    ) STRICT;
+"];
+
+impl Sqlite {
+    pub(in crate::sinks::delivery) fn open(folder: &Path) -> Result<Self, DeliveryError> {
+        create_folder(folder).map_err(|error| unavailable(&error).of(folder))?;
+        let path = folder.join(FILE);
+        let opened = match to_write(&path) {
+            Err(DeliveryError::Corrupt(why)) => {
+                lay_aside(&path).map_err(|error| unavailable(&error)).and_then(|aside| {
+                    StoreLaidAside { path: &path, aside: &aside, why: &why }.emit();
+                    to_write(&path)
+                })
+            }
+            opened => opened,
+        };
+        opened.map_err(|error| error.of(&path))
+    }
+
+    pub(in crate::sinks::delivery) fn open_to_read(folder: &Path) -> Result<Option<Self>, DeliveryError> {
+        let path = folder.join(FILE);
+        if !path.try_exists().map_err(|error| unavailable(&error).of(&path))? {
+            return Ok(None);
+        }
+        let (db, format) = to_read(folder, &path).map_err(|error| error.of(&path))?;
+        // Created a moment ago, and still empty.
+        Ok((format > 0).then_some(Self { db, path }))
+    }
+}
+
+/// Only the owner may read what is created: dead letters are events.
+fn create_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Creates an empty file where there is none. SQLite gives its companions the same rights.
+fn create_file(path: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+/// SQLite reads only where it may write beside the file. Where it may not, and nobody has the file open, it can be read as one that never
+/// changes.
+fn to_read(folder: &Path, path: &Path) -> Result<(Connection, i64), DeliveryError> {
+    let mut db = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // Whatever else is wrong shows again below.
+    if let Err(error) = db.pragma_query_value(None, "user_version", |_| Ok(()))
+        && matches!(error.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+    {
+        let uri = as_unchanging(folder, path).ok_or_else(|| {
+            let folder = folder.display();
+            DeliveryError::Unavailable(format!(
+                "{error}: to read it, SQLite must write beside it (-shm); ask as a user that may write in {folder}"
+            ))
+        })?;
+        db = connect(&uri, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)?;
+    }
+    let format = format_of(&db, path)?;
+    Ok((db, format))
+}
+
+/// The address of a file that nobody changes while it is read; `None` if somebody may.
+fn as_unchanging(folder: &Path, path: &Path) -> Option<PathBuf> {
+    let is_alone = matches!(DataDir::holder(folder), Ok(None));
+    // What stands in the log only would not be read.
+    let is_whole = match fs::metadata(with_suffix(path, "-wal")) {
+        Ok(log) => log.len() == 0,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    };
+    (cfg!(unix) && is_alone && is_whole).then_some(())?;
+    let mut uri = "file:".to_owned();
+    for byte in std::path::absolute(path).ok()?.to_str()?.bytes() {
+        match byte {
+            b'/' | b'-' | b'_' | b'.' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => uri.push(byte.into()),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    Some(uri.into())
+}
+
+fn to_write(path: &Path) -> Result<Sqlite, DeliveryError> {
+    create_file(path).map_err(|error| unavailable(&error))?;
+    let mut db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    if format_of(&db, path)? > 0 {
+        let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        if sound != "ok" {
+            return Err(DeliveryError::Corrupt(sound));
+        }
+    }
+    // Answers with the mode that is in force.
+    db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    db.pragma_update(None, "synchronous", "NORMAL")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    db.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT, |_| Ok(()))?;
+    migrate(&mut db, path)?;
+    Ok(Sqlite { db, path: path.to_owned() })
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    // Only one thread at a time ever uses it.
+    let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    db.busy_timeout(PATIENCE)?;
+    Ok(db)
+}
+
+/// The file's format, zero for an empty one, if it is one that we know.
+fn format_of(db: &Connection, path: &Path) -> Result<i64, DeliveryError> {
+    let pragma = |name| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let (format, application) = (pragma("user_version")?, pragma("application_id")?);
+    let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    match format {
+        0 if tables == 0 => Ok(0),
+        _ if application != APPLICATION => Err(DeliveryError::Foreign { path: path.to_owned() }),
+        1..=FORMAT => Ok(format),
+        found => Err(DeliveryError::Newer { path: path.to_owned(), found, known: FORMAT }),
+    }
+}
+
+fn migrate(db: &mut Connection, path: &Path) -> Result<(), DeliveryError> {
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let format = usize::try_from(format_of(&tx, path)?).unwrap_or_default();
+    for step in STEPS.iter().skip(format) {
+        tx.execute_batch(step)?;
+    }
+    if format < STEPS.len() {
+        tx.pragma_update(None, "application_id", APPLICATION)?;
+        tx.pragma_update(None, "user_version", FORMAT)?;
+    }
+    Ok(tx.commit()?)
+}
+
+/// Renames the file, and those that belong to it, to names that say when.
+fn lay_aside(path: &Path) -> io::Result<PathBuf> {
+    let with = |suffix: &str, more: &str| with_suffix(&with_suffix(path, suffix), more);
+    let stamp = Timestamp::now().strftime(".corrupt-%Y%m%dT%H%M%S%.6fZ").to_string();
+    let aside = with(&stamp, "");
+    fs::rename(path, &aside)?;
+    for more in ["-wal", "-shm"] {
+        match fs::rename(with("", more), with(&stamp, more)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(aside)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+fn unavailable(error: &io::Error) -> DeliveryError {
+    let advice = match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "give the user of watchpost the right to use it"
+        }
+        io::ErrorKind::StorageFull => "make room on its disk",
+        _ => "put it right, or set another data_dir",
+    };
+    DeliveryError::Unavailable(format!("{error}: {advice}"))
+}
