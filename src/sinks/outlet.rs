@@ -1,0 +1,38 @@
+//! Where a sink's events go, and what can come of a try.
+
+use std::time::Duration;
+
+use watchpost_actors::model::event::SharedEvent;
+
+/// What a sink could not deliver, and whether a later try can help.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// Later it may work: tried again without end. `after`: the receiver asked to be left alone for so long.
+    Again { why: String, after: Option<Duration> },
+    /// The receiver does not want it: tried again a few times (the sink's `tries`), then a dead letter. `at_once`: trying again cannot
+    /// help (too large).
+    Refused { why: String, at_once: bool },
+    /// Nobody reads any more what the sink writes (standard output).
+    ReaderGone,
+}
+
+/// How an outlet wants its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Manner {
+    /// Several connections at once, each in its own order; else one order for all.
+    pub(super) per_connection: bool,
+    /// Events in one delivery at most.
+    pub(super) batch: usize,
+    /// A refused event is tried so often before it becomes a dead letter.
+    pub(super) tries: u32,
+}
+
+/// Where events go. It lives on the sink's own thread, and may block there where its manner is one order for all.
+pub(super) trait Outlet: 'static {
+    /// How it wants its events.
+    fn manner(&self) -> Manner;
+
+    /// Delivers events in order; comes back when all of them are acknowledged. After a failure it is called again with the same events,
+    /// or not at all.
+    async fn deliver(&self, events: &[SharedEvent], redelivery: bool) -> Result<(), Failure>;
+}
