@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use watchpost_actors::model::{
-    ConnectionName, Event, EventId, Meaning, Origin, Sequence, event::Committed, vocabulary::GAP,
+use watchpost_actors::{
+    journal::LaneInfo,
+    model::{Event, EventId, Meaning, Origin, Sequence, event::Committed, vocabulary::GAP},
 };
 
 /// Events that a sink will never see.
@@ -26,15 +27,17 @@ impl Dropped {
         self.next.0.saturating_sub(self.first.0)
     }
 
-    /// The gap as an event of one connection. Whose events were dropped is not known any more, so every connection tells it.
-    pub(super) fn event(&self, connection: ConnectionName, vendor: &'static str) -> Committed {
-        let data = serde_json::json!({
+    /// The gap as an event of one connection of which something is missing. How many events are gone is known only of all together.
+    pub(super) fn event(&self, lane: &LaneInfo, of_all: bool) -> Committed {
+        let mut data = serde_json::json!({
             "from": self.from.to_string(),
             "to": self.to.to_string(),
-            "reason": "retention",
+            "reason": if lane.lost { "journal_lost" } else { "retention" },
             "recovered": "nothing",
-            "events": self.events(),
         });
+        if of_all {
+            data["events"] = self.events().into();
+        }
         let event = Event {
             id: EventId::mint(),
             origin: Origin::Engine,
@@ -44,8 +47,8 @@ impl Dropped {
             data: data.to_string().into(),
         };
         Committed {
-            connection,
-            vendor,
+            connection: lane.connection.clone(),
+            vendor: lane.vendor,
             // In the place of the last that is missing, so that sequences still grow.
             first: Sequence(self.next.0.saturating_sub(1)),
             recorded: self.to,

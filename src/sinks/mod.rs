@@ -1,46 +1,63 @@
 //! Where events are delivered.
 //!
 //! ```text
-//! journal ─► runner (pages by sequence, filter, lines) ─► output (stdout, file)
+//! journal ─► runner (whose are the next events?) ─► lane (reads from its position, filter, tries again) ─► outlet (lines, webhook)
+//!                                                    └─► delivery (how far each lane has come, dead letters)
 //! ```
 //!
-//! A sink reads the journal from a position of its own; the engine never sends to it. So a sink that is slow or broken delays nobody: it
-//! falls behind, and what the journal still holds then is delivered later. What retention has dropped meanwhile is told to that sink
-//! alone, as a `gap`. Each sink has a thread, because it may block in a write for as long as it likes.
+//! A sink reads the journal from positions of its own; the engine never sends to it. So a sink that is slow or broken delays nobody: it
+//! falls behind, and what the journal still holds is delivered later, after a restart of the program too. What retention has dropped
+//! meanwhile is told to that sink alone, as a `gap`. Each sink has a thread, because it may block in a write for as long as it likes.
 //!
-//! - `runner`: the one loop that every sink runs. `gap`: the line for what retention dropped.
-//! - `stdout`, `file`: what a sink writes to, as an `Output`.
+//! - `runner`, `lane`, `courier`: what every sink does. `backoff`: how long it waits between tries. `gap`: the line for what retention dropped.
+//! - `outlet`: what a sink must be able to do; `lines` with `stdout` and `file`, and `webhook`, are those there are.
+//! - [`delivery`]: what is remembered. `again`: replays, and dead letters that are tried again.
 
+mod again;
+mod backoff;
+mod courier;
+pub mod delivery;
 mod file;
 mod gap;
+mod lane;
+mod lines;
+mod outlet;
 mod runner;
 mod stdout;
+mod telemetry;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
-use std::{io, path::PathBuf, thread, time::Duration};
+use std::{future::Future, io, path::PathBuf, sync::mpsc, thread, time::Duration};
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use jiff::Timestamp;
 use tokio::{
-    runtime,
     sync::{oneshot, watch},
     time::timeout,
 };
 use watchpost_actors::{
     EngineHandle,
-    model::{Filter, Sequence, filter::FilterError},
+    journal::{JournalError, JournalHandle},
+    model::{Sequence, filter::FilterError},
 };
 
-use self::runner::{Order, Runner};
+pub use self::{
+    again::{Replayed, redeliver, replay},
+    webhook::WebhookError,
+};
+use self::{
+    delivery::{Delivery, DeliveryError},
+    file::RotatedFile,
+    lines::Lines,
+    outlet::Outlet,
+    runner::{Order, Parts, Runner},
+    stdout::Stdout,
+    telemetry::{NoRuntime, PositionsUnknown},
+    webhook::Webhook,
+};
 use crate::config::{SinkConfig, SinkKind};
-
-/// What a sink writes to.
-struct Output {
-    /// Takes lines. It may block, and take less than it was given; what it has taken is not given to it again.
-    writer: Box<dyn io::Write + Send>,
-    /// When the reader at the other end goes away, none will come again.
-    one_reader: bool,
-}
 
 /// Why a sink could not be started. Trying again helps once what is named is mended.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +81,30 @@ pub enum SinkError {
         /// What the system said.
         source: io::Error,
     },
+    /// Its receiver cannot be reached in the way that is configured.
+    #[error("sink \"{sink}\": {source}")]
+    Webhook {
+        /// The sink.
+        sink: String,
+        /// What is wrong.
+        source: WebhookError,
+    },
+    /// How far it has come cannot be read or stored.
+    #[error("sink \"{sink}\": {source}")]
+    Delivery {
+        /// The sink.
+        sink: String,
+        /// What is wrong.
+        source: DeliveryError,
+    },
+    /// The journal cannot be read.
+    #[error("sink \"{sink}\": {source}")]
+    Journal {
+        /// The sink.
+        sink: String,
+        /// What is wrong.
+        source: JournalError,
+    },
     /// The system gave no thread.
     #[error("sink \"{sink}\": cannot start a thread: {source}")]
     Thread {
@@ -72,6 +113,14 @@ pub enum SinkError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl SinkError {
+    /// The configuration is wrong, as far as this machine goes.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, Self::Filter { .. } | Self::File { .. } | Self::Webhook { .. })
+    }
 }
 
 /// A sink that has ended.
@@ -95,6 +144,8 @@ pub enum Why {
     GivenUp,
     /// The journal ended before it.
     JournalClosed,
+    /// What is stored of deliveries cannot be used any more. The next start begins it anew.
+    StoreBroken,
     /// Its thread ended in a panic, which is a defect.
     Panicked,
 }
@@ -104,49 +155,91 @@ pub struct Sinks {
     orders: watch::Sender<Order>,
     running: FuturesUnordered<BoxFuture<'static, Ended>>,
     names: Vec<String>,
+    undelivered: Vec<watch::Receiver<Sequence>>,
+}
+
+/// What sinks still wait for.
+#[derive(Debug, Clone)]
+pub struct Undelivered(Vec<watch::Receiver<Sequence>>);
+
+impl Undelivered {
+    /// From where on some sink has not delivered everything; zero until every sink knows, the highest there is if there are no sinks.
+    #[must_use]
+    pub fn lowest(&self) -> Sequence {
+        self.0.iter().map(|sink| *sink.borrow()).min().unwrap_or(Sequence(u64::MAX))
+    }
+}
+
+/// What sinks stand on.
+#[derive(Clone)]
+pub struct Ground {
+    /// What they read.
+    pub journal: JournalHandle,
+    /// What they remember.
+    pub delivery: Delivery,
+    /// Who can be asked for names.
+    pub engine: Option<EngineHandle>,
+    /// What was delivered to a file must outlive a power cut.
+    pub durable_files: bool,
 }
 
 impl Sinks {
-    /// Starts sinks that deliver what `engine` stores from `from` on.
+    /// Starts sinks. Each goes on from where it was; one that was never started begins with the next event.
+    ///
+    /// Where nothing at all is known of sinks, and events are stored, what was known may be lost. Then every sink begins with the oldest
+    /// event: what it had already is repeated, and nothing is lost.
     ///
     /// # Errors
     /// [`SinkError`] of the first that cannot be started; those before it end again.
-    pub fn start(configs: &[SinkConfig], engine: &EngineHandle, from: Sequence) -> Result<Self, SinkError> {
+    pub async fn start(configs: &[SinkConfig], ground: &Ground) -> Result<Self, SinkError> {
+        begin_anew(configs, ground).await?;
         let (orders, _) = watch::channel(Order::GoOn);
-        let mut sinks = Self { orders, running: FuturesUnordered::new(), names: Vec::new() };
+        let mut sinks = Self { orders, running: FuturesUnordered::new(), names: Vec::new(), undelivered: Vec::new() };
         for config in configs {
-            sinks.add(config, engine, from)?;
+            sinks.add(config, ground)?;
         }
         Ok(sinks)
     }
 
-    fn add(&mut self, config: &SinkConfig, engine: &EngineHandle, from: Sequence) -> Result<(), SinkError> {
+    fn add(&mut self, config: &SinkConfig, ground: &Ground) -> Result<(), SinkError> {
         let sink = || config.name.clone();
-        let filter = Filter::new(&config.filter).map_err(|source| SinkError::Filter { sink: sink(), source })?;
-        let output = match &config.kind {
-            SinkKind::Stdout => stdout::output(),
-            SinkKind::File(settings) => file::output(settings).map_err(|source| SinkError::File {
-                sink: sink(),
-                path: settings.path.clone(),
-                source,
-            })?,
+        let filter = again::filter(config)?;
+        let Ground { journal, delivery, engine, durable_files } = ground.clone();
+        let (undelivered, told) = watch::channel(Sequence(0));
+        let orders = self.orders.subscribe();
+        let parts = Parts { sink: sink(), filter, journal, delivery, engine, orders, undelivered };
+        let end = match &config.kind {
+            SinkKind::Stdout => begin(config, parts, || Ok(Lines::new(Box::new(Stdout::new()))))?,
+            SinkKind::File(settings) => {
+                let path = settings.path.clone();
+                let file = RotatedFile::open(settings, durable_files).map_err(|source| SinkError::File {
+                    sink: sink(),
+                    path,
+                    source,
+                })?;
+                begin(config, parts, move || Ok(Lines::new(Box::new(file))))?
+            }
+            SinkKind::Webhook(settings) => {
+                let (settings, name) = (settings.clone(), sink());
+                let webhook =
+                    move || Webhook::new(&settings).map_err(|source| SinkError::Webhook { sink: name, source });
+                begin(config, parts, webhook)?
+            }
         };
-        let failed = |source| SinkError::Thread { sink: sink(), source };
-        let runtime = runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
-        let runner = Runner::new(sink(), filter, engine, from, self.orders.subscribe(), output);
-        let (ended, end) = oneshot::channel();
-        let work = move || {
-            // Whoever waits for the end may be gone.
-            let _ = ended.send(runtime.block_on(runner.run()));
-        };
-        thread::Builder::new().name(format!("sink-{}", config.name)).spawn(work).map_err(failed)?;
         let name = sink();
         self.names.push(sink());
+        self.undelivered.push(told);
         self.running.push(Box::pin(async move { Ended { sink: name, why: end.await.unwrap_or(Why::Panicked) } }));
         Ok(())
     }
 
-    /// Waits until a sink ends by itself, which it does only when there is no use in going on. For ever, if there is no sink.
+    /// What the sinks still wait for, now and later.
+    #[must_use]
+    pub fn undelivered(&self) -> Undelivered {
+        Undelivered(self.undelivered.clone())
+    }
+
+    /// Waits until a sink has ended; for ever if none is left.
     pub async fn ended(&mut self) -> Ended {
         match self.running.next().await {
             Some(ended) => {
@@ -165,7 +258,7 @@ impl Sinks {
 
     /// Lets each sink deliver what is stored before `until`, and ends it. Past `deadline`, those that have not are given up.
     ///
-    /// Answers how each has ended.
+    /// Answers how each has ended. What was not delivered is found again at the next start, where the journal is durable.
     pub async fn drain(mut self, until: Sequence, deadline: Duration) -> Vec<Ended> {
         self.orders.send_replace(Order::EndAt(until));
         let mut all = Vec::new();
@@ -186,8 +279,68 @@ impl Sinks {
     }
 }
 
+/// Begins with the oldest event where nothing is known of any sink.
+async fn begin_anew(configs: &[SinkConfig], Ground { journal, delivery, .. }: &Ground) -> Result<(), SinkError> {
+    let Some(first) = configs.first().filter(|_| delivery.is_durable()) else { return Ok(()) };
+    let failed = |source| SinkError::Delivery { sink: first.name.clone(), source };
+    if !delivery.sinks().map_err(failed)?.is_empty() {
+        return Ok(());
+    }
+    let oldest = journal.at(Timestamp::MIN).await;
+    let oldest = oldest.map_err(|source| SinkError::Journal { sink: first.name.clone(), source })?;
+    if oldest < journal.next() {
+        PositionsUnknown.emit();
+    }
+    configs.iter().try_for_each(|sink| delivery.begin(&sink.name, oldest).map(drop)).map_err(failed)
+}
+
 /// How long a sink may take to notice that it was given up.
 const GIVING_UP: Duration = Duration::from_millis(500);
+
+/// Starts a sink on a thread of its own, once its outlet, which may be bound to that thread, is there.
+fn begin<O: Outlet>(
+    config: &SinkConfig,
+    parts: Parts,
+    outlet: impl FnOnce() -> Result<O, SinkError> + Send + 'static,
+) -> Result<oneshot::Receiver<Why>, SinkError> {
+    let sink = || config.name.clone();
+    let (begun, wait) = mpsc::channel();
+    let (ended, end) = oneshot::channel();
+    let name = sink();
+    let work = move || {
+        let runner = || async {
+            let outlet = outlet()?;
+            Runner::new(parts, outlet).map_err(|source| SinkError::Delivery { sink: name, source })
+        };
+        let run = async move {
+            match runner().await {
+                Ok(runner) => {
+                    // Whoever waits for the beginning, or the end, may be gone.
+                    let _ = begun.send(Ok(()));
+                    let _ = ended.send(runner.run().await);
+                }
+                Err(error) => drop(begun.send(Err(error))),
+            }
+        };
+        on_own_runtime(run)
+    };
+    let failed = |source| SinkError::Thread { sink: sink(), source };
+    thread::Builder::new().name(format!("sink-{}", config.name)).spawn(work).map_err(failed)?;
+    match wait.recv() {
+        Ok(Ok(())) => Ok(end),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(failed(io::Error::other("its thread ended at once"))),
+    }
+}
+
+/// Runs something on a runtime of this thread's own, of the kind that HTTP clients need here.
+fn on_own_runtime(work: impl Future<Output = ()>) {
+    match actix_rt::Runtime::new() {
+        Ok(runtime) => runtime.block_on(work),
+        // `work` is dropped, and whoever waits for it hears of that.
+        Err(error) => NoRuntime { error: &error }.emit(),
+    }
+}
 
 impl std::fmt::Debug for Sinks {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

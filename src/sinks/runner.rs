@@ -1,34 +1,40 @@
-//! The loop of every sink: read a page of the journal, keep what the filter wants, write it out, move on.
-//!
-//! The position moves only behind what was written. A write that fails is tried again for as long as the sink runs, with growing pauses,
-//! and told once; meanwhile the journal keeps what comes.
+//! One sink at work: follows the journal, and tells each lane when there is something for it.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    io,
+    cell::Cell,
+    collections::{HashMap, hash_map::Entry},
+    future::Future,
+    rc::Rc,
     time::Duration,
 };
 
-use actix::Addr;
-use jiff::Timestamp;
-use tokio::{select, sync::watch, time::sleep};
+use futures_util::{StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
+use tokio::{
+    select,
+    sync::watch,
+    time::{Instant, interval, sleep_until},
+};
 use watchpost_actors::{
-    EngineHandle, Supervisor,
-    journal::{JournalError, JournalHandle, Page},
-    messages::ListConnections,
-    model::{ConnectionName, Filter, Sequence, event::Stored},
+    EngineHandle,
+    journal::{Ask, JournalError, JournalHandle, Page},
+    model::{ConnectionName, Filter, Sequence},
 };
 
-use super::{Output, Why, gap::Dropped};
+use super::{
+    Why,
+    again::Replayer,
+    backoff::Backoff,
+    courier::{Courier, Shared},
+    delivery::{Delivery, DeliveryError, Positions},
+    lane::{Lane, News},
+    outlet::Outlet,
+    telemetry::SinkStuck,
+};
 
-/// Events read from the journal at a time.
+/// Events read from the journal at a time, to see whose they are.
 const PAGE: usize = 1_024;
-/// Lines are written out when there are so many bytes of them.
-const FULL: usize = 256 << 10;
-/// The pause after a first failure; it doubles from there.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How often it is told from where on the sink still waits for events.
+const TELL_EVERY: Duration = Duration::from_millis(500);
 
 /// What all sinks are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,78 +47,109 @@ pub(super) enum Order {
     GiveUp,
 }
 
-/// One sink at work.
-pub(super) struct Runner {
-    sink: String,
-    filter: Filter,
-    journal: JournalHandle,
-    front: Addr<Supervisor>,
-    orders: watch::Receiver<Order>,
-    output: Output,
-    /// The next event to deliver.
-    position: Sequence,
-    /// When what was delivered last was stored.
-    stored: Timestamp,
-    /// Every connection that this sink has heard of, and its vendor: whom a gap may concern. The engine's own table is empty once
-    /// connections are stopped, and a sink that is behind then goes on.
-    known: BTreeMap<ConnectionName, &'static str>,
-    /// Lines that are not written yet.
-    lines: Vec<u8>,
+/// What a sink is made of.
+pub(super) struct Parts {
+    pub(super) sink: String,
+    pub(super) filter: Filter,
+    pub(super) journal: JournalHandle,
+    pub(super) delivery: Delivery,
+    pub(super) engine: Option<EngineHandle>,
+    pub(super) orders: watch::Receiver<Order>,
+    /// From where on the sink waits for events that it has not delivered.
+    pub(super) undelivered: watch::Sender<Sequence>,
 }
 
-impl Runner {
-    pub(super) fn new(
-        sink: String,
-        filter: Filter,
-        engine: &EngineHandle,
-        from: Sequence,
-        orders: watch::Receiver<Order>,
-        output: Output,
-    ) -> Self {
-        Self {
-            sink,
-            filter,
-            journal: engine.journal().clone(),
-            front: engine.front().clone(),
+/// One sink at work.
+pub(super) struct Runner<O> {
+    shared: Rc<Shared<O>>,
+    orders: watch::Receiver<Order>,
+    undelivered: watch::Sender<Sequence>,
+    positions: Positions,
+    lanes: HashMap<Option<ConnectionName>, Told>,
+    /// How far the replays have come.
+    replays: Vec<Rc<Cell<Sequence>>>,
+    running: FuturesUnordered<LocalBoxFuture<'static, Why>>,
+    /// Whose events are below this is known.
+    front: Sequence,
+    backoff: Backoff,
+    /// The journal could not be read: not before this.
+    paused: Option<Instant>,
+}
+
+/// How a lane is told of news, and where it stands.
+struct Told {
+    news: watch::Sender<News>,
+    position: Rc<Cell<Sequence>>,
+}
+
+impl<O: Outlet> Runner<O> {
+    /// A sink that goes on from its stored positions; one that has none begins at the end of the journal as it is now.
+    ///
+    /// # Errors
+    /// [`DeliveryError`] when positions can be neither read nor stored.
+    pub(super) fn new(parts: Parts, outlet: O) -> Result<Self, DeliveryError> {
+        let Parts { sink, filter, journal, delivery, engine, orders, undelivered } = parts;
+        let front = journal.next();
+        let positions = delivery.begin(&sink, front)?;
+        let shared = Shared::new(sink, filter, journal, delivery, outlet, engine, orders.clone());
+        Ok(Self {
+            shared: Rc::new(shared),
             orders,
-            output,
-            position: from,
-            stored: Timestamp::now(),
-            known: BTreeMap::new(),
-            lines: Vec::new(),
-        }
+            undelivered,
+            positions,
+            lanes: HashMap::new(),
+            replays: Vec::new(),
+            running: FuturesUnordered::new(),
+            front,
+            backoff: Backoff::new(),
+            paused: None,
+        })
     }
 
     /// Runs until it is told to end, or there is no use in going on.
     pub(super) async fn run(mut self) -> Why {
-        let mut pause = FIRST_PAUSE;
-        self.meet().await;
+        if let Err(why) = self.meet().await {
+            return why;
+        }
+        self.go_on_replaying();
+        let mut tell = interval(TELL_EVERY);
+        let mut worst = Why::Delivered;
+        // Kept until it is done: a page that takes its time must not be asked for anew with everything else that happens.
+        let mut follow: LocalBoxFuture<'static, _> = Box::pin(self.follow());
         loop {
-            match self.order() {
-                Order::EndAt(end) if self.position >= end => return Why::Delivered,
-                Order::GiveUp => return Why::GivenUp,
-                Order::GoOn | Order::EndAt(_) => {}
+            let order = self.order();
+            if let Order::EndAt(end) = order
+                && self.front >= end
+            {
+                self.dismiss();
             }
-            if self.position >= self.journal.next() {
-                select! {
-                    reached = self.journal.reached(self.position) => if reached.is_err() { return Why::JournalClosed },
-                    // What the order is, and whether anybody is left to give one, is looked at above.
-                    _ = self.orders.changed() => {}
-                }
-                continue;
+            if order != Order::GoOn && self.running.is_empty() {
+                self.tell();
+                return worst;
             }
-            match self.journal.read(self.position, PAGE).await {
-                Ok(page) => {
-                    pause = FIRST_PAUSE;
-                    if let Err(why) = self.deliver(&page).await {
-                        return why;
+            let following = match order {
+                Order::GoOn => true,
+                Order::EndAt(end) => self.front < end,
+                Order::GiveUp => false,
+            };
+            let paused = self.paused.take_if(|until| *until <= Instant::now()).or(self.paused);
+            select! {
+                Some(why) = self.running.next(), if !self.running.is_empty() => match why {
+                    Why::Delivered => {}
+                    Why::GivenUp => worst = Why::GivenUp,
+                    why => return why,
+                },
+                page = &mut follow, if following && paused.is_none() => {
+                    match page {
+                        Ok(page) => self.tell_lanes(page),
+                        Err(JournalError::Closed) => return Why::JournalClosed,
+                        Err(error) => self.pause(&error),
                     }
+                    follow = Box::pin(self.follow());
                 }
-                Err(JournalError::Closed) => return Why::JournalClosed,
-                Err(error) => {
-                    tracing::warn!(sink = self.sink, %error, "The sink cannot read the journal; it tries again.");
-                    self.rest(&mut pause).await;
-                }
+                () = sleep_until(paused.unwrap_or_else(Instant::now)), if paused.is_some() => self.paused = None,
+                _ = self.orders.changed() => {}
+                _ = tell.tick() => self.tell(),
             }
         }
     }
@@ -123,108 +160,102 @@ impl Runner {
         if deserted && order == Order::GoOn { Order::GiveUp } else { order }
     }
 
-    async fn deliver(&mut self, page: &Page) -> Result<(), Why> {
-        if page.oldest > self.position {
-            self.tell_gap(page).await;
-            self.position = page.oldest;
+    /// Begins the lanes that there are now.
+    async fn meet(&mut self) -> Result<(), Why> {
+        if !self.shared.outlet.manner().per_connection {
+            self.lane(None, self.front);
+            return Ok(());
         }
-        // The first group may begin before it.
-        let from = self.position;
-        for commit in &page.commits {
-            for event in commit.iter().filter(|event| event.sequence >= from) {
-                self.line(&event);
-                if self.lines.len() >= FULL {
-                    self.write_out().await?;
-                    self.position = event.sequence.plus(1);
-                }
+        let lanes = loop {
+            match self.shared.journal.lanes().await {
+                Ok(lanes) => break lanes,
+                Err(JournalError::Closed) => return Err(Why::JournalClosed),
+                Err(error) => self.pause(&error),
             }
-            self.stored = commit.recorded;
-            if let Entry::Vacant(new) = self.known.entry(commit.connection.clone()) {
-                new.insert(commit.vendor);
+            if let Some(until) = self.paused.take() {
+                sleep_until(until).await;
             }
-        }
-        self.write_out().await?;
-        let end = page.commits.last().map_or(page.next, |commit| commit.next());
-        self.position = self.position.max(end);
-        Ok(())
-    }
-
-    fn line(&mut self, event: &Stored<'_>) {
-        if self.filter.wants(event) {
-            let before = self.lines.len();
-            event.write_line(&mut self.lines);
-            if self.lines.len() > before {
-                self.lines.push(b'\n');
-            }
-        }
-    }
-
-    /// Remembers the connections that there are now.
-    async fn meet(&mut self) {
-        // Without the engine there are none to add.
-        let connections = self.front.send(ListConnections).await.unwrap_or_default();
-        self.known.extend(connections.into_iter().map(|connection| (connection.name, connection.vendor)));
-    }
-
-    /// What lies between the position and the oldest event that is left is gone.
-    async fn tell_gap(&mut self, page: &Page) {
-        let to = page.commits.first().map_or_else(Timestamp::now, |commit| commit.recorded);
-        let dropped = Dropped { first: self.position, next: page.oldest, from: self.stored.min(to), to };
-        tracing::warn!(sink = self.sink, events = dropped.events(), "The sink was too slow: retention was faster.");
-        self.meet().await;
-        // Those of which this page is the first news.
-        for commit in &page.commits {
-            self.known.entry(commit.connection.clone()).or_insert(commit.vendor);
-        }
-        for (connection, vendor) in self.known.clone() {
-            let gap = dropped.event(connection, vendor);
-            for event in gap.iter() {
-                self.line(&event);
-            }
-        }
-    }
-
-    /// Writes the lines, however many tries it takes.
-    async fn write_out(&mut self) -> Result<(), Why> {
-        let (mut done, mut pause, mut told) = (0, FIRST_PAUSE, false);
-        while let Err(error) = self.try_write(&mut done) {
-            if self.output.one_reader && error.kind() == io::ErrorKind::BrokenPipe {
-                return Err(Why::ReaderGone);
-            }
-            if !told {
-                tracing::error!(sink = self.sink, %error, "The sink cannot write; it tries again until it can.");
-                told = true;
-            }
-            if self.rest(&mut pause).await == Order::GiveUp {
+            if self.order() == Order::GiveUp {
                 return Err(Why::GivenUp);
             }
+        };
+        for lane in lanes {
+            self.lane(Some(lane.connection), self.front);
         }
-        if told {
-            tracing::info!(sink = self.sink, "The sink can write again.");
-        }
-        self.lines.clear();
         Ok(())
     }
 
-    fn try_write(&mut self, done: &mut usize) -> io::Result<()> {
-        while *done < self.lines.len() {
-            match self.output.writer.write(&self.lines[*done..]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(taken) => *done += taken,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+    /// Goes on with replays that were interrupted.
+    fn go_on_replaying(&mut self) {
+        // One that cannot be read now is found with the next start.
+        for job in self.shared.delivery.replays(Some(&self.shared.sink)).unwrap_or_default() {
+            let mut replayer = Replayer::new(Rc::clone(&self.shared), job);
+            self.replays.push(replayer.position());
+            self.running.push(Box::pin(async move { replayer.run(&mut |_| {}).await }));
         }
-        self.output.writer.flush()
     }
 
-    /// Waits before another try, or until there is a new order.
-    async fn rest(&mut self, pause: &mut Duration) -> Order {
-        select! {
-            () = sleep(*pause) => {}
-            _ = self.orders.changed() => {}
+    /// Waits for the next events. It borrows nothing, and may be dropped at any time.
+    fn follow(&self) -> impl Future<Output = Result<Page, JournalError>> + use<O> {
+        let (shared, from) = (Rc::clone(&self.shared), self.front);
+        async move {
+            shared.journal.reached(from).await?;
+            if shared.outlet.manner().per_connection {
+                shared.journal.read(Ask { from, limit: PAGE, of: None }).await
+            } else {
+                // Whose they are does not matter.
+                Ok(Page { end: shared.journal.next(), ..Page::default() })
+            }
         }
-        *pause = (*pause * 2).min(LONGEST_PAUSE);
-        self.order()
+    }
+
+    /// Tells each lane what there is for it.
+    fn tell_lanes(&mut self, page: Page) {
+        self.backoff = Backoff::new();
+        self.front = self.front.max(page.end);
+        if !self.shared.outlet.manner().per_connection {
+            self.lane(None, self.front);
+        }
+        for commit in &page.commits {
+            self.lane(Some(commit.connection.clone()), commit.next());
+        }
+    }
+
+    fn pause(&mut self, error: &JournalError) {
+        SinkStuck { sink: &self.shared.sink, doing: "read the journal", error }.emit();
+        self.paused = Some(Instant::now() + self.backoff.pause(None));
+    }
+
+    /// There may be something for a lane below `upto`; one that is not known yet begins.
+    fn lane(&mut self, of: Option<ConnectionName>, upto: Sequence) {
+        let news = News { upto, last: false };
+        match self.lanes.entry(of) {
+            Entry::Occupied(lane) => drop(lane.get().news.send_replace(news)),
+            Entry::Vacant(place) => {
+                let of = place.key().clone();
+                let (position, since) = self.positions.of(of.as_ref());
+                let shown = Rc::new(Cell::new(position));
+                let (sender, receiver) = watch::channel(news);
+                let courier = Courier::new(Rc::clone(&self.shared), of);
+                let lane = Lane::new(courier, position, since, Rc::clone(&shown), receiver);
+                self.running.push(Box::pin(lane.run()));
+                place.insert(Told { news: sender, position: shown });
+            }
+        }
+    }
+
+    /// There will be nothing more for anybody.
+    fn dismiss(&mut self) {
+        for lane in self.lanes.values() {
+            lane.news.send_if_modified(|news| !std::mem::replace(&mut news.last, true));
+        }
+    }
+
+    /// Tells from where on the sink still waits for events.
+    fn tell(&self) {
+        let behind = self.lanes.values().filter(|lane| lane.position.get() < lane.news.borrow().upto);
+        let behind = behind.map(|lane| lane.position.get()).chain(self.replays.iter().map(|replay| replay.get()));
+        let lowest = behind.min().unwrap_or(self.front).min(self.front);
+        self.undelivered.send_if_modified(|now| std::mem::replace(now, lowest) != lowest);
     }
 }

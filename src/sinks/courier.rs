@@ -1,0 +1,163 @@
+//! Takes events to the outlet, however many tries it takes.
+
+use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::{
+    select,
+    sync::{Mutex, OwnedMutexGuard, watch},
+    time::sleep,
+};
+use watchpost_actors::{
+    EngineHandle,
+    journal::JournalHandle,
+    model::{ConnectionName, Filter, event::SharedEvent},
+};
+
+use super::{
+    Why,
+    backoff::Backoff,
+    delivery::Delivery,
+    outlet::{Failure, Outlet},
+    runner::Order,
+    telemetry::{Delivered, Recovered, SinkFailing},
+};
+
+/// What everything that works for one sink shares.
+pub(super) struct Shared<O> {
+    pub(super) sink: String,
+    pub(super) filter: Filter,
+    pub(super) journal: JournalHandle,
+    pub(super) delivery: Delivery,
+    pub(super) outlet: O,
+    /// Who can be asked for names; nobody beside a stopped system.
+    pub(super) engine: Option<EngineHandle>,
+    pub(super) orders: watch::Receiver<Order>,
+    /// Whose turn it is, for each lane: a lane and a replay never deliver events of one connection at the same time.
+    turns: RefCell<HashMap<Option<ConnectionName>, std::sync::Arc<Mutex<()>>>>,
+}
+
+impl<O: Outlet> Shared<O> {
+    pub(super) fn new(
+        sink: String,
+        filter: Filter,
+        journal: JournalHandle,
+        delivery: Delivery,
+        outlet: O,
+        engine: Option<EngineHandle>,
+        orders: watch::Receiver<Order>,
+    ) -> Self {
+        Self { sink, filter, journal, delivery, outlet, engine, orders, turns: RefCell::default() }
+    }
+
+    /// The lane in which events of this connection are delivered.
+    pub(super) fn lane_of(&self, connection: &ConnectionName) -> Option<ConnectionName> {
+        self.outlet.manner().per_connection.then(|| connection.clone())
+    }
+
+    async fn turn(&self, lane: Option<&ConnectionName>) -> OwnedMutexGuard<()> {
+        let turn = self.turns.borrow_mut().entry(lane.cloned()).or_default().clone();
+        turn.lock_owned().await
+    }
+}
+
+/// Takes the events of one lane to the outlet.
+pub(super) struct Courier<O> {
+    pub(super) shared: Rc<Shared<O>>,
+    pub(super) of: Option<ConnectionName>,
+    pub(super) orders: watch::Receiver<Order>,
+    failing: bool,
+}
+
+/// What became of a delivery.
+pub(super) enum Outcome {
+    Delivered,
+    Refused { why: String, tries: u32, first: Timestamp },
+}
+
+impl<O: Outlet> Courier<O> {
+    pub(super) fn new(shared: Rc<Shared<O>>, of: Option<ConnectionName>) -> Self {
+        let orders = shared.orders.clone();
+        Self { shared, of, orders, failing: false }
+    }
+
+    /// Delivers events; comes back when they are acknowledged, or refused for good.
+    pub(super) async fn deliver(&mut self, events: &[SharedEvent], redelivery: bool) -> Result<Outcome, Why> {
+        let shared = Rc::clone(&self.shared);
+        let _turn = shared.turn(self.of.as_ref()).await;
+        let (mut backoff, mut tries, first) = (Backoff::new(), 0, Timestamp::now());
+        loop {
+            let delivered = select! {
+                delivered = shared.outlet.deliver(events, redelivery) => delivered,
+                () = self.given_up() => return Err(Why::GivenUp),
+            };
+            let (why, after) = match delivered {
+                Ok(()) => {
+                    Delivered { sink: &shared.sink, events: events.len() }.emit();
+                    self.recovered();
+                    return Ok(Outcome::Delivered);
+                }
+                Err(Failure::ReaderGone) => return Err(Why::ReaderGone),
+                Err(Failure::Again { why, after }) => (why, after),
+                Err(Failure::Refused { why, at_once }) => {
+                    tries += 1;
+                    if at_once || events.len() > 1 || tries >= shared.outlet.manner().tries {
+                        return Ok(Outcome::Refused { why, tries, first });
+                    }
+                    (why, None)
+                }
+            };
+            self.fails(&why, !redelivery);
+            self.rest_or_leave(backoff.pause(after)).await?;
+        }
+    }
+
+    /// Something went wrong that a later try may mend. A replay that fails says nothing of how the lane is doing.
+    pub(super) fn fails(&mut self, why: &str, of_lane: bool) {
+        let Shared { sink, delivery, .. } = &*self.shared;
+        SinkFailing { sink, connection: self.of.as_ref(), why, news: !self.failing }.emit();
+        self.failing = true;
+        if of_lane {
+            // For people to see; the sink goes on without.
+            let _ = delivery.failing(sink, self.of.as_ref(), why);
+        }
+    }
+
+    /// It works again.
+    pub(super) fn recovered(&mut self) {
+        if std::mem::take(&mut self.failing) {
+            Recovered { sink: &self.shared.sink, connection: self.of.as_ref() }.emit();
+        }
+    }
+
+    /// The present order.
+    pub(super) fn order(&mut self) -> Order {
+        let deserted = self.orders.has_changed().is_err();
+        let order = *self.orders.borrow_and_update();
+        if deserted && order == Order::GoOn { Order::GiveUp } else { order }
+    }
+
+    /// Waits until the sink is given up.
+    async fn given_up(&self) {
+        let mut orders = self.shared.orders.clone();
+        // Whoever gives the orders is gone: that is the same.
+        let _ = orders.wait_for(|order| *order == Order::GiveUp).await;
+    }
+
+    /// Waits before another try, or until there is a new order.
+    pub(super) async fn rest(&mut self, pause: Duration) {
+        select! {
+            () = sleep(pause) => {}
+            _ = self.orders.changed() => {}
+        }
+    }
+
+    /// The same. Told to end, it is tried once more; what fails then is left for the next start, if there it will be found.
+    pub(super) async fn rest_or_leave(&mut self, pause: Duration) -> Result<(), Why> {
+        if matches!(self.order(), Order::EndAt(_)) && self.shared.delivery.is_durable() {
+            return Err(Why::GivenUp);
+        }
+        self.rest(pause).await;
+        if self.order() == Order::GiveUp { Err(Why::GivenUp) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,210 @@
+//! What happens to sinks and is worth a log line or a counter: one struct for each, whose `emit` does both.
+
+use std::fmt;
+
+use metrics::counter;
+use tracing::{debug, error, info, warn};
+use watchpost_actors::model::ConnectionName;
+
+/// The lane in a log line.
+fn lane(connection: Option<&ConnectionName>) -> &str {
+    connection.map_or("all", ConnectionName::as_str)
+}
+
+/// Events were acknowledged.
+pub(super) struct Delivered<'a> {
+    pub(super) sink: &'a str,
+    pub(super) events: usize,
+}
+
+impl Delivered<'_> {
+    pub(super) fn emit(self) {
+        counter!("watchpost_sink_delivered_total", "sink" => self.sink.to_owned()).increment(self.events as u64);
+    }
+}
+
+/// A delivery has failed.
+pub(super) struct SinkFailing<'a> {
+    pub(super) sink: &'a str,
+    pub(super) connection: Option<&'a ConnectionName>,
+    pub(super) why: &'a str,
+    /// The one before it had not.
+    pub(super) news: bool,
+}
+
+impl SinkFailing<'_> {
+    pub(super) fn emit(self) {
+        let Self { sink, connection, why, news } = self;
+        if news {
+            error!(sink, connection = lane(connection), why, "The sink cannot deliver; it tries again until it can.");
+        } else {
+            debug!(sink, connection = lane(connection), why, "The sink still cannot deliver.");
+        }
+        counter!("watchpost_sink_failures_total", "sink" => sink.to_owned()).increment(1);
+    }
+}
+
+/// A delivery has worked again.
+pub(super) struct Recovered<'a> {
+    pub(super) sink: &'a str,
+    pub(super) connection: Option<&'a ConnectionName>,
+}
+
+impl Recovered<'_> {
+    pub(super) fn emit(self) {
+        info!(sink = self.sink, connection = lane(self.connection), "The sink delivers again.");
+    }
+}
+
+/// An event was refused for good and is kept apart.
+pub(super) struct DeadLetterWritten<'a> {
+    pub(super) sink: &'a str,
+    pub(super) event: &'a str,
+    pub(super) why: &'a str,
+}
+
+impl DeadLetterWritten<'_> {
+    pub(super) fn emit(self) {
+        let Self { sink, event, why } = self;
+        warn!(sink, event, why, "The receiver does not want an event: it is kept as a dead letter.");
+        counter!("watchpost_sink_dead_letters_total", "sink" => sink.to_owned()).increment(1);
+    }
+}
+
+/// Events are gone from the journal that the sink still had to deliver.
+pub(super) struct EventsDropped<'a> {
+    pub(super) sink: &'a str,
+    pub(super) connection: Option<&'a ConnectionName>,
+}
+
+impl EventsDropped<'_> {
+    pub(super) fn emit(self) {
+        let Self { sink, connection } = self;
+        warn!(
+            sink,
+            connection = lane(connection),
+            "Events that this sink still had to deliver are gone from the journal: it is told a gap."
+        );
+        counter!("watchpost_sink_gaps_total", "sink" => sink.to_owned()).increment(1);
+    }
+}
+
+/// The sink cannot do what it must do first: read the journal, or store its position.
+pub(super) struct SinkStuck<'a> {
+    pub(super) sink: &'a str,
+    pub(super) doing: &'static str,
+    pub(super) error: &'a dyn fmt::Display,
+}
+
+impl SinkStuck<'_> {
+    pub(super) fn emit(self) {
+        let Self { sink, doing, error } = self;
+        warn!(sink, %error, "The sink cannot {doing}; it tries again.");
+        counter!("watchpost_sink_stuck_total", "sink" => sink.to_owned()).increment(1);
+    }
+}
+
+/// Nothing is known of how far sinks had come, though events are stored.
+pub(super) struct PositionsUnknown;
+
+impl PositionsUnknown {
+    pub(super) fn emit(self) {
+        warn!(
+            "Nothing is known of how far the sinks had come: each begins with the oldest event, and repeats what it had."
+        );
+        counter!("watchpost_sink_positions_unknown_total").increment(1);
+    }
+}
+
+/// The system gave no runtime for a sink's thread.
+pub(super) struct NoRuntime<'a> {
+    pub(super) error: &'a std::io::Error,
+}
+
+impl NoRuntime<'_> {
+    pub(super) fn emit(self) {
+        error!(error = %self.error, "The system gives no runtime for a sink.");
+    }
+}
+
+/// Retention has dropped some of what a replay was to deliver.
+pub(super) struct ReplayShortened<'a> {
+    pub(super) sink: &'a str,
+}
+
+impl ReplayShortened<'_> {
+    pub(super) fn emit(self) {
+        error!(
+            sink = self.sink,
+            "Events that the replay was to deliver are gone from the journal; it goes on with what is left."
+        );
+        counter!("watchpost_sink_replays_shortened_total", "sink" => self.sink.to_owned()).increment(1);
+    }
+}
+
+/// A replay has come to its end.
+pub(super) struct ReplayEnded<'a> {
+    pub(super) sink: &'a str,
+    pub(super) delivered: u64,
+    pub(super) refused: u64,
+}
+
+impl ReplayEnded<'_> {
+    pub(super) fn emit(self) {
+        let Self { sink, delivered, refused } = self;
+        info!(sink, delivered, refused, "The replay is done.");
+        counter!("watchpost_sink_replays_total", "sink" => sink.to_owned()).increment(1);
+    }
+}
+
+/// A file could not be renamed to begin a new one.
+pub(super) struct RotationFailed<'a> {
+    pub(super) path: &'a std::path::Path,
+    pub(super) error: &'a std::io::Error,
+}
+
+impl RotationFailed<'_> {
+    pub(super) fn emit(self) {
+        let (path, error) = (self.path.display(), self.error);
+        warn!(%path, %error, "The file could not be renamed to begin a new one; it is written on.");
+        counter!("watchpost_sink_rotations_failed_total").increment(1);
+    }
+}
+
+/// A file ended in half an event, as a crash leaves it.
+pub(super) struct FileMended<'a> {
+    pub(super) path: &'a std::path::Path,
+    pub(super) bytes: usize,
+}
+
+impl FileMended<'_> {
+    pub(super) fn emit(self) {
+        let (path, bytes) = (self.path.display(), self.bytes);
+        warn!(%path, bytes, "The file ended in half an event, which was cut off.");
+    }
+}
+
+/// The file under a sink's path is another one now, or there is none.
+pub(super) struct FileMoved<'a> {
+    pub(super) path: &'a std::path::Path,
+}
+
+impl FileMoved<'_> {
+    pub(super) fn emit(self) {
+        info!(path = %self.path.display(), "The file was moved or removed by another program; one of its name is opened.");
+        counter!("watchpost_sink_files_moved_total").increment(1);
+    }
+}
+
+/// The file system does not lock files.
+pub(super) struct FileHasNoLock<'a> {
+    pub(super) path: &'a std::path::Path,
+    pub(super) error: &'a std::io::Error,
+}
+
+impl FileHasNoLock<'_> {
+    pub(super) fn emit(self) {
+        let (path, error) = (self.path.display(), self.error);
+        debug!(%path, %error, "The file cannot be locked; that no other program writes it is not known.");
+    }
+}
