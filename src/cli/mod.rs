@@ -3,17 +3,31 @@
 //! [`main`] reads the command line, starts the log and hands over to the command's own room: `run`, `check`, and where the
 //! simulators are built in, `demo` and `simulate`. A command answers with an [`Exit`]; whatever it has to complain about it has said by then.
 //!
-//! - `terminal`: standard output and standard error, without a panic when nobody reads them. `signals`: Ctrl-C and SIGTERM.
+//! - `sinks`, `dead_letters`, `replay`: deliveries, as they are stored in the data folder (`data`).
+//! - `table`: tables for people. `terminal`: standard output and standard error, without a panic when nobody reads them. `signals`: Ctrl-C and SIGTERM.
 //! - `vendors`: what commands can do with a connection's vendor; `milestone` is one such room.
 
 mod check;
+#[cfg(feature = "sqlite")]
+mod data;
+#[cfg(feature = "sqlite")]
+mod dead_letters;
 #[cfg(feature = "simulator")]
 mod demo;
 mod log;
 mod milestone;
+#[cfg(feature = "sqlite")]
+mod replay;
 mod run;
 mod signals;
+#[cfg(feature = "sqlite")]
+mod sinks;
+mod storage;
+#[cfg(feature = "sqlite")]
+mod table;
 mod terminal;
+#[cfg(all(test, feature = "sqlite"))]
+mod testing;
 mod vendors;
 
 use std::{future::Future, io, process::ExitCode};
@@ -75,6 +89,12 @@ enum Command {
     #[cfg(feature = "simulator")]
     Demo(demo::DemoArgs),
     Check(check::CheckArgs),
+    #[cfg(feature = "sqlite")]
+    Sinks(sinks::SinksArgs),
+    #[cfg(feature = "sqlite")]
+    DeadLetters(dead_letters::DeadLettersArgs),
+    #[cfg(feature = "sqlite")]
+    Replay(replay::ReplayArgs),
     #[cfg(feature = "simulator")]
     Simulate(SimulateArgs),
     Completions(CompletionArgs),
@@ -117,6 +137,12 @@ pub(crate) fn main() -> ExitCode {
     let exit = match command {
         Command::Run(args) => on_runtime(run::run(args)),
         Command::Check(args) => on_runtime(check::run(args)),
+        #[cfg(feature = "sqlite")]
+        Command::Sinks(args) => sinks::run(&args),
+        #[cfg(feature = "sqlite")]
+        Command::DeadLetters(args) => on_runtime(dead_letters::run(args)),
+        #[cfg(feature = "sqlite")]
+        Command::Replay(args) => on_runtime(replay::run(args)),
         #[cfg(feature = "simulator")]
         Command::Demo(args) => on_runtime(demo::run(args)),
         #[cfg(feature = "simulator")]
@@ -140,6 +166,8 @@ impl Command {
             #[cfg(feature = "simulator")]
             Self::Demo(_) => "error,actix_http=off",
             Self::Check(_) | Self::Completions(_) => "error",
+            #[cfg(feature = "sqlite")]
+            Self::Sinks(_) | Self::DeadLetters(_) | Self::Replay(_) => "error",
         }
     }
 }

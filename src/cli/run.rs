@@ -6,24 +6,31 @@ use std::{
 };
 
 use clap::Args;
-use tokio::select;
+use tokio::{select, time::interval};
 use watchpost::{
     actors::{Engine, EngineConfig, EngineHandle, messages::AddConnection},
-    config::{self, Config, SinkKind, diagnostic},
-    sinks::{SinkError, Sinks, Why},
+    config::{self, Config, Secrets, SinkKind, Synchronous, diagnostic},
+    sinks::{Ground, Sinks, Undelivered, Why},
 };
 
-use super::{Exit, signals::Signals, terminal};
+use super::{
+    Exit,
+    signals::Signals,
+    storage::{self, Floor},
+    terminal,
+};
 
 /// How long an orderly end may take in all. Service managers wait for longer than this before they kill.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The part of it that is left for closing the journal.
 const CLOSING: Duration = Duration::from_secs(1);
+/// How often the journal is told what the sinks wait for.
+const FLOOR_EVERY: Duration = Duration::from_secs(1);
 
 /// Watch every connection of the configuration and deliver to its sinks, until Ctrl-C or SIGTERM
 ///
 /// At the first signal connections are ended, what was received is delivered, and the exit status is 0. That takes ten seconds in all at most;
-/// what could not be delivered by then is given up, and the exit status is 1. A second signal, a second or more after the first, ends at
+/// what could not be delivered by then is delivered after the next start. A second signal, a second or more after the first, ends at
 /// once, with 1.
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -34,6 +41,9 @@ pub(super) struct RunArgs {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = "watchpost.toml")]
     config: PathBuf,
+    /// Ask logins again at once that were refused in an earlier run, as after a user was unlocked
+    #[arg(long)]
+    insist: bool,
 }
 
 pub(super) async fn run(args: RunArgs) -> Exit {
@@ -43,23 +53,34 @@ pub(super) async fn run(args: RunArgs) -> Exit {
         Err(error) => return failed(format_args!("signals cannot be waited for: {error}")),
     };
     let Some(config) = load(&args.config) else { return Exit::Usage };
-    tracing::info!(
-        "Events and checkpoints are kept in memory only: in this version `data_dir`, `retain` and `listen` have no effect."
-    );
+    tracing::info!("There is no API yet: in this version `listen` and `token` have no effect.");
+    let (journal, delivery, floor) = match storage::open(&config.engine) {
+        Ok(storage) => storage.into_parts(),
+        Err(error) => return failed(error),
+    };
+    let durable = delivery.is_durable();
     // Connections are added when the sinks are there, so that no sink misses their first event.
-    let engine = match Engine::start(EngineConfig { name_wait: config.engine.name_wait, ..EngineConfig::default() }) {
+    let engine =
+        EngineConfig { journal, name_wait: config.engine.name_wait, insist: args.insist, ..EngineConfig::default() };
+    let engine = match Engine::start(engine) {
         Ok(engine) => engine,
         Err(error) => return failed(format_args!("the engine cannot be started: {error}")),
     };
-    let sinks = match Sinks::start(&config.sinks, &engine, engine.journal().next()) {
+    let ground = Ground {
+        journal: engine.journal().clone(),
+        delivery,
+        engine: Some(engine.clone()),
+        durable_files: config.engine.synchronous == Synchronous::Full,
+    };
+    let sinks = match Sinks::start(&config.sinks, &ground).await {
         Ok(sinks) => sinks,
-        Err(error @ (SinkError::Filter { .. } | SinkError::File { .. })) => {
-            // The configuration is wrong, as far as this machine goes.
+        Err(error) if error.is_configuration() => {
             terminal::complain(error);
             return Exit::Usage;
         }
         Err(error) => return failed(error),
     };
+    tell_floor(floor, sinks.undelivered());
     for connection in config.connections {
         match engine.send(AddConnection(connection)).await {
             Ok(Ok(())) => {}
@@ -71,13 +92,29 @@ pub(super) async fn run(args: RunArgs) -> Exit {
             Err(_) => return failed("the engine has ended"),
         }
     }
-    work(engine, sinks, signals).await
+    work(engine, sinks, signals, durable).await
+}
+
+/// Tells the journal now and then what the sinks wait for: it keeps that longer.
+fn tell_floor(floor: Floor, undelivered: Undelivered) {
+    actix_rt::spawn(async move {
+        let mut often = interval(FLOOR_EVERY);
+        loop {
+            often.tick().await;
+            floor.set(undelivered.lowest());
+        }
+    });
 }
 
 /// Reads the configuration, and says what is wrong with it and what it should better say.
 pub(super) fn load(path: &std::path::Path) -> Option<Config> {
+    load_with(path, Secrets::All)
+}
+
+/// The same, with these secrets alone.
+pub(super) fn load_with(path: &std::path::Path, secrets: Secrets) -> Option<Config> {
     let colour = terminal::errors_in_colour();
-    match config::load(path) {
+    match config::load_with(path, secrets) {
         Ok(config) => {
             if !config.warnings.is_empty() {
                 terminal::complain(diagnostic::render(&config.warnings, colour));
@@ -102,6 +139,12 @@ fn unusable(config: &Config) -> Vec<String> {
         let error = connection.common.tls.client_config().err()?;
         Some(format!("[connection \"{}\"] tls.ca_file: {error}", connection.name))
     });
+    let webhooks = config.sinks.iter().filter_map(|sink| {
+        let SinkKind::Webhook(webhook) = &sink.kind else { return None };
+        webhook.tls.ca_file.as_ref()?;
+        let error = webhook.tls.client_config().err()?;
+        Some(format!("[sink \"{}\"] tls.ca_file: {error}", sink.name))
+    });
     let folders = config.sinks.iter().filter_map(|sink| {
         let SinkKind::File(file) = &sink.kind else { return None };
         // A file in the working folder has an empty parent.
@@ -109,11 +152,17 @@ fn unusable(config: &Config) -> Vec<String> {
         let absent = format!("[sink \"{}\"] path: {} is no folder; create it first", sink.name, folder.display());
         (!folder.is_dir()).then_some(absent)
     });
-    certificates.chain(folders).collect()
+    certificates.chain(webhooks).chain(folders).collect()
 }
 
-async fn work(engine: EngineHandle, mut sinks: Sinks, mut signals: Signals) -> Exit {
-    let mut exit = until_the_end(&mut sinks, &mut signals).await;
+async fn work(engine: EngineHandle, mut sinks: Sinks, mut signals: Signals, durable: bool) -> Exit {
+    let mut exit = select! {
+        exit = until_the_end(&mut sinks, &mut signals) => exit,
+        error = engine.journal().damaged() => {
+            tracing::error!(%error, "The program ends; its next start sets the journal aside and begins a new one.");
+            Exit::Failed
+        }
+    };
     signals.now_impatient();
     let end = Instant::now() + DEADLINE;
     let left = || end.saturating_duration_since(Instant::now());
@@ -123,7 +172,12 @@ async fn work(engine: EngineHandle, mut sinks: Sinks, mut signals: Signals) -> E
         exit = Exit::Failed;
     }
     for ended in sinks.drain(engine.journal().next(), left().saturating_sub(CLOSING)).await {
-        if !matches!(ended.why, Why::Delivered | Why::ReaderGone) {
+        if durable && ended.why == Why::GivenUp {
+            tracing::warn!(
+                sink = ended.sink,
+                "What this sink has not delivered yet, it delivers after the next start."
+            );
+        } else if !matches!(ended.why, Why::Delivered | Why::ReaderGone) {
             tracing::error!(sink = ended.sink, why = ?ended.why, "Not everything that was received could be delivered.");
             exit = Exit::Failed;
         }
