@@ -1,7 +1,8 @@
-//! The engine as a consumer, as an embedder starts it: all defaults, one connection that subscribes to everything, the journal in memory.
+//! The engine as a consumer: all defaults, one connection that subscribes to everything; with the journal in memory, as an embedder starts it, or
+//! on disk and with a file sink, as `watchpost run` does.
 //!
 //! An event has been taken when the connection's status counts it: then it is stored, its repeats are left out, item and type have their
-//! names, and the state that it sets can be read.
+//! names, and the state that it sets can be read. On disk the sink must also have delivered it.
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use watchpost::actors::vendors::{Vendor, VendorSettings};
 use watchpost::actors::{ConnectionConfig, Engine, EngineConfig, EngineHandle, model::Sequence};
 
 use crate::meter::Meter;
+use crate::storage::{FileSink, Storage};
 use crate::words::{PATIENCE, States, USER, Word, patience, say};
 use crate::{Outcome, Task};
 
@@ -36,21 +38,20 @@ pub(crate) fn run(task: &Task) -> Outcome<()> {
 }
 
 async fn consume(task: &Task) -> Outcome<()> {
-    let engine = Engine::start(EngineConfig::default())?;
-    let first = engine.journal().next();
-    engine.send(AddConnection(connection(task)?)).await??;
-    let site = Site { engine, first };
+    let site = Site::start(task).await?;
+    site.engine.send(AddConnection(connection(task)?)).await??;
     site.until(PATIENCE, "it is not ready", || site.is_ready(task.states)).await?;
     let before = site.status()?;
     say(&Word::Ready)?;
 
     let warm = before.events + task.warm_up;
-    site.until(patience(task.warm_up), "the warm-up does not end", || Ok(site.status()?.events >= warm)).await?;
+    site.until(patience(task.warm_up), "the warm-up does not end", || site.has_taken(warm)).await?;
+    let first = site.engine.journal().next().0;
     let meter = Meter::start()?;
     say(&Word::Counted)?;
 
     let all = warm + task.events;
-    site.until(patience(task.events), "the flood does not end", || Ok(site.status()?.events >= all)).await?;
+    site.until(patience(task.events), "the flood does not end", || site.has_taken(all)).await?;
     let mut taken = meter.stop(task.events)?;
     say(&Word::Counted)?;
 
@@ -62,12 +63,9 @@ async fn consume(task: &Task) -> Outcome<()> {
         )
         .into());
     }
-    taken.motion = site.motion()?;
+    (taken.first, taken.motion) = (Some(first), site.motion()?);
     say(&Word::Taken(taken))?;
-    if !site.engine.shutdown(FAREWELL).await {
-        return Err(format!("the engine did not end in good order within {FAREWELL:?}").into());
-    }
-    Ok(())
+    site.end().await
 }
 
 fn connection(task: &Task) -> Outcome<ConnectionConfig> {
@@ -90,11 +88,43 @@ struct Site {
     engine: EngineHandle,
     /// The number that its first event got.
     first: Sequence,
+    sink: Option<FileSink>,
 }
 
 impl Site {
+    async fn start(task: &Task) -> Outcome<Self> {
+        let Some(folder) = &task.folder else {
+            return Ok(Self::over(Engine::start(EngineConfig::default())?, None));
+        };
+        let (journal, start_sink) = Storage::open(folder, task.synchronous.into())?.split();
+        let engine = Engine::start(EngineConfig { journal, ..EngineConfig::default() })?;
+        let sink = start_sink(&engine).await?;
+        Ok(Self::over(engine, Some(sink)))
+    }
+
+    fn over(engine: EngineHandle, sink: Option<FileSink>) -> Self {
+        let first = engine.journal().next();
+        Self { engine, first, sink }
+    }
+
+    async fn end(self) -> Outcome<()> {
+        let Self { engine, sink, .. } = self;
+        let mut orderly = engine.stop_connections(FAREWELL).await;
+        if let Some(sink) = sink {
+            sink.end(engine.journal().next(), FAREWELL).await?;
+        }
+        orderly &= engine.shutdown(FAREWELL).await;
+        if orderly { Ok(()) } else { Err(format!("the engine did not end in good order within {FAREWELL:?}").into()) }
+    }
+
     fn status(&self) -> Outcome<ConnectionStatus> {
         Ok(self.engine.states().status(NAME).ok_or("the connection is gone")?)
+    }
+
+    /// Whether so many events are counted, and delivered if there is a sink: only then is that worth asking.
+    fn has_taken(&self, events: u64) -> Outcome<bool> {
+        let delivered = |sink: &FileSink| sink.has_delivered(self.engine.journal().next());
+        Ok(self.status()?.events >= events && self.sink.as_ref().map_or(Ok(true), delivered)?)
     }
 
     /// Events stored so far, by the journal's numbers.

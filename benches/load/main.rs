@@ -1,52 +1,77 @@
-//! The load harness: `cargo bench --bench load -- [--events N] [--rounds N] [--json FILE] [--tiny]`.
+//! The load harness: `cargo bench --bench load -- [--events N] [--durable-events N] [--rounds N] [--only WORKLOAD] [--json FILE] [--tiny]`.
 //!
-//! Its one workload, `ingest`, is a flood of Milestone events from a process of its own (`generator`), taken by a consumer in a process of its
-//! own, so that the consumer's processor time can be told from that of the rest. There are two consumers: the engine (`engine`), and a bare
-//! loop that takes the same bytes and does only what nobody can do without (`floor`). `rounds` runs them in turn, over the words of
-//! `words`, and checks that both have counted every event and ended with the states that the generator foretold. `report` sets the figures
-//! side by side; what they mean is said in `docs/performance.md`.
+//! A workload is a flood of Milestone events from a process of its own (`generator`), taken by a consumer in a process of its own, so that
+//! the consumer's processor time can be told from that of the rest. Beside the engine as a consumer (`engine`) stands a floor: a bare
+//! loop that does only what nobody can do without.
+//!
+//! - `ingest`: the engine with its journal in memory; the floor (`floor`) takes the same bytes.
+//! - `durable`: the engine with what `storage` adds, a journal on disk and a sink that writes a file; the floor (`copy`) stores the rows that
+//!   the engine has stored. `lines` looks at what the sink has written.
+//!
+//! `rounds` and `durable` run the two in turn, over the words of `words`, and check that every event was taken, once, and that the states are
+//! those that the generator foretold. `meter` reads what a process has used. `report` sets the figures side by side; what they mean is
+//! said in `docs/performance.md`.
 //!
 //! Without `--bench`, as `cargo test --all-targets` starts it, it takes the tiny dose.
 #![forbid(unsafe_code)]
 
+mod copy;
+mod durable;
 mod engine;
 mod floor;
 mod generator;
+mod lines;
 mod meter;
 mod report;
 mod rounds;
+mod storage;
 mod words;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use serde::Serialize;
+use watchpost::config::Synchronous;
 
 /// What every part answers; a text for whoever runs it is all that an error is good for here.
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// Measures how many events the engine takes per second of processor time, against a bare loop on the same bytes.
+/// Measures what the engine makes of a flood of events, against a bare loop that does the least of the same work.
 #[derive(Debug, Parser)]
 #[command(name = "load")]
 struct Args {
-    /// Events in one run; each figure is of one run
+    /// Events in one run of `ingest`; each figure is of one run
     #[arg(long, value_name = "N", default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     events: u64,
+    /// Events in one run of `durable`, which needs up to 3 kB for each on the disk of the target directory
+    #[arg(long, value_name = "N", default_value_t = 300_000, value_parser = clap::value_parser!(u64).range(1..))]
+    durable_events: u64,
     /// How often engine and floor take turns
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// Runs one workload and not both
+    #[arg(long, value_name = "WORKLOAD")]
+    only: Option<Kind>,
     /// Writes every figure to this file too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// A dose of a few seconds that shows that all is in working order, and no more
-    #[arg(long, conflicts_with_all = ["events", "rounds"])]
+    #[arg(long, conflicts_with_all = ["events", "durable_events", "rounds"])]
     tiny: bool,
     /// Given by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
     #[command(subcommand)]
     role: Option<Role>,
+}
+
+/// The workloads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    Ingest,
+    Durable,
 }
 
 /// What the harness starts itself as.
@@ -57,6 +82,8 @@ enum Role {
     Generate,
     /// Takes a flood
     Consume(Task),
+    /// Stores again what a journal holds
+    Copy(CopyTask),
 }
 
 /// What one consumer has to do.
@@ -76,6 +103,61 @@ struct Task {
     /// Events that are measured
     #[arg(long)]
     events: u64,
+    /// The engine keeps its journal in this folder, and its sink writes there; in memory, and no sink, unless given
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// What the journal's commits wait for
+    #[arg(long, value_enum, default_value_t)]
+    synchronous: Mode,
+}
+
+impl Task {
+    /// The command line that says it.
+    fn to_args(&self) -> Outcome<Vec<String>> {
+        let Self { consumer, url, states, warm_up, events, folder, synchronous } = self;
+        let mut args = vec!["consume".to_owned(), consumer.name().to_owned(), "--url".to_owned(), url.clone()];
+        let numbers = [("--states", *states as u64), ("--warm-up", *warm_up), ("--events", *events)];
+        args.extend(numbers.into_iter().flat_map(|(name, number)| [name.to_owned(), number.to_string()]));
+        args.extend(["--synchronous", synchronous.name()].map(str::to_owned));
+        if let Some(folder) = folder {
+            args.extend(["--folder", text(folder)?].map(str::to_owned));
+        }
+        Ok(args)
+    }
+}
+
+/// What the floor of `durable` has to do.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+struct CopyTask {
+    /// The journal of an engine that has ended
+    #[arg(long)]
+    from: PathBuf,
+    /// The file to make
+    #[arg(long)]
+    to: PathBuf,
+    /// What its commits wait for
+    #[arg(long, value_enum, default_value_t)]
+    synchronous: Mode,
+    /// The journal's number of the first event that is measured
+    #[arg(long)]
+    first: i64,
+    /// Events that are measured
+    #[arg(long)]
+    events: u64,
+}
+
+impl CopyTask {
+    /// The command line that says it.
+    fn to_args(&self) -> Outcome<Vec<String>> {
+        let Self { from, to, synchronous, first, events } = self;
+        let (first, events) = (first.to_string(), events.to_string());
+        let args = ["copy", "--from", text(from)?, "--to", text(to)?, "--synchronous", synchronous.name()];
+        Ok(args.into_iter().chain(["--first", &first, "--events", &events]).map(str::to_owned).collect())
+    }
+}
+
+fn text(path: &Path) -> Outcome<&str> {
+    Ok(path.to_str().ok_or("the path of the target directory is not Unicode")?)
 }
 
 /// Who takes the flood.
@@ -96,6 +178,35 @@ impl Consumer {
     }
 }
 
+/// What a commit waits for, by SQLite's names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    /// The disk
+    #[default]
+    Full,
+    /// The operating system
+    Normal,
+}
+
+impl Mode {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Normal => "normal",
+        }
+    }
+}
+
+impl From<Mode> for Synchronous {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Full => Self::Full,
+            Mode::Normal => Self::Normal,
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let args = Args::parse();
     let done = match &args.role {
@@ -104,6 +215,7 @@ fn main() -> ExitCode {
             Consumer::Engine => engine::run(task),
             Consumer::Floor => floor::run(task),
         },
+        Some(Role::Copy(task)) => copy::run(task),
         None => measure(&args),
     };
     match done {
@@ -118,12 +230,13 @@ fn main() -> ExitCode {
 
 fn measure(args: &Args) -> Outcome<()> {
     let dose = if args.tiny || !args.bench {
-        rounds::Dose { events: 50_000, rounds: 1 }
+        rounds::Dose { warm_up: 10_000, events: 50_000, durable_events: 20_000, rounds: 1 }
     } else {
-        rounds::Dose { events: args.events, rounds: args.rounds }
+        let Args { events, durable_events, rounds, .. } = *args;
+        rounds::Dose { warm_up: rounds::WARM_UP, events, durable_events, rounds }
     };
-    let workloads = rounds::run(dose)?;
-    let report = report::Report::new(dose, &workloads);
+    let results = rounds::run(dose, args.only)?;
+    let report = report::Report::new(dose, &results);
     writeln!(io::stdout(), "{report}")?;
     if let Some(path) = &args.json {
         let text = serde_json::to_string_pretty(&report)?;

@@ -1,4 +1,4 @@
-//! What a process has used: processor time and memory.
+//! What a process has used: processor time, memory, and room on the disk.
 
 use crate::Outcome;
 use crate::words::{States, Taken};
@@ -7,17 +7,20 @@ use crate::words::{States, Taken};
 pub(crate) struct Meter {
     cpu_seconds: f64,
     resident: Option<u64>,
+    written: Option<u64>,
 }
 
 impl Meter {
     pub(crate) fn start() -> Outcome<Self> {
-        Ok(Self { cpu_seconds: cpu_seconds()?, resident: memory("VmRSS") })
+        Ok(Self { cpu_seconds: cpu_seconds()?, resident: memory("VmRSS"), written: written() })
     }
 
     /// The reading at its end. Take the states after this: that is no part of the work.
     pub(crate) fn stop(&self, events: u64) -> Outcome<Taken> {
         let cpu_seconds = cpu_seconds()? - self.cpu_seconds;
-        Ok(Taken { events, cpu_seconds, resident: self.resident, peak: memory("VmHWM"), motion: States::new() })
+        let written = written().zip(self.written).map(|(now, before)| now - before);
+        let (resident, peak, motion) = (self.resident, memory("VmHWM"), States::new());
+        Ok(Taken { events, cpu_seconds, resident, peak, written, first: None, motion })
     }
 }
 
@@ -33,9 +36,20 @@ fn cpu_seconds() -> Outcome<f64> {
     Err("the processor time of a process cannot be read on this system; run this on Linux or macOS".into())
 }
 
-/// A line of Linux' `/proc/self/status` in bytes; elsewhere there is none.
+/// What this process has had written to disks so far, in bytes, by Linux' count: whole pages, each time that they are made to be written.
+fn written() -> Option<u64> {
+    value("/proc/self/io", "write_bytes")?.parse().ok()
+}
+
+/// A line of Linux' `/proc/self/status` in bytes.
 fn memory(line: &str) -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let kib = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'))?;
-    Some(kib.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+    let kib = value("/proc/self/status", line)?;
+    Some(kib.strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+/// What one of Linux' files of names and values says; elsewhere there is none.
+fn value(file: &str, name: &str) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    Some(value.trim().to_owned())
 }

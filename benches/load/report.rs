@@ -1,10 +1,11 @@
-//! The figures, as a table and as JSON.
+//! The figures, as tables and as JSON.
 
 use std::fmt;
 
 use serde::Serialize;
 
-use crate::rounds::{Dose, Pair, Run, Workload};
+use crate::rounds::{Dose, Pair, Results, Run};
+use crate::{Mode, durable};
 
 /// All that was measured.
 #[derive(Debug, Serialize)]
@@ -17,9 +18,10 @@ pub(crate) struct Report<'a> {
     optimised: bool,
     dose: Dose,
     workloads: Vec<Row<'a>>,
+    durable: Vec<DurableRow<'a>>,
 }
 
-/// One workload.
+/// One workload of `ingest`.
 #[derive(Debug, Serialize)]
 struct Row<'a> {
     workload: String,
@@ -29,6 +31,23 @@ struct Row<'a> {
     /// Events per CPU second: what the engine makes of what the floor makes, pair by pair.
     ratio: Spread,
     pairs: &'a [Pair],
+}
+
+/// One workload of `durable`.
+#[derive(Debug, Serialize)]
+struct DurableRow<'a> {
+    workload: String,
+    events_per_frame: usize,
+    synchronous: Mode,
+    engine: Rates,
+    floor: Rates,
+    /// Events per second by the clock: what the engine makes of what the floor makes, pair by pair.
+    ratio: Spread,
+    /// Events stored in one transaction: the middle one of a run.
+    rows_per_commit: Spread,
+    engine_written_bytes: Option<Spread>,
+    floor_written_bytes: Option<Spread>,
+    pairs: &'a [durable::Pair],
 }
 
 /// One consumer's figures, in events.
@@ -61,15 +80,31 @@ impl Spread {
         let Self { median, min, max } = self;
         format!("{:.2} M ({:.2}–{:.2})", median / 1e6, min / 1e6, max / 1e6)
     }
+
+    fn thousands(self) -> String {
+        let Self { median, min, max } = self;
+        format!("{:.0} k ({:.0}–{:.0})", median / 1e3, min / 1e3, max / 1e3)
+    }
+
+    fn ratio(self) -> String {
+        let Self { median, min, max } = self;
+        format!("{median:.2} ({min:.2}–{max:.2})")
+    }
+}
+
+/// What the runs have had written to a disk, if all of them know.
+fn written<'a>(runs: impl Iterator<Item = &'a Run>) -> Option<Spread> {
+    let bytes: Option<Vec<_>> = runs.map(|run| Some(run.written_bytes? as f64)).collect();
+    Some(Spread::new(bytes?.into_iter()))
 }
 
 impl Rates {
-    fn new(events: u64, pairs: &[Pair], run: impl Fn(&Pair) -> &Run) -> Self {
+    fn new<'a>(events: u64, runs: impl Iterator<Item = &'a Run> + Clone) -> Self {
         let events = events as f64;
         Self {
-            per_cpu_second: Spread::new(pairs.iter().map(|pair| events / run(pair).cpu_seconds)),
-            per_wall_second: Spread::new(pairs.iter().map(|pair| events / run(pair).wall_seconds)),
-            peak_bytes: pairs.iter().filter_map(|pair| run(pair).peak_bytes).max(),
+            per_cpu_second: Spread::new(runs.clone().map(|run| events / run.cpu_seconds)),
+            per_wall_second: Spread::new(runs.clone().map(|run| events / run.wall_seconds)),
+            peak_bytes: runs.filter_map(|run| run.peak_bytes).max(),
         }
     }
 
@@ -79,14 +114,32 @@ impl Rates {
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(dose: Dose, workloads: &'a [Workload]) -> Self {
-        let row = |Workload { per_frame, pairs }: &'a Workload| Row {
-            workload: format!("ingest/{per_frame}"),
-            events_per_frame: *per_frame,
-            engine: Rates::new(dose.events, pairs, |pair| &pair.engine),
-            floor: Rates::new(dose.events, pairs, |pair| &pair.floor),
-            ratio: Spread::new(pairs.iter().map(|pair| pair.floor.cpu_seconds / pair.engine.cpu_seconds)),
-            pairs,
+    pub(crate) fn new(dose: Dose, results: &'a Results) -> Self {
+        let row = |workload: &'a crate::rounds::Workload| {
+            let pairs = &workload.pairs;
+            Row {
+                workload: workload.name(),
+                events_per_frame: workload.per_frame,
+                engine: Rates::new(dose.events, pairs.iter().map(|pair| &pair.engine)),
+                floor: Rates::new(dose.events, pairs.iter().map(|pair| &pair.floor)),
+                ratio: Spread::new(pairs.iter().map(|pair| pair.floor.cpu_seconds / pair.engine.cpu_seconds)),
+                pairs,
+            }
+        };
+        let durable_row = |workload: &'a durable::Workload| {
+            let pairs = &workload.pairs;
+            DurableRow {
+                workload: workload.name(),
+                events_per_frame: workload.per_frame,
+                synchronous: workload.synchronous,
+                engine: Rates::new(dose.durable_events, pairs.iter().map(|pair| &pair.engine)),
+                floor: Rates::new(dose.durable_events, pairs.iter().map(|pair| &pair.floor)),
+                ratio: Spread::new(pairs.iter().map(|pair| pair.floor.wall_seconds / pair.engine.wall_seconds)),
+                rows_per_commit: Spread::new(pairs.iter().map(|pair| pair.rows_per_commit as f64)),
+                engine_written_bytes: written(pairs.iter().map(|pair| &pair.engine)),
+                floor_written_bytes: written(pairs.iter().map(|pair| &pair.floor)),
+                pairs,
+            }
         };
         Self {
             version: env!("CARGO_PKG_VERSION"),
@@ -95,45 +148,94 @@ impl<'a> Report<'a> {
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             optimised: !cfg!(debug_assertions),
             dose,
-            workloads: workloads.iter().map(row).collect(),
+            workloads: results.ingest.iter().map(row).collect(),
+            durable: results.durable.iter().map(durable_row).collect(),
         }
     }
-}
 
-impl fmt::Display for Report<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Dose { events, rounds } = self.dose;
-        writeln!(
-            f,
-            "{events} events a run, {rounds} rounds, {} cores; median (min–max); M = million events",
-            self.cores
-        )?;
-        if !self.optimised {
-            writeln!(f, "not optimised: these figures say only that everything works")?;
-        }
+    fn ingest(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let head =
             ["workload", "engine/CPU s", "floor/CPU s", "ratio", "engine/s", "floor/s", "engine peak", "floor peak"];
         let cells = |row: &Row<'_>| {
-            let Spread { median, min, max } = row.ratio;
             [
                 row.workload.clone(),
                 row.engine.per_cpu_second.millions(),
                 row.floor.per_cpu_second.millions(),
-                format!("{median:.2} ({min:.2}–{max:.2})"),
+                row.ratio.ratio(),
                 row.engine.per_wall_second.millions(),
                 row.floor.per_wall_second.millions(),
                 row.engine.peak(),
                 row.floor.peak(),
             ]
         };
-        let table: Vec<_> = std::iter::once(head.map(str::to_owned)).chain(self.workloads.iter().map(cells)).collect();
-        let width = |column: usize| table.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-        let widths: [usize; 8] = std::array::from_fn(width);
-        for line in &table {
-            for (cell, width) in line.iter().zip(widths) {
-                write!(f, "{cell:<width$}  ")?;
-            }
-            writeln!(f)?;
+        let Dose { events, rounds, .. } = self.dose;
+        writeln!(f, "ingest: {events} events a run, {rounds} rounds; the ratio is that of events per CPU second")?;
+        table(f, head, self.workloads.iter().map(cells))
+    }
+
+    fn durable(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = [
+            "workload",
+            "engine/s",
+            "floor/s",
+            "ratio",
+            "rows/commit",
+            "engine wrote",
+            "floor wrote",
+            "engine/CPU s",
+            "floor/CPU s",
+        ];
+        let mib = |bytes: Option<Spread>| {
+            bytes.map_or_else(|| "?".to_owned(), |bytes| format!("{:.0} MiB", bytes.median / f64::from(1 << 20)))
+        };
+        let cells = |row: &DurableRow<'_>| {
+            [
+                row.workload.clone(),
+                row.engine.per_wall_second.thousands(),
+                row.floor.per_wall_second.thousands(),
+                row.ratio.ratio(),
+                format!("{:.0}", row.rows_per_commit.median),
+                mib(row.engine_written_bytes),
+                mib(row.floor_written_bytes),
+                row.engine.per_cpu_second.thousands(),
+                row.floor.per_cpu_second.thousands(),
+            ]
+        };
+        let Dose { durable_events, rounds, .. } = self.dose;
+        writeln!(f, "durable: {durable_events} events a run, {rounds} rounds; the ratio is that of events per second")?;
+        table(f, head, self.durable.iter().map(cells))
+    }
+}
+
+/// Writes rows with columns as wide as they need to be.
+fn table<const N: usize>(
+    f: &mut fmt::Formatter<'_>,
+    head: [&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> fmt::Result {
+    let table: Vec<_> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
+    let width = |column: usize| table.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    for line in &table {
+        for (cell, width) in line.iter().zip(widths) {
+            write!(f, "{cell:<width$}  ")?;
+        }
+        writeln!(f)?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} cores; median (min–max); k = thousand, M = million events", self.cores)?;
+        if !self.optimised {
+            writeln!(f, "not optimised: these figures say only that everything works")?;
+        }
+        if !self.workloads.is_empty() {
+            self.ingest(f)?;
+        }
+        if !self.durable.is_empty() {
+            self.durable(f)?;
         }
         Ok(())
     }

@@ -5,25 +5,37 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::durable;
 use crate::words::{Order, Other, PATIENCE, States, Taken, Word, patience};
-use crate::{Consumer, Outcome};
+use crate::{Consumer, Kind, Mode, Outcome, Task};
 
 /// How many events are in a frame, workload by workload.
 const FRAMES: [usize; 3] = [1, 10, 100];
 
 /// Before the measurement every camera must have had an event, and caches of the last ids must be full.
-const WARM_UP: u64 = 100_000;
+pub(crate) const WARM_UP: u64 = 100_000;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Dose {
-    /// Events in one run.
+    /// Events before each run.
+    pub(crate) warm_up: u64,
+    /// Events in one run of `ingest`.
     pub(crate) events: u64,
+    /// Events in one run of `durable`.
+    pub(crate) durable_events: u64,
     /// Runs of each consumer and workload.
     pub(crate) rounds: u32,
 }
 
-/// All runs with frames of one size.
+/// All that was run.
+#[derive(Debug)]
+pub(crate) struct Results {
+    pub(crate) ingest: Vec<Workload>,
+    pub(crate) durable: Vec<durable::Workload>,
+}
+
+/// All runs of `ingest` with frames of one size.
 #[derive(Debug)]
 pub(crate) struct Workload {
     pub(crate) per_frame: usize,
@@ -45,63 +57,111 @@ pub(crate) struct Run {
     pub(crate) wall_seconds: f64,
     pub(crate) resident_bytes: Option<u64>,
     pub(crate) peak_bytes: Option<u64>,
+    pub(crate) written_bytes: Option<u64>,
 }
 
-/// Runs everything.
-pub(crate) fn run(dose: Dose) -> Outcome<Vec<Workload>> {
-    let mut generator = Other::start("generator", &["generate".to_owned()])?;
-    let url = generator.hear(PATIENCE, |word| match word {
-        Word::Listening { url } => Ok(url),
-        other => Err(other),
-    })?;
-    let mut workloads: Vec<_> = FRAMES.into_iter().map(|per_frame| Workload { per_frame, pairs: Vec::new() }).collect();
-    for round in 0..dose.rounds {
-        for workload in &mut workloads {
-            let mut consume = |consumer| consume(&mut generator, &url, consumer, workload.per_frame, dose.events);
-            // Who comes first changes, lest one always finds the machine as the other has left it.
-            let pair = if round % 2 == 0 {
-                let engine = consume(Consumer::Engine)?;
-                Pair { engine, floor: consume(Consumer::Floor)? }
-            } else {
-                let floor = consume(Consumer::Floor)?;
-                Pair { engine: consume(Consumer::Engine)?, floor }
-            };
-            let (engine, floor) = (pair.engine.cpu_seconds, pair.floor.cpu_seconds);
-            let (number, of, per_frame) = (round + 1, dose.rounds, workload.per_frame);
-            writeln!(
-                io::stderr(),
-                "round {number} of {of}, frames of {per_frame}: engine {engine:.3} CPU s, floor {floor:.3}"
-            )?;
-            workload.pairs.push(pair);
+impl Run {
+    pub(crate) fn new(taken: &Taken, wall_seconds: f64) -> Self {
+        Self {
+            cpu_seconds: taken.cpu_seconds,
+            wall_seconds,
+            resident_bytes: taken.resident,
+            peak_bytes: taken.peak,
+            written_bytes: taken.written,
         }
     }
-    generator.finish()?;
-    Ok(workloads)
 }
 
-/// One run: a warm-up, then the flood that counts.
-fn consume(generator: &mut Other, url: &str, consumer: Consumer, per_frame: usize, events: u64) -> Outcome<Run> {
-    let (states, _) = states(generator)?;
-    let args = ["consume", consumer.name(), "--url", url, "--states", &states.to_string()];
-    let numbers = ["--warm-up", &WARM_UP.to_string(), "--events", &events.to_string()];
-    let args: Vec<_> = args.into_iter().chain(numbers).map(str::to_owned).collect();
-    let other = Other::start(consumer.name(), &args)?;
-    other.hear(PATIENCE, |word| if matches!(word, Word::Ready) { Ok(()) } else { Err(word) })?;
-    flood(generator, &other, WARM_UP, per_frame)?;
-    let wall = flood(generator, &other, events, per_frame)?;
-    let taken = other.hear(PATIENCE, |word| match word {
-        Word::Taken(taken) => Ok(taken),
-        other => Err(other),
-    })?;
-    other.finish()?;
-    let (_, motion) = self::states(generator)?;
-    check(consumer, &taken, events, &motion)?;
-    Ok(Run {
-        cpu_seconds: taken.cpu_seconds,
-        wall_seconds: wall.as_secs_f64(),
-        resident_bytes: taken.resident,
-        peak_bytes: taken.peak,
-    })
+/// Runs everything, or one of the two.
+pub(crate) fn run(dose: Dose, only: Option<Kind>) -> Outcome<Results> {
+    let mut bench = Bench::start()?;
+    let wanted = |kind| only.is_none_or(|only| only == kind);
+    let ingest = |per_frame| Workload { per_frame, pairs: Vec::new() };
+    let mut results = Results {
+        ingest: if wanted(Kind::Ingest) { FRAMES.into_iter().map(ingest).collect() } else { Vec::new() },
+        durable: if wanted(Kind::Durable) { durable::workloads() } else { Vec::new() },
+    };
+    for round in 0..dose.rounds {
+        let (number, of) = (round + 1, dose.rounds);
+        for workload in &mut results.ingest {
+            let name = workload.name();
+            let Pair { engine, floor } = workload.run(&mut bench, dose, round)?;
+            let (engine, floor) = (engine.cpu_seconds, floor.cpu_seconds);
+            writeln!(io::stderr(), "round {number} of {of}, {name}: engine {engine:.3} CPU s, floor {floor:.3}")?;
+        }
+        for workload in &mut results.durable {
+            let name = workload.name();
+            let durable::Pair { engine, floor, .. } = workload.run(&mut bench, dose)?;
+            let (engine, floor) = (engine.wall_seconds, floor.wall_seconds);
+            writeln!(io::stderr(), "round {number} of {of}, {name}: engine {engine:.3} s, floor {floor:.3}")?;
+        }
+    }
+    bench.generator.finish()?;
+    Ok(results)
+}
+
+impl Workload {
+    pub(crate) fn name(&self) -> String {
+        format!("ingest/{}", self.per_frame)
+    }
+
+    fn run(&mut self, bench: &mut Bench, dose: Dose, round: u32) -> Outcome<&Pair> {
+        let mut consume = |consumer| {
+            let task = bench.task(consumer, dose.warm_up, dose.events);
+            bench.consume(&task, self.per_frame).map(|(run, _)| run)
+        };
+        // Who comes first changes, lest one always finds the machine as the other has left it.
+        let pair = if round.is_multiple_of(2) {
+            let engine = consume(Consumer::Engine)?;
+            Pair { engine, floor: consume(Consumer::Floor)? }
+        } else {
+            let floor = consume(Consumer::Floor)?;
+            Pair { engine: consume(Consumer::Engine)?, floor }
+        };
+        Ok(self.pairs.push_mut(pair))
+    }
+}
+
+/// The generator, for consumers to come.
+pub(crate) struct Bench {
+    generator: Other,
+    url: String,
+}
+
+impl Bench {
+    fn start() -> Outcome<Self> {
+        let generator = Other::start("generator", &["generate".to_owned()])?;
+        let url = generator.hear(PATIENCE, |word| match word {
+            Word::Listening { url } => Ok(url),
+            other => Err(other),
+        })?;
+        Ok(Self { generator, url })
+    }
+
+    /// A task for a consumer that keeps everything in memory.
+    pub(crate) fn task(&self, consumer: Consumer, warm_up: u64, events: u64) -> Task {
+        let url = self.url.clone();
+        Task { consumer, url, states: 0, warm_up, events, folder: None, synchronous: Mode::default() }
+    }
+
+    /// One run: a warm-up, then the flood that counts.
+    pub(crate) fn consume(&mut self, task: &Task, per_frame: usize) -> Outcome<(Run, Taken)> {
+        let generator = &mut self.generator;
+        let Task { consumer, warm_up, events, .. } = *task;
+        let (states, _) = states(generator)?;
+        let other = Other::start(consumer.name(), &Task { states, ..task.clone() }.to_args()?)?;
+        other.hear(PATIENCE, |word| if matches!(word, Word::Ready) { Ok(()) } else { Err(word) })?;
+        flood(generator, &other, warm_up, per_frame)?;
+        let wall = flood(generator, &other, events, per_frame)?;
+        let taken = other.hear(PATIENCE, |word| match word {
+            Word::Taken(taken) => Ok(taken),
+            other => Err(other),
+        })?;
+        other.finish()?;
+        let (_, motion) = self::states(generator)?;
+        check(consumer, &taken, events, &motion)?;
+        Ok((Run::new(&taken, wall.as_secs_f64()), taken))
+    }
 }
 
 fn flood(generator: &mut Other, consumer: &Other, events: u64, per_frame: usize) -> Outcome<Duration> {

@@ -51,6 +51,14 @@ pub(crate) enum Word {
     Counted,
     /// What the consumer has to show, after the last flood.
     Taken(Taken),
+    /// The rows of the flood are copied.
+    Copied {
+        taken: Taken,
+        /// For the inserts and commits.
+        wall_seconds: f64,
+        /// The middle one of all commits.
+        rows_per_commit: usize,
+    },
 }
 
 /// What a consumer has taken.
@@ -64,6 +72,10 @@ pub(crate) struct Taken {
     pub(crate) resident: Option<u64>,
     /// The most memory that the process ever had, in bytes.
     pub(crate) peak: Option<u64>,
+    /// Bytes that the system had to write to a disk for it; `None` where it does not tell.
+    pub(crate) written: Option<u64>,
+    /// The journal's number of the first event, where there is a journal.
+    pub(crate) first: Option<u64>,
     /// The motion states at its end.
     pub(crate) motion: States,
 }
