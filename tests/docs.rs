@@ -15,10 +15,11 @@ use watchpost::actors::settings::ByteSize;
 use watchpost::actors::vendors::milestone::vocabulary::TYPES;
 use watchpost::config::{Config, ConfigErrors, Surroundings, parse};
 
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "README.md",
     "docs/architecture.md",
     "docs/configuration.md",
+    "docs/delivery.md",
     "docs/events.md",
     "docs/performance.md",
     "docs/vendors/milestone.md",
@@ -151,6 +152,8 @@ struct Section {
     /// Between lines, and behind them.
     separator: &'static str,
     after: &'static str,
+    /// The table that has the rest of its keys.
+    beside: Option<&'static str>,
 }
 
 const CONNECTION: &str = r#"
@@ -164,8 +167,8 @@ password = { env = "HQ_PASSWORD" }
 const ALL: &str =
     r#"subscribe = [ { modifier = "include", resource_types = ["*"], sources = ["*"], events = ["*"] } ]"#;
 
-const SECTIONS: [Section; 6] = [
-    Section { name: "engine", before: "[engine]\n", required: &[], separator: "\n", after: "" },
+const SECTIONS: [Section; 8] = [
+    Section { name: "engine", before: "[engine]\n", required: &[], separator: "\n", after: "", beside: None },
     Section {
         name: "connection",
         before: "[[connection]]\n",
@@ -179,8 +182,16 @@ const SECTIONS: [Section; 6] = [
         ],
         separator: "\n",
         after: "",
+        beside: None,
     },
-    Section { name: "tls", before: "CONNECTION ALL\ntls = { ", required: &[], separator: ", ", after: "}" },
+    Section {
+        name: "tls",
+        before: "CONNECTION ALL\ntls = { ",
+        required: &[],
+        separator: ", ",
+        after: "}",
+        beside: None,
+    },
     Section {
         name: "subscribe",
         before: "CONNECTION subscribe = [ { ",
@@ -192,13 +203,31 @@ const SECTIONS: [Section; 6] = [
         ],
         separator: ", ",
         after: "} ]",
+        beside: None,
     },
     Section {
         name: "sink",
         before: "[[sink]]\n",
-        required: &[("name", r#"name = "out""#), ("kind", r#"kind = "file""#), ("path", r#"path = "e.jsonl""#)],
+        required: &[("name", r#"name = "out""#), ("kind", r#"kind = "stdout""#)],
         separator: "\n",
         after: "",
+        beside: None,
+    },
+    Section {
+        name: "file",
+        before: "[[sink]]\nname = \"out\"\nkind = \"file\"\n",
+        required: &[("path", r#"path = "e.jsonl""#)],
+        separator: "\n",
+        after: "",
+        beside: Some("sink"),
+    },
+    Section {
+        name: "webhook",
+        before: "[[sink]]\nname = \"out\"\nkind = \"webhook\"\n",
+        required: &[("url", r#"url = "https://hooks.example.com""#)],
+        separator: "\n",
+        after: "",
+        beside: Some("sink"),
     },
     Section {
         name: "filter",
@@ -206,6 +235,7 @@ const SECTIONS: [Section; 6] = [
         required: &[],
         separator: ", ",
         after: "}",
+        beside: None,
     },
 ];
 
@@ -230,15 +260,20 @@ impl Section {
 }
 
 fn read(text: &str) -> Result<Config, ConfigErrors> {
-    parse(text, "watchpost.toml", &Surroundings::new("/etc/watchpost", |_| Some("secret".into())))
+    let variable = |name: &str| match name {
+        "HOOK_SECRET" => Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()),
+        _ => Some("secret".into()),
+    };
+    parse(text, "watchpost.toml", &Surroundings::new("/etc/watchpost", variable))
 }
 
 #[test]
 fn every_key_is_documented_and_no_other() {
     let page = page("docs/configuration.md");
     for section in &SECTIONS {
-        let documented: BTreeSet<_> =
-            table(&page, &format!("keys {}", section.name)).iter().map(|row| unquoted(&row[0]).to_owned()).collect();
+        let rows = [Some(section.name), section.beside].into_iter().flatten();
+        let rows = rows.flat_map(|name| table(&page, &format!("keys {name}")));
+        let documented: BTreeSet<_> = rows.map(|row| unquoted(&row[0]).to_owned()).collect();
         let (_, hint) = section.mistake("zzzzzzzz", Some("zzzzzzzz = 1"), None);
         let known = hint.strip_prefix("known here: ").unwrap_or_else(|| panic!("{hint}"));
         let known: BTreeSet<_> = known.split(", ").map(str::to_owned).collect();
