@@ -176,21 +176,12 @@ impl Journal for Memory {
 impl Reader for Memory {
     fn read(&mut self, ask: &Ask) -> Result<Page, JournalError> {
         let start = self.ring.partition_point(|kept| kept.commit.next() <= ask.from);
-        let wanted = |kept: &&Kept| ask.of.as_ref().is_none_or(|of| kept.commit.connection == *of);
-        let (mut commits, mut count, mut end) = (Vec::new(), 0, self.next);
-        for kept in self.ring.iter().skip(start).filter(wanted) {
-            if count >= ask.limit {
-                end = kept.commit.first;
-                break;
-            }
-            count += kept.commit.events.len();
-            commits.push(Arc::clone(&kept.commit));
-        }
         let oldest = match &ask.of {
             None => self.oldest(),
             Some(of) => self.lanes.get(of).map_or(Sequence(0), |lane| lane.dropped),
         };
-        Ok(Page { commits, oldest, end })
+        let groups = self.ring.iter().skip(start).map(|kept| &kept.commit);
+        Ok(Page::of(ask, groups, oldest, self.next))
     }
 
     fn lanes(&mut self) -> Result<Vec<LaneInfo>, JournalError> {

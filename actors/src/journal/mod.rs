@@ -115,6 +115,22 @@ pub struct Page {
     pub end: Sequence,
 }
 
+impl Page {
+    /// What of these groups, oldest first and none of them wholly below `ask.from`, was asked for; `next` is the end of the journal.
+    fn of<'a>(ask: &Ask, groups: impl Iterator<Item = &'a Arc<Committed>>, oldest: Sequence, next: Sequence) -> Self {
+        let (mut commits, mut count, mut end) = (Vec::new(), 0, next);
+        for commit in groups.filter(|commit| ask.of.as_ref().is_none_or(|of| commit.connection == *of)) {
+            if count >= ask.limit {
+                end = commit.first;
+                break;
+            }
+            count += commit.events.len();
+            commits.push(Arc::clone(commit));
+        }
+        Self { commits, oldest, end }
+    }
+}
+
 /// A connection of which something is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaneInfo {

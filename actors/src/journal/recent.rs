@@ -55,17 +55,8 @@ impl Recent {
             return None;
         }
         let start = self.commits.partition_point(|commit| commit.next() <= ask.from);
-        let wanted = |commit: &&Arc<Committed>| ask.of.as_ref().is_none_or(|of| commit.connection == *of);
-        let (mut commits, mut count, mut end) = (Vec::new(), 0, self.next);
-        for commit in self.commits.range(start..).filter(wanted) {
-            if count >= ask.limit {
-                end = commit.first;
-                break;
-            }
-            count += commit.events.len();
-            commits.push(Arc::clone(commit));
-        }
-        Some(Page { commits, oldest: ask.from, end: end.max(ask.from) })
+        let page = Page::of(ask, self.commits.range(start..), ask.from, self.next);
+        Some(Page { end: page.end.max(ask.from), ..page })
     }
 }
 
