@@ -105,12 +105,7 @@ impl JournalFile {
         let written = files.iter().filter_map(|file| modified(file)).max().unwrap_or_else(Timestamp::now);
         self.mark(written, why)?;
         let to = self.free_name()?;
-        for suffix in [""].iter().chain(&COMPANIONS) {
-            match fs::rename(self.with(suffix), with(&to, suffix)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
+        rename_all(&self.path, &to)?;
         self.sync_folder()?;
         JournalSetAside { file: &self.path, to: &to, why, written }.emit();
         Ok(())
@@ -153,7 +148,20 @@ impl JournalFile {
     }
 }
 
-fn with(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {
+/// Renames a database with its companions, itself first: without its log it would look like a sound one that has forgotten the end.
+/// What is not there is left out.
+pub(crate) fn rename_all(from: &Path, to: &Path) -> io::Result<()> {
+    for suffix in [""].iter().chain(&COMPANIONS) {
+        match fs::rename(with(from, suffix), with(to, suffix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A path with something put behind its name.
+pub(crate) fn with(path: &Path, suffix: impl AsRef<OsStr>) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

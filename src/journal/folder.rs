@@ -132,7 +132,8 @@ fn sign(lock: &mut File) -> io::Result<()> {
     writeln!(lock, "{}", std::process::id())
 }
 
-fn create(path: &Path) -> io::Result<()> {
+/// Creates a folder where there is none; only its owner may read it then.
+pub(crate) fn create(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -141,7 +142,7 @@ fn create(path: &Path) -> io::Result<()> {
 }
 
 /// What is created so may be read by its owner alone, where the system knows owners.
-pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options

@@ -14,12 +14,12 @@
 
 mod append;
 mod error;
-mod files;
-mod folder;
+pub(crate) mod files;
+pub(crate) mod folder;
 mod image;
 mod load;
 mod notes;
-mod opening;
+pub(crate) mod opening;
 mod reader;
 mod retention;
 mod rows;

@@ -151,7 +151,7 @@ fn create(file: &JournalFile, options: &JournalOptions, migrations: &[&str]) -> 
 }
 
 /// What SQLite finds wrong with the file, if anything.
-fn quick_check(connection: &Connection) -> rusqlite::Result<Option<String>> {
+pub(crate) fn quick_check(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     Ok((said != "ok").then_some(said))
 }

@@ -1,7 +1,6 @@
 //! Finds the file, or creates it; refuses one that is not ours, and lays a damaged one aside.
 
 use std::{
-    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
     time::Duration,
@@ -12,7 +11,12 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::{FILE, Sqlite};
 use crate::{
-    journal::DataDir,
+    journal::{
+        DataDir,
+        files::{rename_all, with},
+        folder::{self, private},
+        opening::quick_check,
+    },
     sinks::delivery::{DeliveryError, telemetry::StoreLaidAside},
 };
 
@@ -72,7 +76,7 @@ const STEPS: [&str; FORMAT as usize] = ["
 
 impl Sqlite {
     pub(in crate::sinks::delivery) fn open(folder: &Path) -> Result<Self, DeliveryError> {
-        create_folder(folder).map_err(|error| unavailable(&error).of(folder))?;
+        folder::create(folder).map_err(|error| unavailable(&error).of(folder))?;
         let path = folder.join(FILE);
         let opened = match to_write(&path) {
             Err(DeliveryError::Corrupt(why)) => {
@@ -97,22 +101,9 @@ impl Sqlite {
     }
 }
 
-/// Only the owner may read what is created: dead letters are events.
-fn create_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-/// Creates an empty file where there is none. SQLite gives its companions the same rights.
+/// Creates an empty file where there is none, for its owner alone: dead letters are events. SQLite gives its companions the same rights.
 fn create_file(path: &Path) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    private(fs::OpenOptions::new().write(true).create(true).truncate(false)).open(path).map(drop)
 }
 
 /// SQLite reads only where it may write beside the file. Where it may not, and nobody has the file open, it can be read as one that never
@@ -139,7 +130,7 @@ fn to_read(folder: &Path, path: &Path) -> Result<(Connection, i64), DeliveryErro
 fn as_unchanging(folder: &Path, path: &Path) -> Option<PathBuf> {
     let is_alone = matches!(DataDir::holder(folder), Ok(None));
     // What stands in the log only would not be read.
-    let is_whole = match fs::metadata(with_suffix(path, "-wal")) {
+    let is_whole = match fs::metadata(with(path, "-wal")) {
         Ok(log) => log.len() == 0,
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     };
@@ -158,11 +149,10 @@ fn as_unchanging(folder: &Path, path: &Path) -> Option<PathBuf> {
 fn to_write(path: &Path) -> Result<Sqlite, DeliveryError> {
     create_file(path).map_err(|error| unavailable(&error))?;
     let mut db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    if format_of(&db, path)? > 0 {
-        let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if sound != "ok" {
-            return Err(DeliveryError::Corrupt(sound));
-        }
+    if format_of(&db, path)? > 0
+        && let Some(wrong) = quick_check(&db)?
+    {
+        return Err(DeliveryError::Corrupt(wrong));
     }
     // Answers with the mode that is in force.
     db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
@@ -208,23 +198,10 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<(), DeliveryError> {
 
 /// Renames the file, and those that belong to it, to names that say when.
 fn lay_aside(path: &Path) -> io::Result<PathBuf> {
-    let with = |suffix: &str, more: &str| with_suffix(&with_suffix(path, suffix), more);
     let stamp = Timestamp::now().strftime(".corrupt-%Y%m%dT%H%M%S%.6fZ").to_string();
-    let aside = with(&stamp, "");
-    fs::rename(path, &aside)?;
-    for more in ["-wal", "-shm"] {
-        match fs::rename(with("", more), with(&stamp, more)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
+    let aside = with(path, stamp);
+    rename_all(path, &aside)?;
     Ok(aside)
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
 }
 
 fn unavailable(error: &io::Error) -> DeliveryError {
