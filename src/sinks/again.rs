@@ -5,24 +5,22 @@ use std::{cell::Cell, rc::Rc};
 use tokio::sync::watch;
 use watchpost_actors::{
     journal::{Ask, JournalError, JournalHandle, Page},
-    model::{Filter, Sequence, event::SharedEvent},
+    model::{Sequence, event::SharedEvent},
 };
 
 use super::{
-    SinkError, Why,
+    Why, WithOutlet,
     backoff::Backoff,
     courier::{Courier, Outcome, Shared},
     delivery::{Delivery, NewDeadLetter, Replay},
-    file::RotatedFile,
-    lane::wants,
-    lines::Lines,
+    filter,
+    lane::wanted,
     outlet::{Failure, Outlet},
     runner::Order,
-    stdout::Stdout,
     telemetry::{DeadLetterWritten, ReplayEnded, ReplayShortened, SinkStuck},
-    webhook::Webhook,
+    with_outlet,
 };
-use crate::config::{SinkConfig, SinkKind};
+use crate::config::SinkConfig;
 
 /// Events read from the journal at a time.
 const PAGE: usize = 1_024;
@@ -72,7 +70,7 @@ pub async fn replay(
             }
         }
     }
-    with_outlet(sink, Run { sink, journal, delivery, job, progress }).await.map_err(|error| error.to_string())?
+    with_outlet(sink, true, Run { sink, journal, delivery, job, progress }).await.map_err(|error| error.to_string())?
 }
 
 /// Delivers events once, now, one after the other; ends with the first that is not taken.
@@ -92,39 +90,12 @@ pub async fn redeliver(sink: &SinkConfig, events: &[SharedEvent]) -> Result<(), 
             Ok(())
         }
     }
-    match with_outlet(sink, Run(events)).await {
+    match with_outlet(sink, true, Run(events)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(Failure::Again { why, .. } | Failure::Refused { why, .. })) => Err(why),
         Ok(Err(Failure::ReaderGone)) => Err("nobody reads it".to_owned()),
         Err(error) => Err(error.to_string()),
     }
-}
-
-/// Something to be done with the outlet of a sink, whatever its kind.
-trait WithOutlet {
-    type Output;
-    async fn with<O: Outlet>(self, outlet: O) -> Self::Output;
-}
-
-/// Opens the outlet of a sink on this thread.
-async fn with_outlet<W: WithOutlet>(sink: &SinkConfig, work: W) -> Result<W::Output, SinkError> {
-    let name = || sink.name.clone();
-    Ok(match &sink.kind {
-        SinkKind::Stdout => work.with(Lines::new(Box::new(Stdout::new()))).await,
-        SinkKind::File(settings) => {
-            let failed = |source| SinkError::File { sink: name(), path: settings.path.clone(), source };
-            work.with(Lines::new(Box::new(RotatedFile::open(settings, true).map_err(failed)?))).await
-        }
-        SinkKind::Webhook(settings) => {
-            let failed = |source| SinkError::Webhook { sink: name(), source };
-            work.with(Webhook::new(settings).map_err(failed)?).await
-        }
-    })
-}
-
-/// The sink's filter.
-pub(super) fn filter(sink: &SinkConfig) -> Result<Filter, SinkError> {
-    Filter::new(&sink.filter).map_err(|source| SinkError::Filter { sink: sink.name.clone(), source })
 }
 
 /// A replay at work.
@@ -193,15 +164,11 @@ impl<O: Outlet> Replayer<O> {
         let batch = self.shared.outlet.manner().batch.max(1);
         for commit in &page.commits {
             courier.of = self.shared.lane_of(&commit.connection);
-            let mut wanted = Vec::new();
+            let mut events = Vec::new();
             for index in 0..commit.events.len() {
-                let Some(event) = SharedEvent::new(commit.clone(), index) else { continue };
-                let within = (self.job.position..self.job.until).contains(&event.get().sequence);
-                if within && wants(&self.shared, &event).await {
-                    wanted.push(event);
-                }
+                events.extend(wanted(&self.shared, commit, index, self.job.position..self.job.until).await);
             }
-            for batch in wanted.chunks(batch) {
+            for batch in events.chunks(batch) {
                 self.deliver(courier, batch).await?;
                 progress(self.delivered);
             }
@@ -225,15 +192,14 @@ impl<O: Outlet> Replayer<O> {
                 }
             }
             Outcome::Refused { why, tries, first } => {
-                for event in batch {
-                    let (sink, event) = (&*self.shared.sink, event.get());
-                    let letter = NewDeadLetter { sink, lane: None, event, why: &why, tries, first };
-                    if let Err(error) = self.shared.delivery.lay_aside(&letter) {
-                        SinkStuck { sink, doing: "keep a dead letter", error: &error }.emit();
-                        return Err(Why::GivenUp);
-                    }
-                    DeadLetterWritten { sink, event: &event.full_id(), why: &why }.emit();
+                let Some(event) = batch.first().map(SharedEvent::get) else { return Ok(()) };
+                let sink = &*self.shared.sink;
+                let letter = NewDeadLetter { sink, lane: None, event, why: &why, tries, first };
+                if let Err(error) = self.shared.delivery.lay_aside(&letter) {
+                    SinkStuck { sink, doing: "keep a dead letter", error: &error }.emit();
+                    return Err(Why::GivenUp);
                 }
+                DeadLetterWritten { sink, event: &event.full_id(), why: &why }.emit();
                 self.refused += 1;
                 courier.recovered();
             }

@@ -132,9 +132,7 @@ impl<O: Outlet> Courier<O> {
 
     /// The present order.
     pub(super) fn order(&mut self) -> Order {
-        let deserted = self.orders.has_changed().is_err();
-        let order = *self.orders.borrow_and_update();
-        if deserted && order == Order::GoOn { Order::GiveUp } else { order }
+        Order::present(&mut self.orders)
     }
 
     /// Waits until the sink is given up.

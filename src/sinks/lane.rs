@@ -3,7 +3,7 @@
 //! A sink that keeps one order for all has one lane; any other has one for each connection, so that a connection whose events the
 //! receiver refuses holds up no other. At most one delivery of a lane is under way.
 
-use std::{cell::Cell, rc::Rc, time::Duration};
+use std::{cell::Cell, ops::RangeBounds, rc::Rc, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::{
@@ -14,7 +14,10 @@ use tokio::{
 use watchpost_actors::{
     journal::{Ask, JournalError, LaneInfo, Page},
     messages::Resolve,
-    model::{Sequence, event::SharedEvent},
+    model::{
+        Sequence,
+        event::{Committed, SharedEvent},
+    },
 };
 
 use super::{
@@ -136,22 +139,17 @@ impl<O: Outlet> Lane<O> {
             self.tell_gap(page).await?;
         }
         let batch = self.courier.shared.outlet.manner().batch.max(1);
-        let mut wanted = Vec::new();
+        let mut events = Vec::new();
         for commit in &page.commits {
             for index in 0..commit.events.len() {
-                let Some(event) = SharedEvent::new(commit.clone(), index) else { continue };
-                // The first group may begin before what was asked for.
-                if event.get().sequence < self.position || !wants(&self.courier.shared, &event).await {
-                    continue;
-                }
-                wanted.push(event);
-                if wanted.len() >= batch {
-                    self.deliver(&wanted).await?;
-                    wanted.clear();
+                events.extend(wanted(&self.courier.shared, commit, index, self.position..).await);
+                if events.len() >= batch {
+                    self.deliver(&events).await?;
+                    events.clear();
                 }
             }
         }
-        self.deliver(&wanted).await?;
+        self.deliver(&events).await?;
         self.position = self.position.max(page.end);
         let passed = self.position.0.saturating_sub(self.stored.0);
         if passed >= UNWANTED || (passed > 0 && self.stored_at.elapsed() >= STORE_EVERY) {
@@ -265,8 +263,19 @@ impl<O: Outlet> Lane<O> {
     }
 }
 
+/// An event of a group, if it lies within what is asked for (the first group of a page may begin before that), and the filter wants it.
+pub(super) async fn wanted<O>(
+    shared: &Shared<O>,
+    commit: &Arc<Committed>,
+    index: usize,
+    within: impl RangeBounds<Sequence>,
+) -> Option<SharedEvent> {
+    let event = SharedEvent::new(Arc::clone(commit), index)?;
+    (within.contains(&event.get().sequence) && wants(shared, &event).await).then_some(event)
+}
+
 /// Whether the sink's filter wants an event. One that asks for names does not pass an event without one before it was asked for.
-pub(super) async fn wants<O>(shared: &Shared<O>, event: &SharedEvent) -> bool {
+async fn wants<O>(shared: &Shared<O>, event: &SharedEvent) -> bool {
     let Shared { filter, engine, .. } = shared;
     let stored = event.get();
     let nameless = stored.event.item.as_ref().filter(|item| item.name.is_none());

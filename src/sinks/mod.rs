@@ -40,7 +40,7 @@ use tokio::{
 use watchpost_actors::{
     EngineHandle,
     journal::{JournalError, JournalHandle},
-    model::{Sequence, filter::FilterError},
+    model::{Filter, Sequence, filter::FilterError},
 };
 
 pub use self::{
@@ -202,32 +202,14 @@ impl Sinks {
     }
 
     fn add(&mut self, config: &SinkConfig, ground: &Ground) -> Result<(), SinkError> {
-        let sink = || config.name.clone();
-        let filter = again::filter(config)?;
+        let filter = filter(config)?;
         let Ground { journal, delivery, engine, durable_files } = ground.clone();
         let (undelivered, told) = watch::channel(Sequence(0));
-        let orders = self.orders.subscribe();
-        let parts = Parts { sink: sink(), filter, journal, delivery, engine, orders, undelivered };
-        let end = match &config.kind {
-            SinkKind::Stdout => begin(config, parts, || Ok(Lines::new(Box::new(Stdout::new()))))?,
-            SinkKind::File(settings) => {
-                let path = settings.path.clone();
-                let file = RotatedFile::open(settings, durable_files).map_err(|source| SinkError::File {
-                    sink: sink(),
-                    path,
-                    source,
-                })?;
-                begin(config, parts, move || Ok(Lines::new(Box::new(file))))?
-            }
-            SinkKind::Webhook(settings) => {
-                let (settings, name) = (settings.clone(), sink());
-                let webhook =
-                    move || Webhook::new(&settings).map_err(|source| SinkError::Webhook { sink: name, source });
-                begin(config, parts, webhook)?
-            }
-        };
-        let name = sink();
-        self.names.push(sink());
+        let (sink, orders) = (config.name.clone(), self.orders.subscribe());
+        let parts = Parts { sink, filter, journal, delivery, engine, orders, undelivered };
+        let end = begin(config, parts, durable_files)?;
+        let name = config.name.clone();
+        self.names.push(name.clone());
         self.undelivered.push(told);
         self.running.push(Box::pin(async move { Ended { sink: name, why: end.await.unwrap_or(Why::Panicked) } }));
         Ok(())
@@ -297,34 +279,67 @@ async fn begin_anew(configs: &[SinkConfig], Ground { journal, delivery, .. }: &G
 /// How long a sink may take to notice that it was given up.
 const GIVING_UP: Duration = Duration::from_millis(500);
 
-/// Starts a sink on a thread of its own, once its outlet, which may be bound to that thread, is there.
-fn begin<O: Outlet>(
-    config: &SinkConfig,
+/// Something to be done with the outlet of a sink, whatever its kind.
+trait WithOutlet {
+    type Output;
+    async fn with<O: Outlet>(self, outlet: O) -> Self::Output;
+}
+
+/// Opens the outlet of a sink, which may be bound to this thread; what is delivered to a file must outlive a power cut if that is wanted.
+async fn with_outlet<W: WithOutlet>(sink: &SinkConfig, durable: bool, work: W) -> Result<W::Output, SinkError> {
+    let name = || sink.name.clone();
+    Ok(match &sink.kind {
+        SinkKind::Stdout => work.with(Lines::new(Box::new(Stdout::new()))).await,
+        SinkKind::File(settings) => {
+            let failed = |source| SinkError::File { sink: name(), path: settings.path.clone(), source };
+            work.with(Lines::new(Box::new(RotatedFile::open(settings, durable).map_err(failed)?))).await
+        }
+        SinkKind::Webhook(settings) => {
+            let failed = |source| SinkError::Webhook { sink: name(), source };
+            work.with(Webhook::new(settings).map_err(failed)?).await
+        }
+    })
+}
+
+/// The sink's filter.
+fn filter(sink: &SinkConfig) -> Result<Filter, SinkError> {
+    Filter::new(&sink.filter).map_err(|source| SinkError::Filter { sink: sink.name.clone(), source })
+}
+
+/// A sink that runs, and tells that it has begun.
+struct Run<'a> {
     parts: Parts,
-    outlet: impl FnOnce() -> Result<O, SinkError> + Send + 'static,
-) -> Result<oneshot::Receiver<Why>, SinkError> {
-    let sink = || config.name.clone();
+    begun: &'a mpsc::Sender<Result<(), SinkError>>,
+}
+
+impl WithOutlet for Run<'_> {
+    type Output = Result<Why, SinkError>;
+
+    async fn with<O: Outlet>(self, outlet: O) -> Self::Output {
+        let sink = self.parts.sink.clone();
+        let runner = Runner::new(self.parts, outlet).map_err(|source| SinkError::Delivery { sink, source })?;
+        // Whoever waits for the beginning may be gone.
+        let _ = self.begun.send(Ok(()));
+        Ok(runner.run().await)
+    }
+}
+
+/// Starts a sink on a thread of its own, and comes back once its outlet is there.
+fn begin(config: &SinkConfig, parts: Parts, durable: bool) -> Result<oneshot::Receiver<Why>, SinkError> {
     let (begun, wait) = mpsc::channel();
     let (ended, end) = oneshot::channel();
-    let name = sink();
+    let sink = config.clone();
     let work = move || {
-        let runner = || async {
-            let outlet = outlet()?;
-            Runner::new(parts, outlet).map_err(|source| SinkError::Delivery { sink: name, source })
-        };
-        let run = async move {
-            match runner().await {
-                Ok(runner) => {
-                    // Whoever waits for the beginning, or the end, may be gone.
-                    let _ = begun.send(Ok(()));
-                    let _ = ended.send(runner.run().await);
-                }
+        on_own_runtime(async {
+            let run = with_outlet(&sink, durable, Run { parts, begun: &begun });
+            match run.await.and_then(|why| why) {
+                // Whoever waits for the end, or for the beginning, may be gone.
+                Ok(why) => drop(ended.send(why)),
                 Err(error) => drop(begun.send(Err(error))),
             }
-        };
-        on_own_runtime(run)
+        });
     };
-    let failed = |source| SinkError::Thread { sink: sink(), source };
+    let failed = |source| SinkError::Thread { sink: config.name.clone(), source };
     thread::Builder::new().name(format!("sink-{}", config.name)).spawn(work).map_err(failed)?;
     match wait.recv() {
         Ok(Ok(())) => Ok(end),

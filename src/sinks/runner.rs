@@ -47,6 +47,15 @@ pub(super) enum Order {
     GiveUp,
 }
 
+impl Order {
+    /// The present order. Where nobody is left to give another, it is to end.
+    pub(super) fn present(orders: &mut watch::Receiver<Self>) -> Self {
+        let deserted = orders.has_changed().is_err();
+        let order = *orders.borrow_and_update();
+        if deserted && order == Self::GoOn { Self::GiveUp } else { order }
+    }
+}
+
 /// What a sink is made of.
 pub(super) struct Parts {
     pub(super) sink: String,
@@ -117,7 +126,7 @@ impl<O: Outlet> Runner<O> {
         // Kept until it is done: a page that takes its time must not be asked for anew with everything else that happens.
         let mut follow: LocalBoxFuture<'static, _> = Box::pin(self.follow());
         loop {
-            let order = self.order();
+            let order = Order::present(&mut self.orders);
             if let Order::EndAt(end) = order
                 && self.front >= end
             {
@@ -154,12 +163,6 @@ impl<O: Outlet> Runner<O> {
         }
     }
 
-    fn order(&mut self) -> Order {
-        let deserted = self.orders.has_changed().is_err();
-        let order = *self.orders.borrow_and_update();
-        if deserted && order == Order::GoOn { Order::GiveUp } else { order }
-    }
-
     /// Begins the lanes that there are now.
     async fn meet(&mut self) -> Result<(), Why> {
         if !self.shared.outlet.manner().per_connection {
@@ -175,7 +178,7 @@ impl<O: Outlet> Runner<O> {
             if let Some(until) = self.paused.take() {
                 sleep_until(until).await;
             }
-            if self.order() == Order::GiveUp {
+            if Order::present(&mut self.orders) == Order::GiveUp {
                 return Err(Why::GivenUp);
             }
         };
