@@ -90,12 +90,7 @@ impl RetryClock {
 
 /// A random number from 0 to 1 for jitter.
 pub(crate) fn jitter() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    // The standard library's hash keys are random; that is enough to spread retries.
-    let bits = RandomState::new().hash_one(0_u8) >> 11;
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
-    let share = bits as f64 / (1_u64 << 53) as f64;
-    share
+    rand::random()
 }
 
 #[cfg(test)]

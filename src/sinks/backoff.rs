@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use rand::RngExt;
-
 /// The pause after a first failure; it doubles from there.
 const FIRST: Duration = Duration::from_millis(250);
 /// The longest pause.
@@ -22,7 +20,7 @@ impl Backoff {
 
     /// The pause before the next try; at least what the receiver asked for.
     pub(super) fn pause(&mut self, asked: Option<Duration>) -> Duration {
-        let pause = self.next.mul_f64(rand::rng().random_range(0.75..=1.0));
+        let pause = self.next.mul_f64(rand::random_range(0.75..=1.0));
         self.next = (self.next * 2).min(LONGEST);
         pause.max(asked.unwrap_or_default())
     }
