@@ -7,6 +7,21 @@ use serde::Serialize;
 use crate::rounds::{Dose, Pair, Results, Run};
 use crate::{Mode, durable};
 
+/// What one workload has to show: a table for people, and every figure as JSON.
+#[derive(Debug)]
+pub(crate) struct Section {
+    /// The workload's name, which is its key in the JSON.
+    pub(crate) name: &'static str,
+    /// One line above the table: the dose, and what the ratio is of.
+    pub(crate) heading: String,
+    /// The columns.
+    pub(crate) head: Vec<&'static str>,
+    /// A cell for each column.
+    pub(crate) rows: Vec<Vec<String>>,
+    /// Every figure.
+    pub(crate) figures: serde_json::Value,
+}
+
 /// All that was measured.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report<'a> {
@@ -19,6 +34,18 @@ pub(crate) struct Report<'a> {
     dose: Dose,
     workloads: Vec<Row<'a>>,
     durable: Vec<DurableRow<'a>>,
+    #[serde(flatten)]
+    sections: Sections<'a>,
+}
+
+/// The other workloads, each under its name.
+#[derive(Debug)]
+struct Sections<'a>(&'a [Section]);
+
+impl Serialize for Sections<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|section| (section.name, &section.figures)))
+    }
 }
 
 /// One workload of `ingest`.
@@ -60,14 +87,14 @@ struct Rates {
 
 /// The middle of several figures, with their ends.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-struct Spread {
+pub(crate) struct Spread {
     median: f64,
     min: f64,
     max: f64,
 }
 
 impl Spread {
-    fn new(figures: impl Iterator<Item = f64>) -> Self {
+    pub(crate) fn new(figures: impl Iterator<Item = f64>) -> Self {
         let mut figures: Vec<_> = figures.collect();
         figures.sort_by(f64::total_cmp);
         let (lower, upper) = (figures.len().saturating_sub(1) / 2, figures.len() / 2);
@@ -76,17 +103,17 @@ impl Spread {
         Self { median: f64::midpoint(at(lower), at(upper)), min: at(0), max }
     }
 
-    fn millions(self) -> String {
+    pub(crate) fn millions(self) -> String {
         let Self { median, min, max } = self;
         format!("{:.2} M ({:.2}–{:.2})", median / 1e6, min / 1e6, max / 1e6)
     }
 
-    fn thousands(self) -> String {
+    pub(crate) fn thousands(self) -> String {
         let Self { median, min, max } = self;
         format!("{:.0} k ({:.0}–{:.0})", median / 1e3, min / 1e3, max / 1e3)
     }
 
-    fn ratio(self) -> String {
+    pub(crate) fn ratio(self) -> String {
         let Self { median, min, max } = self;
         format!("{median:.2} ({min:.2}–{max:.2})")
     }
@@ -150,6 +177,7 @@ impl<'a> Report<'a> {
             dose,
             workloads: results.ingest.iter().map(row).collect(),
             durable: results.durable.iter().map(durable_row).collect(),
+            sections: Sections(&results.sections),
         }
     }
 
@@ -170,7 +198,7 @@ impl<'a> Report<'a> {
         };
         let Dose { events, rounds, .. } = self.dose;
         writeln!(f, "ingest: {events} events a run, {rounds} rounds; the ratio is that of events per CPU second")?;
-        table(f, head, self.workloads.iter().map(cells))
+        table(f, &head, &self.workloads.iter().map(|row| cells(row).to_vec()).collect::<Vec<_>>())
     }
 
     fn durable(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -203,21 +231,18 @@ impl<'a> Report<'a> {
         };
         let Dose { durable_events, rounds, .. } = self.dose;
         writeln!(f, "durable: {durable_events} events a run, {rounds} rounds; the ratio is that of events per second")?;
-        table(f, head, self.durable.iter().map(cells))
+        table(f, &head, &self.durable.iter().map(|row| cells(row).to_vec()).collect::<Vec<_>>())
     }
 }
 
 /// Writes rows with columns as wide as they need to be.
-fn table<const N: usize>(
-    f: &mut fmt::Formatter<'_>,
-    head: [&str; N],
-    rows: impl Iterator<Item = [String; N]>,
-) -> fmt::Result {
-    let table: Vec<_> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
-    let width = |column: usize| table.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    for line in &table {
-        for (cell, width) in line.iter().zip(widths) {
+fn table(f: &mut fmt::Formatter<'_>, head: &[&str], rows: &[Vec<String>]) -> fmt::Result {
+    let head: Vec<_> = head.iter().map(|&name| name.to_owned()).collect();
+    let lines = || std::iter::once(&head).chain(rows);
+    let width = |column: usize| lines().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<_> = (0..head.len()).map(|column| width(column).unwrap_or(0)).collect();
+    for line in lines() {
+        for (cell, width) in line.iter().zip(&widths) {
             write!(f, "{cell:<width$}  ")?;
         }
         writeln!(f)?;
@@ -236,6 +261,10 @@ impl fmt::Display for Report<'_> {
         }
         if !self.durable.is_empty() {
             self.durable(f)?;
+        }
+        for Section { heading, head, rows, .. } in self.sections.0 {
+            writeln!(f, "{heading}")?;
+            table(f, head, rows)?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::durable;
+use crate::report::Section;
 use crate::words::{Order, Other, PATIENCE, States, Taken, Word, patience};
 use crate::{Consumer, Kind, Mode, Outcome, Task};
 
@@ -33,6 +34,8 @@ pub(crate) struct Dose {
 pub(crate) struct Results {
     pub(crate) ingest: Vec<Workload>,
     pub(crate) durable: Vec<durable::Workload>,
+    /// The workloads that are no rounds of engine and floor in turn.
+    pub(crate) sections: Vec<Section>,
 }
 
 /// All runs of `ingest` with frames of one size.
@@ -80,6 +83,7 @@ pub(crate) fn run(dose: Dose, only: Option<Kind>) -> Outcome<Results> {
     let mut results = Results {
         ingest: if wanted(Kind::Ingest) { FRAMES.into_iter().map(ingest).collect() } else { Vec::new() },
         durable: if wanted(Kind::Durable) { durable::workloads() } else { Vec::new() },
+        sections: Vec::new(),
     };
     for round in 0..dose.rounds {
         let (number, of) = (round + 1, dose.rounds);
