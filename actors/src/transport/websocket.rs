@@ -158,7 +158,14 @@ impl WebSocket {
 
     /// Closes: sends a close frame if none was sent, writes what waits, and hangs up. Takes a
     /// second at most.
-    pub async fn shutdown(mut self, code: u16) {
+    ///
+    /// The future is small: whoever may have to close a connection one day holds room for it until
+    /// then.
+    pub fn shutdown(self, code: u16) -> impl Future<Output = ()> {
+        Box::pin(self.say_goodbye(code))
+    }
+
+    async fn say_goodbye(mut self, code: u16) {
         self.outbox.close(Some(code), "");
         let goodbye = async {
             self.flush().await.ok()?;
