@@ -180,6 +180,7 @@ fn build(config: EngineConfig, system: Option<oneshot::Sender<()>>) -> Result<En
         journal: journal.clone(),
         insist,
         budget: Arc::new(Budget::new(budget)),
+        paces: Arc::default(),
         // Waiting for names is not the journal's doing.
         hold_limit: hold_limit.saturating_add(name_wait),
         heartbeat,

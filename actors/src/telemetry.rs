@@ -223,6 +223,17 @@ impl NamesMissed<'_> {
     }
 }
 
+/// A socket's turn at its server has come.
+pub(crate) struct TurnCame {
+    pub(crate) waited: Duration,
+}
+
+impl TurnCame {
+    pub(crate) fn emit(self) {
+        histogram!("watchpost_open_wait_seconds").record(self.waited.as_secs_f64());
+    }
+}
+
 /// Reading was stopped, because the journal is slow, or has gone on.
 pub(crate) struct HeldBack<'a> {
     pub(crate) connection: &'a ConnectionName,

@@ -31,7 +31,7 @@ impl<V: Vendor> Handler<Launch<V>> for Launcher {
     fn handle(&mut self, Launch(setup): Launch<V>, _: &mut Self::Context) -> Self::Result {
         let key = Arc::as_ptr(&setup.tls) as usize;
         let (_, clients) = self.clients.entry(key).or_insert_with(|| {
-            let sockets = WebSocketClient::new(&setup.tls, Arc::clone(&setup.budget));
+            let sockets = WebSocketClient::new(&setup.tls, Arc::clone(&setup.budget), Arc::clone(&setup.paces));
             (Arc::clone(&setup.tls), Clients { sockets, rest: RestClient::new(&setup.tls) })
         });
         MessageResult(Connection::new(setup, clients.clone()).start().recipient())

@@ -32,7 +32,7 @@ use crate::settings::{CommonSettings, TlsSettings};
 use crate::state_map::StateMap;
 use crate::state_tracker::{CloseLane, ShowStatus, StateTracker};
 use crate::telemetry::ConnectionPanicked;
-use crate::transport::Budget;
+use crate::transport::{Budget, Paces};
 use crate::vendors::{Vendor, WantedChild, WithVendor};
 
 /// A connection has ended.
@@ -87,6 +87,7 @@ pub(crate) struct Ground {
     pub(crate) journal: JournalHandle,
     pub(crate) insist: bool,
     pub(crate) budget: Arc<Budget>,
+    pub(crate) paces: Arc<Paces>,
     pub(crate) hold_limit: Duration,
     pub(crate) heartbeat: Duration,
     /// Made once for all connections with the same settings.
@@ -96,7 +97,8 @@ pub(crate) struct Ground {
 /// The engine's front: answers [messages](crate::messages) and keeps every connection running.
 pub struct Supervisor {
     ground: Ground,
-    table: BTreeMap<ConnectionName, Row>,
+    /// Boxed, since nodes of the map are not always full, and a row is large.
+    table: BTreeMap<ConnectionName, Box<Row>>,
     /// The [`OwnedDirectories`] of each vendor's accounts.
     accounts: HashMap<AccountKey, Box<dyn Any + Send>>,
     /// Keyed anew by each process, so that what comes of a secret means nothing elsewhere.
@@ -246,7 +248,7 @@ impl Supervisor {
             last_error: None,
             clock: RetryClock::new(RetryPolicy::for_window(part.window)),
         };
-        self.table.insert(name.clone(), row);
+        self.table.insert(name.clone(), Box::new(row));
         self.start(name, ctx);
         Ok(())
     }
@@ -280,6 +282,7 @@ impl Supervisor {
             tracker: shard.tracker.clone(),
             tls: Arc::clone(&row.tls),
             budget: Arc::clone(&self.ground.budget),
+            paces: Arc::clone(&self.ground.paces),
             hold_limit: self.ground.hold_limit,
             heartbeat: self.ground.heartbeat,
             reports: this.clone().recipient(),

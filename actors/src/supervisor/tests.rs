@@ -45,6 +45,7 @@ async fn connections_share_a_login_only_with_the_same_secret() {
         insist: false,
         journal: Writer::start(Box::new(Memory::default())).unwrap().handle(),
         budget: Budget::new(1 << 20).into(),
+        paces: Arc::default(),
         hold_limit: Duration::ZERO,
         heartbeat: Duration::from_secs(10),
         tls: HashMap::new(),

@@ -1,53 +1,66 @@
 //! Opening WebSockets.
 
-use std::sync::Arc;
+use std::{pin::pin, rc::Rc, sync::Arc, time::Duration};
 
 use awc::{
     Client,
     error::{SendRequestError, WsClientError},
 };
 use rustls::ClientConfig;
-use tokio::time::timeout;
+use tokio::{sync::Semaphore, time::timeout};
 
 use super::{
     budget::Budget,
     client,
     error::{Fault, OpenError},
+    pace::Paces,
     refusal::Refusal,
     request::WebSocketRequest,
     websocket::WebSocket,
 };
 
-/// Opens WebSockets. One for each arbiter is enough: it has no limit on connections, and opens any
-/// number at the same time.
+/// Sockets whose opening has just begun, on one arbiter. A TLS handshake takes a millisecond or two of its
+/// thread; were there thousands at a time, the connections that are open already would wait for
+/// seconds.
+const BEGINNING: usize = 32;
+
+/// Who has not been answered by then waits for the server and not for the arbiter, and makes room.
+const BEGINNING_MOST: Duration = Duration::from_millis(500);
+
+/// Opens WebSockets. One for each arbiter is enough: it has no limit on connections. How many are
+/// opened at the same time is a matter of [`Paces`].
 #[derive(Clone)]
 pub struct WebSocketClient {
     client: Client,
     budget: Arc<Budget>,
+    paces: Arc<Paces>,
+    beginning: Rc<Semaphore>,
 }
 
 impl WebSocketClient {
-    /// A client for this arbiter. The TLS configuration and the budget are those of the whole
-    /// process.
+    /// A client for this arbiter. The TLS configuration, the budget and the paces are those of the
+    /// whole process.
     ///
     /// To be used where an actix runtime is, as are the sockets that it opens.
     #[must_use]
-    pub fn new(tls: &Arc<ClientConfig>, budget: Arc<Budget>) -> Self {
-        Self { client: client::client(tls), budget }
+    pub fn new(tls: &Arc<ClientConfig>, budget: Arc<Budget>, paces: Arc<Paces>) -> Self {
+        Self { client: client::client(tls), budget, paces, beginning: Rc::new(Semaphore::new(BEGINNING)) }
     }
 
-    /// Opens a WebSocket: DNS, TCP, TLS, upgrade, all within the request's time. One try.
+    /// Opens a WebSocket, when its turn at the server has come: DNS, TCP, TLS, upgrade, all within
+    /// the request's time from then on. One try.
     ///
     /// # Errors
     ///
     /// [`OpenError`], which says whether another try can help. A refused upgrade tells what the
     /// server answered, and the server is not asked twice for that.
     pub async fn open(&self, request: &WebSocketRequest) -> Result<WebSocket, OpenError> {
+        let _turn = self.paces.turn(&request.url).await;
+        // An error would mean that the semaphore is closed, and nobody closes it.
+        let place = self.beginning.acquire().await.ok();
         let limit = request.open_timeout;
-        match timeout(limit, self.connect(request)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(OpenError::Failed { at: request.shown(), fault: Fault::Timeout(limit) }),
-        }
+        let outcome = hold(place, BEGINNING_MOST, timeout(limit, self.connect(request))).await;
+        outcome.unwrap_or_else(|_| Err(OpenError::Failed { at: request.shown(), fault: Fault::Timeout(limit) }))
     }
 
     async fn connect(&self, request: &WebSocketRequest) -> Result<WebSocket, OpenError> {
@@ -61,6 +74,16 @@ impl WebSocketClient {
         let parts = framed.into_parts();
         Ok(WebSocket::new(parts.io, &parts.read_buf, request.max_message, Arc::clone(&self.budget)))
     }
+}
+
+/// Keeps a place while the work is done, but no longer than `most`.
+async fn hold<P, W: Future>(place: P, most: Duration, work: W) -> W::Output {
+    let mut work = pin!(work);
+    if let Ok(done) = timeout(most, work.as_mut()).await {
+        return done;
+    }
+    drop(place);
+    work.await
 }
 
 fn open_error(error: WsClientError, request: &WebSocketRequest) -> OpenError {
@@ -80,4 +103,27 @@ fn open_error(error: WsClientError, request: &WebSocketRequest) -> OpenError {
         error => Fault::Protocol(error.to_string()),
     };
     OpenError::Failed { at, fault }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_does_not_answer_keeps_no_other_from_being_asked() {
+        let places = Semaphore::new(1);
+        let mut dead = Box::pin(async {
+            let place = places.acquire().await.ok();
+            hold(place, BEGINNING_MOST, pending::<()>()).await;
+        });
+        assert!(dead.as_mut().now_or_never().is_none());
+        assert_eq!(places.available_permits(), 0, "it has just begun");
+        tokio::time::sleep(BEGINNING_MOST).await;
+        assert!(dead.as_mut().now_or_never().is_none());
+        assert_eq!(places.available_permits(), 1);
+    }
 }

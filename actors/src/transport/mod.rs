@@ -9,6 +9,7 @@
 //! - From there the bytes are ours: socket → `buffer` (how much to read) → `assembler` over
 //!   [`frame`] (what is a whole message) → [`websocket`] → the caller's `Vec<Incoming>`. The other
 //!   way: `send` → `outbox` → socket.
+//! - [`pace`] keeps the connections of one server from opening their sockets all at once.
 //! - `early` lets an answer be read that came before the request was written.
 //! - [`budget`] bounds the memory that large messages may take in the whole process.
 //!
@@ -24,6 +25,7 @@ mod early;
 pub mod error;
 pub mod frame;
 mod outbox;
+pub mod pace;
 mod refusal;
 pub mod request;
 pub mod rest;
@@ -37,6 +39,7 @@ pub use assembler::Incoming;
 pub use budget::{Budget, Permit};
 pub use dial::WebSocketClient;
 pub use error::{CloseReason, Fault, OpenError, RestError, SendError};
+pub use pace::Paces;
 pub use request::{Body, HeaderText, Method, RestAnswer, RestCall, Retry, Wanted, WebSocketRequest};
 pub use rest::RestClient;
 pub use tls::{TlsError, TlsSettings};

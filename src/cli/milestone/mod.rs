@@ -101,7 +101,7 @@ impl Visitor {
 async fn log_in(config: &MilestoneConfig, common: &CommonSettings) -> Result<Admission, String> {
     let tls = common.tls.client_config().map_err(|error| error.to_string())?;
     let rest = RestClient::new(&tls);
-    let sockets = WebSocketClient::new(&tls, Arc::new(Budget::new(BUDGET)));
+    let sockets = WebSocketClient::new(&tls, Arc::new(Budget::new(BUDGET)), Arc::default());
     let mut login = Milestone::login(config, common);
     let mut step = login.begin(Now::read());
     for _ in 0..MOST_CALLS {

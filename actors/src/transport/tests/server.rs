@@ -34,7 +34,7 @@ pub(super) fn tls() -> Arc<ClientConfig> {
 }
 
 pub(super) fn ws_client() -> WebSocketClient {
-    WebSocketClient::new(&tls(), Arc::new(Budget::default()))
+    WebSocketClient::new(&tls(), Arc::new(Budget::default()), Arc::default())
 }
 
 /// A server that waits for its next connection.

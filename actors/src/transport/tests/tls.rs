@@ -73,7 +73,8 @@ impl TlsServer {
         settings: &TlsSettings,
         request: &WebSocketRequest,
     ) -> (Result<usize, OpenError>, Option<Vec<u8>>) {
-        let client = WebSocketClient::new(&settings.client_config().unwrap(), Arc::new(Budget::default()));
+        let client =
+            WebSocketClient::new(&settings.client_config().unwrap(), Arc::new(Budget::default()), Arc::default());
         let read = async {
             let mut socket = client.open(request).await?;
             Ok(receive(&mut socket, 1).await[0].len())
@@ -144,7 +145,11 @@ async fn rest_shares_the_settings() {
 async fn tls_to_a_server_without_it_says_so() {
     let server = Server::start().await;
     let request = WebSocketRequest::new(server.url("wss", "/"));
-    let client = WebSocketClient::new(&TlsSettings::default().client_config().unwrap(), Arc::new(Budget::default()));
+    let client = WebSocketClient::new(
+        &TlsSettings::default().client_config().unwrap(),
+        Arc::new(Budget::default()),
+        Arc::default(),
+    );
     let serve = async { server.accept().await.write("HTTP/1.1 400 Bad Request\r\n\r\n").await };
     let (opened, ()) = within(async { tokio::join!(client.open(&request), serve) }).await;
     let error = opened.unwrap_err();
