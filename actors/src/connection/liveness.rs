@@ -1,10 +1,21 @@
 //! When to ping, and when to give a silent server up. A pure value.
+//!
+//! Connections ping in step: at the last beat before their silence is long enough. So of thousands of quiet ones many wake at a time, their
+//! answers come together, and what they have to store goes into the journal together; one by one, each would cost a wait for the disk.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+/// Beats within the time after which a silent server is pinged.
+const BEATS: u32 = 20;
+
+/// The first beat, for all connections of the process.
+static FIRST_BEAT: LazyLock<Instant> = LazyLock::new(Instant::now);
+
 /// The watch over one socket.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Liveness {
+    first_beat: Instant,
     ping_after: Duration,
     dead_after: Duration,
     /// The last sign of life, or the last moment at which we were not listening ourselves.
@@ -25,7 +36,7 @@ pub(super) enum Due {
 
 impl Liveness {
     pub(super) fn new(ping_after: Duration, dead_after: Duration, now: Instant) -> Self {
-        Self { ping_after, dead_after, heard: now, pinged: None, patience: None }
+        Self { first_beat: *FIRST_BEAT, ping_after, dead_after, heard: now, pinged: None, patience: None }
     }
 
     /// A byte came at `at`.
@@ -51,8 +62,12 @@ impl Liveness {
         Some(self.patience.map_or(dies, |until| dies.max(until)))
     }
 
+    /// At a beat, up to a twentieth early.
     fn pings_at(&self) -> Instant {
-        self.pinged.map_or(self.heard, |(_, last)| last) + self.ping_after
+        let latest = self.pinged.map_or(self.heard, |(_, last)| last) + self.ping_after;
+        let beat = (self.ping_after / BEATS).as_nanos().max(1);
+        let early = latest.saturating_duration_since(self.first_beat).as_nanos() % beat;
+        latest - Duration::from_nanos(u64::try_from(early).unwrap_or(0))
     }
 
     /// The next moment to look.
@@ -81,7 +96,23 @@ mod tests {
 
     fn liveness() -> (Liveness, Instant) {
         let now = Instant::now();
-        (Liveness::new(SECOND * 5, SECOND * 12, now), now)
+        (Liveness { first_beat: now, ..Liveness::new(SECOND * 5, SECOND * 12, now) }, now)
+    }
+
+    #[test]
+    fn quiet_connections_ping_in_step_and_never_late() {
+        let (liveness, start) = liveness();
+        let beat = SECOND / 4;
+        let pings: Vec<_> = (0..1_000)
+            .map(|n| {
+                let heard = start + Duration::from_millis(n * 7);
+                let pings = Liveness { heard, ..liveness }.next();
+                assert!(pings <= heard + SECOND * 5 && pings + beat > heard + SECOND * 5, "{n}");
+                pings
+            })
+            .collect();
+        let beats: std::collections::BTreeSet<_> = pings.into_iter().collect();
+        assert_eq!(beats.len(), 28, "a thousand that fell silent within seven seconds");
     }
 
     #[test]
