@@ -1,6 +1,6 @@
 //! When to try again: the clock of a connection that was lost.
 //!
-//! A pure value. While the vendor would still resume the session, tries come every few seconds, one of them just before the window
+//! A pure value. While the vendor would still resume the session, tries come every few seconds, one or two of them just before the window
 //! closes; after that they back off to once a minute. A connection that comes up and drops at once does not reset the clock.
 
 use std::time::{Duration, Instant};
@@ -79,8 +79,10 @@ impl RetryClock {
         let last = self.window_ends.and_then(|end| end.checked_sub(step)).filter(|last| now < *last);
         if let Some(last) = last {
             self.inside = (self.inside + 1).min(3);
-            // One try shortly before the end, but not hard on the heels of another.
-            return shorter(step * self.inside).min(last.saturating_duration_since(now)).max(step.mul_f64(0.75));
+            // One try shortly before the end, or two, never hard on the heels of another, and not in the same moment as those of all
+            // other connections that were lost together.
+            let last = last.saturating_duration_since(now).saturating_sub(step.mul_f64(0.75 * jitter.clamp(0.0, 1.0)));
+            return shorter(step * self.inside).min(last).max(step.mul_f64(0.75));
         }
         let delay = self.policy.first.saturating_mul(1 << self.outside.min(16)).min(self.policy.longest);
         self.outside += 1;
@@ -126,6 +128,21 @@ mod tests {
             let tries = tries(SECOND * 60, 30, jitter);
             assert!(tries.iter().any(|at| (28.0..=29.0).contains(at)), "{jitter}: {tries:?}");
         }
+    }
+
+    #[test]
+    fn the_last_tries_of_connections_that_were_lost_together_do_not_come_together() {
+        let mut last: Vec<_> = (0..=1_000)
+            .map(|n| {
+                let (mut clock, now) = clock();
+                clock.delay(now, Some(SECOND), 0.5);
+                clock.inside = 3;
+                clock.delay(now + SECOND * 27, None, f64::from(n) / 1_000.0)
+            })
+            .collect();
+        last.sort();
+        assert!(last[750] - last[250] > SECOND / 4, "half of them in {:?}", last[750] - last[250]);
+        assert!(last.iter().all(|delay| (SECOND * 5 / 4..=SECOND * 2).contains(delay)));
     }
 
     #[test]

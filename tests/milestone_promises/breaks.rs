@@ -157,9 +157,9 @@ fn a_server_that_refuses_or_drops_is_never_tried_faster_than_the_back_off() {
         assert!((3..=18).contains(&upgrades.len()), "{fault}: {} tries", upgrades.len());
         let pauses: Vec<_> = upgrades.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert!(pauses.iter().all(|pause| *pause >= least), "{fault}: {pauses:?}");
-        // From the third on the full step, but for one try shortly before the window ends.
+        // From the third on the full step, but for one or two tries shortly before the window ends.
         let short = pauses.iter().skip(2).filter(|pause| **pause < 3 * least).count();
-        assert!(short <= 1, "{fault}: {pauses:?}");
+        assert!(short <= 2, "{fault}: {pauses:?}");
         rig.sim.clear(fault.parse::<watchpost::simulator::milestone::Fault>().unwrap().kind());
         rig.wait_for(ConnectionState::Online);
     }
