@@ -254,3 +254,32 @@ fn a_file_that_cannot_be_written_is_named_before_anything_is_watched() {
     assert!(stderr.contains("\"lost\"") && stderr.contains("folder"), "{stderr}");
     assert!(site.simulator.counters().logins.is_empty());
 }
+
+/// What Linux says of the descriptors that a process may have: soft limit and hard limit.
+#[cfg(target_os = "linux")]
+fn descriptors(program: &Watchpost) -> Vec<u64> {
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", program.0.id())).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    line.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn it_takes_as_many_descriptors_as_the_system_allows_and_warns_where_they_are_too_few() {
+    let warning = "too few descriptors for all of its connections";
+    for (hard, warned) in [(512, false), (64, true)] {
+        let site = Site::start();
+        site.write("watchpost.toml", &(site.connection("hq", "\"*\"") + SINKS));
+        let file = |name: &str| std::fs::File::create(site.path(name)).unwrap();
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nofile=64:{hard}")).arg(env!("CARGO_BIN_EXE_watchpost")).arg("run");
+        command.current_dir(site.folder.path()).env("SITE_PASSWORD", PASSWORD).env_remove("RUST_LOG");
+        command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
+        let mut program = Watchpost(command.spawn().unwrap());
+        site.wait_online("events.jsonl");
+        assert_eq!(descriptors(&program), [hard, hard]);
+        assert_eq!(site.read("stderr").contains(warning), warned, "{}", site.read("stderr"));
+        program.signal("TERM");
+        assert_eq!(program.wait().code(), Some(0), "{}", site.read("stderr"));
+    }
+}

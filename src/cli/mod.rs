@@ -4,7 +4,7 @@
 //! simulators are built in, `demo` and `simulate`. A command answers with an [`Exit`]; whatever it has to complain about it has said by then.
 //!
 //! - `sinks`, `dead_letters`, `replay`: deliveries, as they are stored in the data folder (`data`).
-//! - `table`: tables for people. `terminal`: standard output and standard error, without a panic when nobody reads them. `signals`: Ctrl-C and SIGTERM.
+//! - `descriptors`: as many as the system allows. `table`: tables for people. `terminal`: standard output and standard error, without a panic when nobody reads them. `signals`: Ctrl-C and SIGTERM.
 //! - `vendors`: what commands can do with a connection's vendor; `milestone` is one such room.
 
 mod check;
@@ -14,6 +14,7 @@ mod data;
 mod dead_letters;
 #[cfg(feature = "simulator")]
 mod demo;
+mod descriptors;
 mod log;
 mod milestone;
 #[cfg(feature = "sqlite")]

@@ -15,6 +15,7 @@ use watchpost::{
 
 use super::{
     Exit,
+    descriptors::Descriptors,
     signals::Signals,
     storage::{self, Floor},
     terminal,
@@ -53,6 +54,7 @@ pub(super) async fn run(args: RunArgs) -> Exit {
         Err(error) => return failed(format_args!("signals cannot be waited for: {error}")),
     };
     let Some(config) = load(&args.config) else { return Exit::Usage };
+    Descriptors::raise().warn_if_too_few_for(config.connections.len());
     tracing::info!("There is no API yet: in this version `listen` and `token` have no effect.");
     let (journal, delivery, floor) = match storage::open(&config.engine) {
         Ok(storage) => storage.into_parts(),

@@ -34,7 +34,7 @@ use watchpost::{
 };
 
 use self::{live::Live, plain::Plain, script::Timing, stage::Stage, tally::Tally};
-use super::{Exit, is_reader_gone, milestone, signals::Signals, terminal};
+use super::{Exit, descriptors::Descriptors, is_reader_gone, milestone, signals::Signals, terminal};
 
 /// The name of the connection.
 const CONNECTION: &str = "hq";
@@ -86,6 +86,7 @@ trait View {
 }
 
 pub(super) async fn run(args: DemoArgs) -> Exit {
+    Descriptors::raise();
     match play(args).await {
         Ok(exit) => exit,
         Err(Failure::Terminal(error)) if is_reader_gone(&error) => Exit::Done,

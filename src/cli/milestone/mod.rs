@@ -251,6 +251,7 @@ fn window(config: &MilestoneConfig) -> String {
 #[cfg(feature = "simulator")]
 pub(super) async fn simulate(args: watchpost::simulator::milestone::SimulateArgs) -> Exit {
     use watchpost::simulator::milestone::{RunError, run};
+    super::descriptors::Descriptors::raise();
     if args.items == 0 {
         terminal::complain(
             "error: invalid value '0' for '--items <N>': a system without a camera tells nothing; give 1 or more",
