@@ -1,6 +1,6 @@
 //! Which events a subscription wants.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use serde_json::Value;
 
@@ -23,6 +23,20 @@ impl Wanted {
             Self::Any => true,
             Self::These(values) => values.contains(value),
         }
+    }
+}
+
+impl Filter {
+    /// The sources that it names, in lower case; `None` if it is about all.
+    pub(super) const fn sources(&self) -> Option<&HashSet<String>> {
+        match &self.sources {
+            Wanted::Any => None,
+            Wanted::These(sources) => Some(sources),
+        }
+    }
+
+    pub(super) const fn includes(&self) -> bool {
+        self.include
     }
 }
 
@@ -72,10 +86,15 @@ fn parse_list(filter: &Value, name: &str) -> Result<Wanted, String> {
 /// last filter that matches decides.
 pub(super) fn wants(filters: &[Filter], source: &str, event_type: &str, in_order: bool) -> bool {
     let (resource, id) = source.split_once('/').unwrap_or((source, ""));
-    let resource = resource.to_ascii_lowercase();
+    let resource = if resource.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(resource.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(resource)
+    };
+    // Most sessions are told apart by their sources, if there are many.
     let mut matching = filters
         .iter()
-        .filter(|filter| filter.resources.has(&resource) && filter.sources.has(id) && filter.types.has(event_type))
+        .filter(|filter| filter.sources.has(id) && filter.resources.has(&resource) && filter.types.has(event_type))
         .map(|filter| filter.include);
     if in_order {
         matching.next_back().unwrap_or(false)

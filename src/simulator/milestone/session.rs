@@ -62,6 +62,16 @@ impl Session {
             .any(|subscription| filters::wants(&subscription.filters, source, event_type, in_order))
     }
 
+    /// The only sources that it can want; `None` if that may be any.
+    pub(super) fn sources(&self) -> Option<HashSet<&str>> {
+        let filters = self.subscriptions.iter().flat_map(|subscription| &subscription.filters);
+        let mut all = HashSet::new();
+        for filter in filters.filter(|filter| filter.includes()) {
+            all.extend(filter.sources()?.iter().map(String::as_str));
+        }
+        Some(all)
+    }
+
     pub(super) fn expired(&self, now: Instant, window: Duration) -> bool {
         self.lost.is_some_and(|lost| now.saturating_duration_since(lost) > window)
     }

@@ -9,6 +9,7 @@ use super::{
     faults::{Fault, FaultKind, Size},
     hub::Core,
     ledger::Emitted,
+    session::Session,
     wire,
 };
 
@@ -38,10 +39,13 @@ impl Core {
         let session = self.links.get(&link).and_then(|link| link.session.as_deref());
         let session = session.and_then(|id| self.sessions.get(id));
         let world = &self.world;
+        let only = session.and_then(Session::sources);
         let wanted: Vec<Emitted> = world
             .states
             .iter()
             .enumerate()
+            // First what costs little: a session may want one item of thousands, and thousands may ask.
+            .filter(|(_, ((item, _), _))| only.as_ref().is_none_or(|only| only.contains(&*world.items[*item].id)))
             .filter_map(|(nth, ((item, group), state))| {
                 let source = &world.items[*item].source;
                 let event_type = &world.types[state.event_type].id;
