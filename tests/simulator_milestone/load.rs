@@ -1,9 +1,12 @@
 //! Floods.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU32,
+};
 
 use serde_json::{Value, json};
-use watchpost::simulator::milestone::{DropHow, Ended, FloodOptions, Options};
+use watchpost::simulator::milestone::{DropHow, Ended, FloodOptions, Options, Pace};
 
 use crate::client::{connect, eventually, filter, id_of, start, subscribed};
 
@@ -74,6 +77,28 @@ async fn a_flood_that_is_cut_off_costs_the_session() {
 }
 
 #[actix_rt::test]
+async fn a_paced_flood_keeps_to_its_schedule_and_tells_it() {
+    let simulator = start(Options { items: 30, ..Options::default() });
+    let (mut client, _) = subscribed(&simulator).await;
+    // In whole microseconds, so that the times that are told can be compared.
+    let now = jiff::Timestamp::from_microsecond(jiff::Timestamp::now().as_microsecond()).unwrap();
+    let begin = now + jiff::SignedDuration::from_millis(50);
+    let rate = NonZeroU32::new(300).unwrap();
+    assert_eq!(simulator.paced_flood(151, 3, Pace { rate, begin: begin.into() }), 1);
+    let events = client.events(151).await;
+    let took = jiff::Timestamp::now().duration_since(begin);
+    assert!(took >= jiff::SignedDuration::from_millis(500), "the last event came after {took:?}");
+    let unique: BTreeSet<String> = events.iter().map(id_of).collect();
+    assert_eq!(unique.len(), 151);
+    for (number, event) in events.iter().enumerate() {
+        let told: jiff::Timestamp = event["time"].as_str().unwrap().parse().unwrap();
+        let due = begin + jiff::SignedDuration::from_millis(i64::try_from(number / 3 * 10).unwrap());
+        assert_eq!(told, due, "event {number}");
+    }
+    assert_eq!(client.frames.len(), 51, "three events to a frame, and the last alone");
+}
+
+#[actix_rt::test]
 async fn a_session_that_does_not_want_all_motion_is_not_flooded() {
     let simulator = start(Options::default());
     let mut client = connect(&simulator).await;
@@ -85,7 +110,7 @@ async fn a_session_that_does_not_want_all_motion_is_not_flooded() {
 
 #[actix_rt::test]
 async fn a_flood_can_begin_with_the_subscription() {
-    let flood = FloodOptions { events: 1000, per_frame: 10 };
+    let flood = FloodOptions { events: 1000, per_frame: 10, rate: None };
     let simulator = start(Options { flood: Some(flood), ..Options::default() });
     let (mut client, _) = subscribed(&simulator).await;
     assert_eq!(client.events(1000).await.len(), 1000);

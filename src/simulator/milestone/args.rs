@@ -3,6 +3,7 @@
 use std::{
     io::{self, Write},
     net::SocketAddr,
+    num::NonZeroU32,
     time::Duration,
 };
 
@@ -44,6 +45,9 @@ pub struct SimulateArgs {
     /// How many events of a flood are in a frame
     #[arg(long, value_name = "N", default_value_t = 100, requires = "flood")]
     pub per_frame: usize,
+    /// Sends so many events of a flood per second instead
+    #[arg(long, value_name = "N", requires = "flood")]
+    pub flood_rate: Option<NonZeroU32>,
     /// Threads that serve sockets
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub workers: usize,
@@ -88,7 +92,7 @@ impl SimulateArgs {
             password: self.password,
             seed: self.seed,
             faults: self.faults,
-            flood: self.flood.map(|events| FloodOptions { events, per_frame: self.per_frame }),
+            flood: self.flood.map(|events| FloodOptions { events, per_frame: self.per_frame, rate: self.flood_rate }),
             // Nobody would read it, and it would grow for ever.
             ledger: false,
             workers: self.workers.max(1),

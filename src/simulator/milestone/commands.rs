@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    DropHow,
+    DropHow, Pace,
     faults::FaultKind,
     filters,
     hub::Core,
@@ -82,7 +82,8 @@ impl Core {
             }
         } else if let Some(flood) = self.options.flood {
             let session = self.links.get(&link).and_then(|link| link.session.clone());
-            self.flood(flood.events, flood.per_frame, session.as_deref());
+            let pace = flood.rate.map(|rate| Pace { rate, begin: SystemTime::now() });
+            self.flood(flood.events, flood.per_frame, pace, session.as_deref());
         }
     }
 

@@ -15,7 +15,7 @@ use actix_web::rt::System;
 use tokio::sync::mpsc;
 
 use super::{
-    Counters, DropHow, Emitted, Fault, FaultKind, Ledger, Options, StateNow,
+    Counters, DropHow, Emitted, Fault, FaultKind, Ledger, Options, Pace, StateNow,
     hub::Hub,
     server::{Order, Server},
 };
@@ -222,7 +222,13 @@ impl Simulator {
     /// All sessions get the same events. They are not in [`Ledger::events`] and are not kept for a replay: a session whose flood is cut off
     /// cannot be resumed. [`states`](Self::states) tells from the beginning what they will be at the end.
     pub fn flood(&self, events: u64, per_frame: usize) -> usize {
-        self.0.hub.lock().flood(events, per_frame, None)
+        self.0.hub.lock().flood(events, per_frame, None, None)
+    }
+
+    /// The same by a schedule, which is kept whatever a client does: a frame is sent when it is due, or as soon as the socket takes it
+    /// again. Each event tells the moment at which it was due as its time.
+    pub fn paced_flood(&self, events: u64, per_frame: usize, pace: Pace) -> usize {
+        self.0.hub.lock().flood(events, per_frame, Some(pace), None)
     }
 
     /// All events and sessions so far.

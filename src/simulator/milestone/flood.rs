@@ -2,11 +2,12 @@
 //!
 //! Events go round the cameras; each is a legal motion event: the first round flips every camera, the next flips it back.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{num::NonZeroU32, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 
 use super::{
+    Pace,
     event_types::Group,
     ledger::Emitted,
     stamp::{self, Ticks},
@@ -31,11 +32,19 @@ pub(super) struct FloodPlan {
     stopped: String,
     group: String,
     first: Ticks,
+    /// Events per second; `None` for as fast as the socket takes them.
+    rate: Option<NonZeroU32>,
 }
 
 impl FloodPlan {
     /// Plans a flood and moves the world to where the flood will leave it. `None` when no camera has a motion state.
-    pub(super) fn new(world: &mut World, number: u32, events: u64, per_frame: usize) -> Option<Self> {
+    pub(super) fn new(
+        world: &mut World,
+        number: u32,
+        events: u64,
+        per_frame: usize,
+        pace: Option<Pace>,
+    ) -> Option<Self> {
         let per_frame = per_frame.clamp(1, 10_000);
         let events = events.min(MAX_EVENTS);
         let group = group_position(Group::Motion);
@@ -45,6 +54,11 @@ impl FloodPlan {
         if holders.is_empty() || events == 0 {
             return None;
         }
+        let first = match pace {
+            // What happens beside it has times of its own.
+            Some(pace) => world.reserve_ticks(1).max(stamp::at(pace.begin)),
+            None => world.reserve_ticks(events / per_frame as u64 + 1),
+        };
         let moving = |item: &usize| world.states.get(&(*item, group)).is_some_and(|state| state.event_type == started);
         let plan = Self {
             number,
@@ -54,7 +68,8 @@ impl FloodPlan {
             started: world.types[started].id.to_string(),
             stopped: world.types[stopped].id.to_string(),
             group: world.groups[group].id.to_string(),
-            first: world.reserve_ticks(events / per_frame as u64 + 1),
+            first,
+            rate: pace.map(|pace| pace.rate),
         };
         for (position, item) in holders.iter().enumerate() {
             let Some(last) = plan.last_of(position as u64) else {
@@ -77,9 +92,30 @@ impl FloodPlan {
         format!("{:08x}-f100-4d00-8000-{event:012x}", self.number)
     }
 
-    /// All events of a frame have one time, later than that of the frame before.
+    /// All events of a frame have one time, later than that of the frame before. In a paced flood it is when the frame is due.
     fn time(&self, event: u64) -> Ticks {
-        self.first + event / self.per_frame as u64
+        let per_frame = self.per_frame as u64;
+        let frame = event / per_frame;
+        self.first
+            + self.rate.map_or(frame, |rate| {
+                let ticks = u128::from(frame * per_frame) * u128::from(stamp::SECOND) / u128::from(rate.get());
+                u64::try_from(ticks).unwrap_or(u64::MAX / 2)
+            })
+    }
+
+    /// How many frames are due by now.
+    fn frames_due(&self, now: Ticks) -> u64 {
+        let Some(rate) = self.rate else { return u64::MAX };
+        let Some(since) = now.checked_sub(self.first) else { return 0 };
+        // The last frame whose time is not after `now`: the times are rounded down.
+        let events = ((u128::from(since) + 1) * u128::from(rate.get())).div_ceil(u128::from(stamp::SECOND)) - 1;
+        u64::try_from(events / self.per_frame as u128).unwrap_or(u64::MAX - 1) + 1
+    }
+
+    /// When the first frame is due that was not at a moment, or the first of all; `None` when there is no further one.
+    pub(super) fn due_after(&self, moment: Option<Ticks>) -> Option<Ticks> {
+        let event = moment.map_or(Some(0), |moment| self.frames_due(moment).checked_mul(self.per_frame as u64))?;
+        (event < self.events).then(|| self.time(event))
     }
 
     /// Whether an event starts motion.
@@ -166,18 +202,28 @@ impl FloodJob {
         }
     }
 
-    /// The next frames, and how many events they hold; `None` at the end.
+    /// Whether there is something to send now.
+    pub(super) fn is_due(&self) -> bool {
+        self.due() > 0
+    }
+
+    /// How many frames are due that are not sent yet.
+    fn due(&self) -> u64 {
+        self.plan.frames_due(stamp::now()).saturating_sub(self.next / self.plan.per_frame as u64)
+    }
+
+    /// The next frames that are due, and how many events they hold; `None` if there is none.
     pub(super) fn chunk(&mut self) -> Option<(Bytes, u64)> {
-        let plan = self.plan.clone();
+        let (plan, due) = (self.plan.clone(), self.due());
         let left = plan.events - self.next;
-        if left == 0 {
+        if left == 0 || due == 0 {
             return None;
         }
         let per_frame = plan.per_frame as u64;
         if left < per_frame {
             return Some((self.rest(left), left));
         }
-        let frames = (left / per_frame).min(self.frames as u64);
+        let frames = (left / per_frame).min(due).min(self.frames as u64);
         let length = self.template.len() / self.frames;
         let mut out = self.template[..length * usize::try_from(frames).unwrap_or(0)].to_vec();
         for frame in out.chunks_exact_mut(length) {
@@ -252,5 +298,31 @@ fn write_hex(out: &mut [u8], mut number: u64) {
     for digit in out.iter_mut().rev() {
         *digit = b"0123456789abcdef"[(number & 0xf) as usize];
         number >>= 4;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_frame_of_a_schedule_is_due_at_its_time_and_wakes_somebody() {
+        for (rate, per_frame) in [(1, 1), (3, 2), (2_000, 1), (2_001, 7), (9_999_999, 1)] {
+            let pace = Pace { rate: NonZeroU32::new(rate).unwrap(), begin: SystemTime::UNIX_EPOCH };
+            let plan = FloodPlan::new(&mut World::new(4, 1), 1, 1_000, per_frame, Some(pace)).unwrap();
+            let frames = 1_000_u64.div_ceil(per_frame as u64);
+            let times: Vec<_> = (0..frames).map(|frame| plan.time(frame * per_frame as u64)).collect();
+            assert_eq!(plan.due_after(None), Some(times[0]));
+            for (frame, time) in (0..).zip(&times) {
+                assert_eq!(
+                    (plan.frames_due(time - 1), plan.frames_due(*time)),
+                    (frame, frame + 1),
+                    "{rate}/{per_frame}"
+                );
+                assert_eq!(plan.due_after(Some(time - 1)), Some(*time));
+            }
+            assert_eq!(plan.due_after(times.last().copied()), None);
+        }
     }
 }

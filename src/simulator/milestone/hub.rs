@@ -10,12 +10,13 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    DropHow, Options,
+    DropHow, Options, Pace,
     faults::{Fault, FaultKind},
     flood::{FloodJob, FloodPlan},
     identity::Identity,
     ledger::{Counters, Emitted, Ended, FloodRecord, Ledger},
     link::{Link, Out, Voice},
+    pacer,
     session::Session,
     switches::Switches,
     world::World,
@@ -284,7 +285,7 @@ impl Core {
     }
 
     /// Begins a flood to all sessions, or to one, that want motion of all cameras; says to how many.
-    pub(super) fn flood(&mut self, events: u64, per_frame: usize, only: Option<&str>) -> usize {
+    pub(super) fn flood(&mut self, events: u64, per_frame: usize, pace: Option<Pace>, only: Option<&str>) -> usize {
         let in_order = self.switches.on(FaultKind::FiltersInOrder);
         let mut takers: Vec<String> = Vec::new();
         for (id, session) in &self.sessions {
@@ -298,10 +299,11 @@ impl Core {
             return 0;
         }
         self.floods += 1;
-        let Some(plan) = FloodPlan::new(&mut self.world, self.floods, events, per_frame) else {
+        let Some(plan) = FloodPlan::new(&mut self.world, self.floods, events, per_frame, pace) else {
             return 0;
         };
         let plan = Arc::new(plan);
+        let mut writers = Vec::new();
         for id in &takers {
             let job = FloodJob::new(plan.clone(), self.ledger.floods.len());
             self.ledger.floods.push(FloodRecord {
@@ -317,7 +319,13 @@ impl Core {
                 link.flood = Some(Box::new(job));
                 link.flooding = true;
                 link.wake.notify_one();
+                writers.push(link.wake.clone());
             }
+        }
+        if pace.is_some()
+            && let Err(error) = pacer::start(&plan, writers)
+        {
+            tracing::error!(%error, "the flood cannot be paced, it will stand still");
         }
         takers.len()
     }

@@ -160,7 +160,9 @@ impl Core {
             Some(Out::Pong(payload)) => Step::Send(vec![Message::Pong(payload)]),
             Some(Out::Close(code)) => Step::End(DropHow::Close(code)),
             Some(Out::End(how)) => Step::End(how),
-            Some(Out::Event { .. }) | None => link.flood.take().map_or(Step::Wait, Step::Flood),
+            Some(Out::Event { .. }) | None => {
+                link.flood.take_if(|flood| flood.is_due()).map_or(Step::Wait, Step::Flood)
+            }
         }
     }
 

@@ -5,7 +5,7 @@
 //!   it is written to the ledger, changes the state, and is offered to every session whose subscription matches.
 //! - `session` keeps what a client may still ask for after a break; `commands` and `snapshot` answer what clients say.
 //! - `server` listens; `gateway` routes HTTP requests to `identity`, `rest` (with its `catalog`) and `upgrade`; a `link` is one WebSocket, read and written by two tasks,
-//!   which turn what the hub queued into frames (`wire`) or a load test (`flood`) into bytes.
+//!   which turn what the hub queued into frames (`wire`) or a load test (`flood`, kept to a schedule by `pacer`) into bytes.
 //! - [`Ledger`] and [`Counters`] tell a test what a client must have seen and what it did; [`audit`] compares that with what it told.
 //!
 //! What the vendor's documentation leaves open is decided here in one way, said at the place, and where it matters can be
@@ -27,6 +27,7 @@ mod items;
 mod ledger;
 mod link;
 mod options;
+mod pacer;
 mod rest;
 mod rng;
 mod server;
@@ -46,5 +47,5 @@ pub use ledger::{
     Counters, Emitted, Ended, FloodRecord, Ledger, LoginTry, SessionRecord, SubscriptionRecord, UpgradeTry,
 };
 pub use link::DropHow;
-pub use options::{FloodOptions, Options};
+pub use options::{FloodOptions, Options, Pace};
 pub use world::StateNow;

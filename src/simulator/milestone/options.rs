@@ -2,7 +2,8 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    time::Duration,
+    num::NonZeroU32,
+    time::{Duration, SystemTime},
 };
 
 use super::Fault;
@@ -49,6 +50,17 @@ pub struct FloodOptions {
     pub events: u64,
     /// How many events are in a frame.
     pub per_frame: usize,
+    /// How many events are sent per second; `None` for as fast as the socket takes them.
+    pub rate: Option<NonZeroU32>,
+}
+
+/// The schedule of a flood, see [`Simulator::paced_flood`](super::Simulator::paced_flood).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Events per second.
+    pub rate: NonZeroU32,
+    /// When the first event is due; a moment that has passed counts as now.
+    pub begin: SystemTime,
 }
 
 impl Default for Options {

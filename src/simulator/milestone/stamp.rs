@@ -9,7 +9,11 @@ pub(super) const SECOND: u64 = 10_000_000;
 pub(super) type Ticks = u64;
 
 pub(super) fn now() -> Ticks {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    at(SystemTime::now())
+}
+
+pub(super) fn at(moment: SystemTime) -> Ticks {
+    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_secs() * SECOND + u64::from(since.subsec_nanos() / 100)
 }
 
