@@ -419,6 +419,20 @@ mod on_disk {
     }
 
     #[test]
+    fn a_position_adds_little_to_the_log_at_whose_end_a_sink_stands_still() {
+        let folder = tempfile::tempdir().unwrap();
+        let delivery = Delivery::open(folder.path()).unwrap();
+        delivery.begin("a", Sequence(1)).unwrap();
+        let log = || fs::metadata(folder.path().join("delivery.db-wal")).unwrap().len();
+        let before = log();
+        for sequence in 2..12 {
+            delivery.delivered("a", Some(&name("hq")), Sequence(sequence), 1).unwrap();
+        }
+        let bytes = (log() - before) / 10;
+        assert!(bytes < 3_000, "{bytes} bytes");
+    }
+
+    #[test]
     fn a_damaged_file_is_laid_aside_whole_and_a_new_one_begun() {
         let damages: [fn(&mut Vec<u8>); 3] = [
             |bytes| bytes[..100].fill(b'x'),
