@@ -126,7 +126,7 @@ fn event(id: &str, sequence: u64) -> SharedEvent {
         vendor: "milestone",
         first: Sequence(sequence),
         recorded: "2026-06-11T09:18:00Z".parse().unwrap(),
-        events: vec![event],
+        events: vec![event].into(),
     };
     SharedEvent::new(Arc::new(commit), 0).unwrap()
 }

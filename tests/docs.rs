@@ -112,7 +112,7 @@ fn attributes(known: bool) -> Vec<String> {
         vendor: "milestone",
         first: Sequence(1),
         recorded: "2026-06-11T09:18:00Z".parse().unwrap(),
-        events: vec![event],
+        events: vec![event].into(),
     };
     let line = commit.get(0).unwrap().to_line();
     let members: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&line).unwrap();

@@ -169,7 +169,7 @@ fn change(event: &SharedEvent) -> Option<serde_json::Value> {
     if *stored.event.meaning.kind != *vocabulary::ENGINE_CONNECTION {
         return None;
     }
-    serde_json::from_str(&stored.event.data).ok()
+    serde_json::from_str(stored.event.data).ok()
 }
 
 fn connected(event: &SharedEvent) -> Option<(ConnectionName, String)> {

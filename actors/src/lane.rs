@@ -4,24 +4,23 @@
 //! entries ─► admit (leave out repeats) ─► missing names? ─► build (names, what changes) ─► append ─► committed | refused
 //! ```
 
+mod merge;
+mod wording;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use bytestring::ByteString;
 use jiff::Timestamp;
 
-use crate::journal::{Append, Checkpoint, Loaded, StateWrite};
-use crate::model::event::{Committed, Event, Item, Meaning, Origin, StateMeaning, one_line};
+use self::wording::Build;
+use crate::journal::{Append, Checkpoint, Loaded, StateWrite, last_states};
+use crate::model::event::{Committed, Event, EventRef, Meaning, Origin};
 use crate::model::ids::{ConnectionName, EventId};
-use crate::model::state::StateEntry;
-use crate::model::vocabulary;
-use crate::names::Names;
+use crate::model::{StateKey, VendorTime, vocabulary};
+use crate::names::{Names, Word};
 use crate::seen::Seen;
 use crate::state_map::ConnectionStates;
-use crate::vendors::{Entry, Gap, Occurrence, Scope, Snapshot, StatusChange};
-
-/// What identifies a state within its connection: item, and the vendor's id of the group.
-type Key = (Arc<str>, Arc<str>);
+use crate::vendors::{Entries, Entry, Gap, Kind, NameKey, Noted, StatusChange};
 
 /// One connection's way into the journal.
 #[derive(Debug)]
@@ -36,9 +35,9 @@ pub(crate) struct Lane {
     /// Ids of events that the last snapshot told of before they came.
     told: HashSet<u128>,
     /// While a snapshot is awaited: when each state was set by an event since.
-    touched: Option<HashMap<Key, ByteString>>,
+    touched: Option<HashMap<StateKey, VendorTime>>,
     /// Keys set in the batch under way, by which `touched` goes on when it is stored.
-    touching: Vec<(Key, ByteString)>,
+    touching: Vec<(StateKey, VendorTime)>,
     baseline: Baseline,
 }
 
@@ -50,13 +49,6 @@ enum Baseline {
     Ends,
 }
 
-/// A batch without its repeats.
-#[derive(Debug)]
-pub(crate) struct Admitted {
-    pub(crate) entries: Vec<Entry>,
-    pub(crate) repeats: usize,
-}
-
 impl Lane {
     /// The lane as it was last stored.
     pub(crate) fn new(
@@ -66,10 +58,7 @@ impl Lane {
         loaded: Loaded,
     ) -> Self {
         let mut seen = Seen::default();
-        for id in &loaded.seen {
-            seen.insert(id);
-        }
-        seen.commit();
+        seen.extend(loaded.seen);
         for entry in loaded.states {
             states.set(entry);
         }
@@ -87,140 +76,99 @@ impl Lane {
         }
     }
 
-    /// Leaves out what was seen before.
-    pub(crate) fn admit(&mut self, entries: Vec<Entry>) -> Admitted {
+    /// Leaves out what was seen before, and says how many.
+    pub(crate) fn admit(&mut self, entries: &mut Entries) -> usize {
         let mut repeats = 0;
-        let fresh = entries.into_iter().filter_map(|entry| match entry {
-            Entry::Occurrence(occurrence) if !self.seen.insert(&occurrence.id) => {
+        let (seen, told) = (&mut self.seen, &self.told);
+        entries.list.retain_mut(|entry| match *entry {
+            Entry::Occurrence(noted) if !seen.insert(noted.print) => {
                 repeats += 1;
                 // A snapshot may have told of it before it came, behind events that are older than the snapshot.
-                let told = self.told.contains(&occurrence.id.fingerprint());
-                told.then(|| Entry::Echo(Box::new(occurrence)))
+                let echo = told.contains(&noted.print);
+                if echo {
+                    *entry = Entry::Echo(noted);
+                }
+                echo
             }
-            entry => Some(entry),
+            _ => true,
         });
-        let entries = fresh.collect();
-        Admitted { entries, repeats }
+        repeats
+    }
+
+    /// The names that are missing for what was admitted and may be asked for.
+    pub(crate) fn missing(names: &Names, now: std::time::Instant, entries: &Entries) -> Vec<NameKey> {
+        let words = &entries.words;
+        let (mut items, mut kinds) = (vec![false; words.items.len()], vec![false; words.kinds.len()]);
+        let mut wants = |noted: &Noted| {
+            // What the protocol's own table knows does not tell what an item is called: nobody could be asked.
+            let asks = matches!(words.kinds.get(noted.kind as usize), Some(kind) if kind.is_named());
+            if let Some(wanted) = kinds.get_mut(noted.kind as usize).filter(|_| asks) {
+                *wanted = true;
+            }
+            if let Some(wanted) = noted.item.and_then(|item| items.get_mut(item as usize)).filter(|_| asks) {
+                *wanted = true;
+            }
+        };
+        for entry in &entries.list {
+            match entry {
+                Entry::Occurrence(noted) | Entry::Echo(noted) => wants(noted),
+                Entry::Snapshot(snapshot) => snapshot.states.iter().for_each(&mut wants),
+                Entry::BaselineAwaited { .. } | Entry::Gap(_) | Entry::Status(_) => {}
+            }
+        }
+        let items = words.items.iter().zip(items).filter(|(_, wanted)| *wanted);
+        let kinds = words.kinds.iter().zip(kinds).filter(|(_, wanted)| *wanted);
+        let items = items.map(|(id, _)| Word::Item(words.text.get(*id)));
+        let kinds = kinds.filter_map(|(kind, _)| match kind.told(&words.text) {
+            Kind::Named { kind, group, .. } => Some(Word::Kind { kind, group }),
+            Kind::Known(_) => None,
+        });
+        names.missing(now, items.chain(kinds))
     }
 
     /// Makes events and state changes of what was admitted.
-    pub(crate) fn build(&mut self, names: &mut Names, entries: Vec<Entry>, checkpoint: Option<Checkpoint>) -> Append {
-        let mut build = Build { events: Vec::with_capacity(entries.len()), states: Vec::new() };
+    pub(crate) fn build(&mut self, names: &mut Names, entries: Entries, checkpoint: Option<Checkpoint>) -> Append {
+        let Entries { words, list, .. } = entries;
+        let mut build = Build::new(names, words, list.len());
         self.touching.clear();
         self.baseline = Baseline::Unchanged;
-        for entry in entries {
+        for entry in list {
             match entry {
-                Entry::Occurrence(occurrence) => self.live(names, occurrence, &mut build),
-                Entry::Echo(occurrence) => Self::echo(names, *occurrence, &mut build),
+                Entry::Occurrence(noted) => {
+                    build.occurred(&noted);
+                    self.touch(&build);
+                }
+                Entry::Echo(noted) => {
+                    let sets_state = build.meaning(&noted).state.is_some();
+                    if let Some(item) = build.item(&noted).filter(|_| sets_state) {
+                        build.set_silently(item, &noted, noted.origin);
+                    }
+                }
                 Entry::BaselineAwaited { anew } if anew || self.touched.is_none() => self.baseline = Baseline::Begins,
                 Entry::BaselineAwaited { .. } => {}
                 Entry::Snapshot(snapshot) => {
                     self.told.clear();
-                    self.merge(names, *snapshot, &mut build);
+                    self.merge(&snapshot, &mut build);
                     self.baseline = Baseline::Ends;
                 }
-                Entry::Gap(gap) => build.events.push(gap_event(&gap)),
-                Entry::Status(change) => build.events.push(status_event(&change)),
+                Entry::Gap(gap) => build.push(&gap_event(&gap)),
+                Entry::Status(change) => build.push(&status_event(&change)),
             }
         }
-        Append {
-            connection: self.connection.clone(),
-            vendor: self.vendor,
-            events: build.events,
-            states: build.states,
-            checkpoint,
-            heard: None,
-        }
+        let Build { mut events, states, .. } = build;
+        events.compact();
+        let (connection, vendor) = (self.connection.clone(), self.vendor);
+        Append { connection, vendor, events, states: states.into(), checkpoint, heard: None }
     }
 
-    fn live(&mut self, names: &mut Names, occurrence: Occurrence, build: &mut Build) {
-        let event = Event {
-            item: names.item(&occurrence.item),
-            meaning: names.meaning(&occurrence.kind),
-            id: occurrence.id,
-            origin: occurrence.origin,
-            time: occurrence.time,
-            data: one_line(occurrence.data),
-        };
+    /// Remembers what the last event has set, if a snapshot is awaited.
+    fn touch(&mut self, build: &Build<'_>) {
         if (self.touched.is_some() || self.baseline == Baseline::Begins)
-            && let Some(key) = key(event.item.as_deref(), &event.meaning)
+            && let Some(event) = build.last()
+            && let Some(key) = key_of(event)
         {
-            self.touching.push((key, ByteString::from(&*event.time)));
+            self.touching.push((key, event.time.into()));
         }
-        build.push(event);
-    }
-
-    fn echo(names: &mut Names, occurrence: Occurrence, build: &mut Build) {
-        let (item, meaning) = (names.item(&occurrence.item), names.meaning(&occurrence.kind));
-        if let Some(item) = item.filter(|_| meaning.state.is_some()) {
-            build.states.push(silent(item, meaning, &occurrence.time, occurrence.origin));
-        }
-    }
-
-    /// Puts a snapshot in the place of what was known, and makes an event of each difference.
-    fn merge(&mut self, names: &mut Names, snapshot: Snapshot, build: &mut Build) {
-        let mut known = self.present(&snapshot.scope, build);
-        let mut touched = match self.baseline {
-            Baseline::Begins => HashMap::new(),
-            _ => self.touched.clone().unwrap_or_default(),
-        };
-        touched.extend(self.touching.drain(..));
-        for occurrence in snapshot.states {
-            let Some(item) = names.item(&occurrence.item) else { continue };
-            let meaning = names.meaning(&occurrence.kind);
-            let Some(key) = key(Some(&item), &meaning) else { continue };
-            let was = known.remove(&key);
-            // The snapshot may have been taken before an event that we already have.
-            if touched.get(&key).is_some_and(|live| !is_newer(&occurrence.time, live)) {
-                continue;
-            }
-            match was {
-                Some(was) if was.meaning_value() == value(&meaning) && *was.time == *occurrence.time => {}
-                Some(was) if was.meaning_value() != value(&meaning) => {
-                    let given = !occurrence.id.as_str().is_empty() && self.seen.insert(&occurrence.id);
-                    // Copies: slices would keep the snapshot's whole message alive for as long as one event of it is kept.
-                    let id = if given { EventId::new(occurrence.id.as_str().to_owned()) } else { EventId::mint() };
-                    if given {
-                        self.told.insert(id.fingerprint());
-                    }
-                    let (time, data) = (copy(&occurrence.time), one_line(copy(&occurrence.data)));
-                    build.push(Event { id, origin: Origin::Snapshot, meaning, item: Some(item), time, data });
-                }
-                // Seen for the first time, or the same value from another moment: no event.
-                _ => build.states.push(silent(item, meaning, &occurrence.time, Origin::Snapshot)),
-            }
-        }
-        let mut vanished: Vec<_> =
-            known.into_iter().filter(|(key, was)| !touched.contains_key(key) && !was.is_unknown()).collect();
-        vanished.sort_by(|(a, _), (b, _)| a.cmp(b));
-        for (_, was) in vanished {
-            build.push(vanished_event(was));
-        }
-    }
-
-    /// The states in scope as they will be when what was built so far is stored.
-    fn present(&self, scope: &Scope, build: &Build) -> HashMap<Key, Present> {
-        let scope = match scope {
-            Scope::Everything => None,
-            Scope::Item(item) => Some(&**item),
-        };
-        let mut known: HashMap<Key, Present> = HashMap::new();
-        for entry in self.states.entries(scope) {
-            let StateEntry { item, meaning, time, .. } = entry;
-            if let Some(key) = key(Some(&item), &meaning) {
-                known.insert(key, Present { item, meaning, time });
-            }
-        }
-        for event in &build.events {
-            let Some(item) = event.item.as_ref().filter(|item| scope.is_none_or(|scope| *item.id == *scope)) else {
-                continue;
-            };
-            if let Some(key) = key(Some(item), &event.meaning) {
-                let (item, meaning) = (Arc::clone(item), Arc::clone(&event.meaning));
-                known.insert(key, Present { item, meaning, time: event.time.clone() });
-            }
-        }
-        known
     }
 
     /// What was built is stored: shows it in the state map.
@@ -237,7 +185,7 @@ impl Lane {
         if let Some(touched) = &mut self.touched {
             touched.extend(self.touching.drain(..));
         }
-        for entry in states.iter().filter_map(|write| write.entry(commit.first, &commit.events)) {
+        for entry in last_states(states, commit) {
             self.states.set(entry);
         }
     }
@@ -250,63 +198,8 @@ impl Lane {
     }
 }
 
-/// The events and state changes of a batch, while they are made.
-struct Build {
-    events: Vec<Event>,
-    states: Vec<StateWrite>,
-}
-
-impl Build {
-    fn push(&mut self, event: Event) {
-        if event.item.is_some() && event.meaning.state.is_some() {
-            self.states.push(StateWrite::ByEvent(u32::try_from(self.events.len()).unwrap_or(u32::MAX)));
-        }
-        self.events.push(event);
-    }
-}
-
-/// A state as it is known while a snapshot is merged.
-struct Present {
-    item: Arc<Item>,
-    meaning: Arc<Meaning>,
-    time: ByteString,
-}
-
-impl Present {
-    fn meaning_value(&self) -> &str {
-        value(&self.meaning)
-    }
-
-    fn is_unknown(&self) -> bool {
-        self.meaning.state.as_ref().is_some_and(|state| *state.value == *vocabulary::UNKNOWN)
-    }
-}
-
-/// A state that is set without an event.
-fn silent(item: Arc<Item>, meaning: Arc<Meaning>, time: &ByteString, origin: Origin) -> StateWrite {
-    let sequence = crate::model::Sequence::default();
-    StateWrite::Silent(Box::new(StateEntry { item, meaning, time: copy(time), sequence, origin }))
-}
-
-/// A text that keeps no read buffer alive.
-fn copy(text: &ByteString) -> ByteString {
-    ByteString::from(&**text)
-}
-
-fn key(item: Option<&Item>, meaning: &Meaning) -> Option<Key> {
-    Some((Arc::clone(&item?.id), Arc::clone(&meaning.state.as_ref()?.vendor_group)))
-}
-
-fn value(meaning: &Meaning) -> &str {
-    meaning.state.as_ref().map_or("", |state| &state.vendor_value)
-}
-
-/// Whether the first time is after the second. Times that cannot be read are not.
-fn is_newer(first: &str, second: &str) -> bool {
-    match (first.parse::<Timestamp>(), second.parse::<Timestamp>()) {
-        (Ok(first), Ok(second)) => first > second,
-        _ => false,
-    }
+fn key_of(event: EventRef<'_>) -> Option<StateKey> {
+    StateKey::new(event.item?, event.meaning)
 }
 
 fn engine_event(kind: &str, data: &serde_json::Value) -> Event {
@@ -331,30 +224,6 @@ fn status_event(change: &StatusChange) -> Event {
     let StatusChange { old, new, reason } = change;
     let data = serde_json::json!({ "old": old.as_str(), "new": new.as_str(), "reason": **reason });
     engine_event(vocabulary::ENGINE_CONNECTION, &data)
-}
-
-/// A state that the snapshot lacks: what it was is not true any more, and what it is nobody knows.
-fn vanished_event(was: Present) -> Event {
-    let old = was.meaning.state.as_ref();
-    let meaning = Meaning {
-        kind: vocabulary::STATE_UNKNOWN.into(),
-        name: None,
-        state: old.map(|old| StateMeaning {
-            value: vocabulary::UNKNOWN.into(),
-            vendor_value: "".into(),
-            text: None,
-            ..old.clone()
-        }),
-    };
-    let data = serde_json::json!({ "old": old.map(|old| &*old.value) });
-    Event {
-        id: EventId::mint(),
-        origin: Origin::Snapshot,
-        meaning: Arc::new(meaning),
-        item: Some(was.item),
-        time: Timestamp::now().to_string().into(),
-        data: data.to_string().into(),
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Names and meanings at hand in one tracker shard, so that an event costs two look-ups and no message.
+//! Names and meanings at hand in one tracker shard: a look-up for each item and each kind in a batch, and no message.
 //!
 //! The lookup actor knows more; what is missing here is asked of it, at most once per batch. An id whose look-up failed is left alone
 //! for a minute, so that a directory that is down costs one wait and not one for each batch.
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytestring::ByteString;
 
 use crate::model::event::{Item, Meaning};
-use crate::vendors::{Entry, Kind, Learned, NameKey, Occurrence};
+use crate::vendors::{Kind, Learned, NameKey};
 
 /// How long nothing waits for an id whose look-up failed.
 const PENDING: Duration = Duration::from_secs(60);
@@ -40,38 +40,13 @@ struct Named<T> {
 }
 
 impl Names {
-    /// The ids in these entries that have no name yet and may be asked for.
-    pub(crate) fn missing(&self, now: Instant, entries: &[Entry]) -> Vec<NameKey> {
-        let mut missing = std::collections::HashSet::<NameKey>::new();
-        for entry in entries {
-            match entry {
-                Entry::Occurrence(occurrence) => self.missing_of(now, occurrence, &mut missing),
-                Entry::Echo(occurrence) => self.missing_of(now, occurrence, &mut missing),
-                Entry::Snapshot(snapshot) => {
-                    for occurrence in &snapshot.states {
-                        self.missing_of(now, occurrence, &mut missing);
-                    }
-                }
-                Entry::BaselineAwaited { .. } | Entry::Gap(_) | Entry::Status(_) => {}
-            }
-        }
-        missing.into_iter().collect()
-    }
-
-    fn missing_of(&self, now: Instant, occurrence: &Occurrence, missing: &mut std::collections::HashSet<NameKey>) {
-        let Kind::Named { kind, group, .. } = &occurrence.kind else { return };
-        let mut ask = |key: NameKey| {
-            if self.pending.get(&key).is_none_or(|until| *until <= now) {
-                // It goes into the directory and stays there.
-                missing.insert(owned(&key));
-            }
-        };
-        if !occurrence.item.is_empty() && !self.items.get(&*occurrence.item).is_some_and(|item| item.known) {
-            ask(NameKey::Item(occurrence.item.clone()));
-        }
-        if !kind.is_empty() && !self.named(kind, group).is_some_and(|named| named.known) {
-            ask(NameKey::Kind { kind: kind.clone(), group: group.clone() });
-        }
+    /// Which of these words have no name yet and may be asked for.
+    pub(crate) fn missing<'a>(&self, now: Instant, words: impl Iterator<Item = Word<'a>>) -> Vec<NameKey> {
+        let unknown = words.filter(|word| match *word {
+            Word::Item(id) => !self.items.get(id).is_some_and(|item| item.known),
+            Word::Kind { kind, group } => !kind.is_empty() && !self.named(kind, group).is_some_and(|named| named.known),
+        });
+        unknown.map(Word::key).filter(|key| self.pending.get(key).is_none_or(|until| *until <= now)).collect()
     }
 
     fn named(&self, kind: &str, group: &str) -> Option<&Named<Meaning>> {
@@ -79,21 +54,18 @@ impl Names {
     }
 
     /// The item with its name if there is one. One value is shared by all its events.
-    pub(crate) fn item(&mut self, id: &ByteString) -> Option<Arc<Item>> {
-        if id.is_empty() {
-            return None;
+    pub(crate) fn item(&mut self, id: &str) -> Arc<Item> {
+        if let Some(named) = self.items.get(id) {
+            return Arc::clone(&named.value);
         }
-        if let Some(named) = self.items.get(&**id) {
-            return Some(Arc::clone(&named.value));
-        }
-        let id: Arc<str> = Arc::from(&**id);
+        let id: Arc<str> = Arc::from(id);
         let item = Arc::new(Item { id: Arc::clone(&id), name: None });
         self.items.insert(id, Named { value: Arc::clone(&item), known: false });
-        Some(item)
+        item
     }
 
     /// What an occurrence means, as far as is known.
-    pub(crate) fn meaning(&mut self, kind: &Kind) -> Arc<Meaning> {
+    pub(crate) fn meaning(&mut self, kind: Kind<'_>) -> Arc<Meaning> {
         let (kind, group, meanwhile) = match kind {
             Kind::Known(meaning) => return Arc::clone(meaning),
             Kind::Named { kind, group, meanwhile } => (kind, group, meanwhile),
@@ -103,7 +75,7 @@ impl Names {
         }
         let value = Arc::new(meanwhile(kind, group));
         let named = Named { value: Arc::clone(&value), known: false };
-        self.meanings.entry((&**kind).into()).or_default().push(((&**group).into(), named));
+        self.meanings.entry(kind.into()).or_default().push((group.into(), named));
         value
     }
 
@@ -141,6 +113,22 @@ impl Names {
     }
 }
 
+/// An id of the vendor's in a batch; see [`NameKey`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Word<'a> {
+    Item(&'a str),
+    Kind { kind: &'a str, group: &'a str },
+}
+
+impl Word<'_> {
+    fn key(self) -> NameKey {
+        match self {
+            Self::Item(id) => NameKey::Item(id.into()),
+            Self::Kind { kind, group } => NameKey::Kind { kind: kind.into(), group: group.into() },
+        }
+    }
+}
+
 /// A copy that keeps no read buffer alive.
 fn owned(key: &NameKey) -> NameKey {
     let copy = |text: &ByteString| ByteString::from(&**text);
@@ -152,24 +140,17 @@ fn owned(key: &NameKey) -> NameKey {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::model::{EventId, Origin};
     use crate::vendors::LearnedMeaning;
 
     fn meanwhile(kind: &str, _group: &str) -> Meaning {
         Meaning { kind: format!("test.{kind}").into(), name: None, state: None }
     }
 
-    fn entry() -> Entry {
-        Entry::Occurrence(Occurrence {
-            id: EventId::new("1"),
-            origin: Origin::Live,
-            item: "cameras/1".into(),
-            kind: Kind::Named { kind: "t".into(), group: "".into(), meanwhile },
-            time: "".into(),
-            data: "".into(),
-        })
+    const KIND: Kind<'_> = Kind::Named { kind: "t", group: "", meanwhile };
+
+    fn words() -> impl Iterator<Item = Word<'static>> {
+        [Word::Item("cameras/1"), Word::Kind { kind: "t", group: "" }].into_iter()
     }
 
     fn both() -> Vec<NameKey> {
@@ -179,18 +160,17 @@ mod tests {
     #[test]
     fn what_could_not_be_learned_is_asked_again_after_a_minute_and_not_before() {
         let (mut names, now) = (Names::default(), Instant::now());
-        assert_eq!(names.missing(now, &[entry()]).len(), 2);
+        assert_eq!(names.missing(now, words()).len(), 2);
         names.learn(now, &Learned::default(), &both());
-        assert!(names.missing(now + PENDING / 2, &[entry()]).is_empty());
-        assert_eq!(names.missing(now + PENDING, &[entry()]).len(), 2);
+        assert!(names.missing(now + PENDING / 2, words()).is_empty());
+        assert_eq!(names.missing(now + PENDING, words()).len(), 2);
     }
 
     #[test]
     fn what_is_learned_replaces_what_stood_in() {
         let (mut names, now) = (Names::default(), Instant::now());
-        let Entry::Occurrence(occurrence) = entry() else { return };
-        assert_eq!(&*names.meaning(&occurrence.kind).kind, "test.t");
-        assert_eq!(names.item(&occurrence.item).unwrap().name, None);
+        assert_eq!(&*names.meaning(KIND).kind, "test.t");
+        assert_eq!(names.item("cameras/1").name, None);
         let learned = Learned {
             items: vec![Arc::new(Item { id: "cameras/1".into(), name: Some("Lobby".into()) })],
             meanings: vec![LearnedMeaning {
@@ -201,8 +181,8 @@ mod tests {
             failed: Vec::new(),
         };
         names.learn(now, &learned, &both());
-        assert_eq!(&*names.meaning(&occurrence.kind).kind, "motion.started");
-        assert_eq!(names.item(&occurrence.item).unwrap().name.as_deref(), Some("Lobby"));
-        assert!(names.missing(now, &[entry()]).is_empty());
+        assert_eq!(&*names.meaning(KIND).kind, "motion.started");
+        assert_eq!(names.item("cameras/1").name.as_deref(), Some("Lobby"));
+        assert!(names.missing(now, words()).is_empty());
     }
 }

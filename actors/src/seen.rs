@@ -2,19 +2,25 @@
 //!
 //! *Seen* means committed, or in flight; what was in flight is forgotten when its commit fails, so that a replay is new again.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 
 use crate::model::ids::EventId;
 
-/// Ids remembered per connection: twice what a busy site sends in a resume window of 30 s.
+/// Ids remembered per connection at least, and twice as many at most, and one batch: what a busy site sends in two resume windows of 30 s.
 const CAPACITY: usize = 65_536;
 
-/// A bounded set of ids, the oldest forgotten first.
+/// Fingerprints in flight for which room is kept.
+const SPARE: usize = 4_096;
+
+type Prints = HashSet<u128, foldhash::fast::RandomState>;
+
+/// A bounded set of ids, by their fingerprints. When as many as it must remember are new, those before them are forgotten together: to take
+/// them out one by one, the oldest first, costs more than all the rest.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    ids: HashSet<u128, foldhash::fast::RandomState>,
-    order: VecDeque<u128>,
-    in_flight: usize,
+    new: Prints,
+    old: Prints,
+    in_flight: Vec<u128>,
     capacity: usize,
 }
 
@@ -26,42 +32,46 @@ impl Default for Seen {
 
 impl Seen {
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self { ids: HashSet::default(), order: VecDeque::new(), in_flight: 0, capacity }
+        Self { new: Prints::default(), old: Prints::default(), in_flight: Vec::new(), capacity }
     }
 
     /// Notes an id; false if it was there already.
-    pub(crate) fn insert(&mut self, id: &EventId) -> bool {
-        let print = id.fingerprint();
-        if !self.ids.insert(print) {
+    pub(crate) fn insert(&mut self, print: u128) -> bool {
+        if self.old.contains(&print) || !self.new.insert(print) {
             return false;
         }
-        self.order.push_back(print);
-        self.in_flight += 1;
+        self.in_flight.push(print);
         true
-    }
-
-    #[cfg(test)]
-    fn contains(&self, id: &EventId) -> bool {
-        self.ids.contains(&id.fingerprint())
     }
 
     /// What was noted since the last commit is stored.
     pub(crate) fn commit(&mut self) {
-        self.in_flight = 0;
-        while self.order.len() > self.capacity {
-            if let Some(oldest) = self.order.pop_front() {
-                self.ids.remove(&oldest);
-            }
+        self.in_flight.clear();
+        if self.new.len() >= self.capacity {
+            std::mem::swap(&mut self.new, &mut self.old);
+            self.new.clear();
+            // A giant frame may have held more.
+            self.new.shrink_to(self.capacity);
         }
+        // A quiet connection keeps no room for a flood.
+        self.in_flight.shrink_to(SPARE);
     }
 
     /// What was noted since the last commit was not stored.
     pub(crate) fn forget_in_flight(&mut self) {
-        for _ in 0..std::mem::take(&mut self.in_flight) {
-            if let Some(newest) = self.order.pop_back() {
-                self.ids.remove(&newest);
-            }
+        for print in self.in_flight.drain(..) {
+            self.new.remove(&print);
         }
+    }
+}
+
+impl Extend<EventId> for Seen {
+    /// Notes ids that are stored.
+    fn extend<I: IntoIterator<Item = EventId>>(&mut self, ids: I) {
+        for id in ids {
+            self.insert(id.fingerprint());
+        }
+        self.commit();
     }
 }
 
@@ -69,33 +79,35 @@ impl Seen {
 mod tests {
     use super::*;
 
-    fn id(n: usize) -> EventId {
-        EventId::new(format!("event-{n}"))
+    fn id(n: usize) -> u128 {
+        EventId::new(format!("event-{n}")).fingerprint()
     }
 
     #[test]
     fn a_repeat_is_known_and_a_refused_commit_makes_it_new_again() {
         let mut seen = Seen::with_capacity(10);
-        assert!(seen.insert(&id(1)));
+        assert!(seen.insert(id(1)));
         seen.commit();
-        assert!(!seen.insert(&id(1)));
-        assert!(seen.insert(&id(2)));
-        assert!(!seen.insert(&id(2)), "in flight is seen");
+        assert!(!seen.insert(id(1)));
+        assert!(seen.insert(id(2)));
+        assert!(!seen.insert(id(2)), "in flight is seen");
         seen.forget_in_flight();
-        assert!(!seen.contains(&id(2)));
-        assert!(seen.insert(&id(2)));
-        assert!(!seen.insert(&id(1)), "what was committed before stays");
+        assert!(!seen.new.contains(&id(2)));
+        assert!(seen.insert(id(2)));
+        assert!(!seen.insert(id(1)), "what was committed before stays");
     }
 
     #[test]
     fn it_stays_within_its_bound_and_forgets_the_oldest() {
         let mut seen = Seen::with_capacity(100);
-        for n in 0..1_000 {
-            seen.insert(&id(n));
+        for n in 0..1_050 {
+            assert!(seen.insert(id(n)));
             seen.commit();
+            assert!(seen.old.len() + seen.new.len() < 200);
         }
-        assert_eq!((seen.ids.len(), seen.order.len()), (100, 100));
-        assert!(seen.contains(&id(900)));
-        assert!(!seen.contains(&id(899)));
+        for n in 950..1_050 {
+            assert!(!seen.insert(id(n)), "the last hundred are known");
+        }
+        assert!(seen.insert(id(0)));
     }
 }

@@ -157,12 +157,12 @@ impl ConnectionStates {
             None => self
                 .items
                 .entry(Arc::clone(&entry.item.id))
-                .or_insert_with(|| ItemStates { item: Arc::clone(&entry.item), states: Vec::new() }),
+                .or_insert_with(|| ItemStates { item: Arc::clone(&entry.item), states: Vec::with_capacity(1) }),
         };
         if entry.item.name.is_some() {
             place.item = Arc::clone(&entry.item);
         }
-        match place.states.iter_mut().find(|kept| kept.vendor_group() == entry.vendor_group()) {
+        match place.states.iter_mut().find(|kept| kept.is_of_group(&entry)) {
             Some(kept) => *kept = entry,
             None => {
                 place.states.push(entry);

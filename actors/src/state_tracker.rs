@@ -25,7 +25,7 @@ use crate::model::vocabulary;
 use crate::names::Names;
 use crate::state_map::StateMap;
 use crate::telemetry::{BatchRefused, BatchStored, NamesMissed};
-use crate::vendors::{Entry, Learned, Now};
+use crate::vendors::{Entries, Learned, Now};
 use crate::watch::{BeginWatch, EndWatch, Watchers};
 
 /// The mailbox of a tracker. Each connection has one batch in flight at most, and who finds it full waits.
@@ -54,7 +54,7 @@ pub(crate) struct LaneOpened {
 #[rtype(result = "Result<(), JournalError>")]
 pub(crate) struct Batch {
     pub(crate) connection: ConnectionName,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Entries,
     pub(crate) checkpoint: Option<Checkpoint>,
     /// The last moment at which everything that the vendor had sent was handed over, in this batch or before.
     pub(crate) heard: Option<jiff::Timestamp>,
@@ -174,17 +174,18 @@ impl Shard {
         let mut slot = slot.lock().await;
         let slot = &mut *slot;
         let (Some(lane), Some(lookup)) = (&mut slot.lane, &slot.lookup) else { return Err(JournalError::Closed) };
-        let admitted = lane.admit(batch.entries);
-        self.find_names(lane, lookup, &slot.names, &admitted.entries).await;
-        let mut append = lane.build(&mut slot.names.borrow_mut(), admitted.entries, batch.checkpoint);
+        let mut entries = batch.entries;
+        let repeats = lane.admit(&mut entries);
+        self.find_names(lane, lookup, &slot.names, &entries).await;
+        let mut append = lane.build(&mut slot.names.borrow_mut(), entries, batch.checkpoint);
         append.heard = batch.heard;
-        let (states, checkpoint) = (append.states.clone(), append.checkpoint.clone());
+        let (states, checkpoint) = (Arc::clone(&append.states), append.checkpoint.clone());
         match self.journal.append(append).await {
             Ok(commit) => {
                 lane.committed(&commit, &states, checkpoint);
                 lane.heard = batch.heard.or(lane.heard);
                 slot.refusing = false;
-                self.show(lane, &commit, &states, admitted.repeats);
+                self.show(lane, &commit, &states, repeats);
                 Ok(())
             }
             Err(error) => {
@@ -202,9 +203,9 @@ impl Shard {
         lane: &Lane,
         lookup: &Recipient<ResolveNames>,
         names: &RefCell<Names>,
-        entries: &[Entry],
+        entries: &Entries,
     ) {
-        let missing = names.borrow().missing(Now::read().instant, entries);
+        let missing = Lane::missing(&names.borrow(), Now::read().instant, entries);
         if missing.is_empty() {
             return;
         }
@@ -219,7 +220,7 @@ impl Shard {
     }
 
     fn show(&self, lane: &Lane, commit: &Arc<Committed>, states: &[StateWrite], repeats: usize) {
-        let gaps = commit.events.iter().filter(|event| *event.meaning.kind == *vocabulary::GAP).count();
+        let gaps = commit.events.count_of(vocabulary::GAP);
         lane.states.update_status(|status| {
             status.events += commit.events.len() as u64;
             status.repeats += repeats as u64;

@@ -35,7 +35,7 @@ pub(super) fn append(connection: &str, events: usize) -> Append {
         connection: connection.parse().unwrap(),
         vendor: "milestone",
         events: (0..events).map(event).collect(),
-        states: Vec::new(),
+        states: Arc::new([]),
         checkpoint: None,
         heard: None,
     }

@@ -5,13 +5,13 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior, params};
 use watchpost_actors::{
-    journal::{Append, Checkpoint, StateWrite},
-    model::{ConnectionName, Event, Sequence, event::Committed, state::StateEntry},
+    journal::{Append, Checkpoint, StateWrite, last_states},
+    model::{ConnectionName, Sequence, event::Committed, state::StateEntry},
 };
 
 use super::{
     SqliteJournal,
-    image::{Entries, Image, key},
+    image::{Entries, Image},
     rows::{self, INSERT_EVENT, Place, REPLACE_STATE, insert_event, int, moment, replace_state},
     telemetry::GroupStored,
 };
@@ -40,7 +40,7 @@ impl Change {
         for entry in self.entries {
             if !self.written {
                 image.set(self.lane, entry);
-            } else if let Some(key) = key(&entry) {
+            } else if let Some(key) = entry.key() {
                 image.written(self.lane, &key);
             }
         }
@@ -118,7 +118,7 @@ impl Step<'_> {
 
     /// States that follow from the events in their order can wait; any others are written now.
     fn states(&mut self, lane: i64, states: &[StateWrite], commit: &Committed) -> rusqlite::Result<()> {
-        let entries = states.iter().filter_map(|write| write.entry(commit.first, &commit.events));
+        let entries = last_states(states, commit);
         if follow_from_events(states) {
             let entries: Vec<_> = entries.collect();
             if !entries.is_empty() {
@@ -127,7 +127,7 @@ impl Step<'_> {
             return Ok(());
         }
         let mut last = Entries::default();
-        last.extend(entries.filter_map(|entry| Some((key(&entry)?, entry))));
+        last.extend(entries.filter_map(|entry| Some((entry.key()?, entry))));
         let mut replace = self.transaction.prepare_cached(REPLACE_STATE)?;
         for entry in last.values() {
             replace_state(&mut replace, lane, entry, commit.next())?;
@@ -183,14 +183,10 @@ fn sets_state(states: &[StateWrite], commit: &Committed) -> Vec<bool> {
         if let StateWrite::ByEvent(index) = write
             && let Some((set, event)) = sets.get_mut(*index as usize).zip(commit.events.get(*index as usize))
         {
-            *set = has_state(event);
+            *set = event.has_state();
         }
     }
     sets
-}
-
-fn has_state(event: &Event) -> bool {
-    event.item.is_some() && event.meaning.state.is_some()
 }
 
 /// Whether reading the events again, in their order, leaves the same states behind.

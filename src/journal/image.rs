@@ -13,13 +13,12 @@
 use std::{
     collections::HashMap,
     mem,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use foldhash::fast::RandomState;
 use rusqlite::{Connection, TransactionBehavior, params};
-use watchpost_actors::model::{Sequence, state::StateEntry};
+use watchpost_actors::model::{Sequence, StateKey, state::StateEntry};
 
 use super::rows::{REPLACE_STATE, int, replace_state};
 
@@ -32,18 +31,10 @@ const ROWS: usize = 1_000;
 /// Events folded in one step of a recovery.
 const FOLD: i64 = 4_096;
 
-/// Item, and the vendor's id of the group.
-pub(super) type Key = (Arc<str>, Arc<str>);
 /// The states of a lane.
-pub(super) type Entries = HashMap<Key, StateEntry, RandomState>;
+pub(super) type Entries = HashMap<StateKey, StateEntry, RandomState>;
 /// The states of all lanes, by the lane's number.
 type Lanes = HashMap<i64, Entries, RandomState>;
-
-/// The key of a state.
-pub(super) fn key(entry: &StateEntry) -> Option<Key> {
-    let state = entry.meaning.state.as_ref()?;
-    Some((Arc::clone(&entry.item.id), Arc::clone(&state.vendor_group)))
-}
 
 /// What is not in the stored image yet.
 #[derive(Debug)]
@@ -77,13 +68,13 @@ impl Image {
 
     /// An event that is stored has set a state.
     pub(super) fn set(&mut self, lane: i64, entry: StateEntry) {
-        if let Some(key) = key(&entry) {
+        if let Some(key) = entry.key() {
             self.fresh.entry(lane).or_default().insert(key, entry);
         }
     }
 
     /// A state was written with its append: what waits here is older.
-    pub(super) fn written(&mut self, lane: i64, key: &Key) {
+    pub(super) fn written(&mut self, lane: i64, key: &StateKey) {
         let moving = self.moving.as_mut().map(|moving| &mut moving.left);
         for lanes in [Some(&mut self.fresh), moving].into_iter().flatten() {
             if let Some(entries) = lanes.get_mut(&lane) {

@@ -8,7 +8,7 @@ use watchpost_actors::{
 
 use super::{
     SqliteJournal,
-    image::{Entries, key},
+    image::Entries,
     rows::{SELECT_STATES, moment},
 };
 
@@ -67,7 +67,7 @@ impl SqliteJournal {
         let mut rows = select.query([lane])?;
         while let Some(row) = rows.next()? {
             let entry = self.pages.shared.state(row)?;
-            if let Some(key) = key(&entry) {
+            if let Some(key) = entry.key() {
                 states.insert(key, entry);
             }
         }

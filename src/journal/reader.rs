@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, types::FromSqlError};
 use watchpost_actors::{
     journal::{Ask, JournalError, LaneInfo, Page, Reader},
-    model::{ConnectionName, Event, Sequence, event::Committed},
+    model::{ConnectionName, Events, Sequence, event::Committed},
 };
 
 use super::{
@@ -96,14 +96,15 @@ impl Pages {
                 commits.extend(group.take().map(Group::close));
                 return Ok((commits, Some(sequence)));
             }
-            let (place, event) = (self.place(connection, row)?, self.shared.event(row)?);
-            count += 1;
-            bytes += event.data.len();
-            match &mut group {
-                Some(group) if group.takes(sequence, &place) => group.events.push(event),
-                group => commits
-                    .extend(group.replace(Group { first: sequence, place, events: vec![event] }).map(Group::close)),
+            let place = self.place(connection, row)?;
+            if group.as_ref().is_none_or(|group| !group.takes(sequence, &place)) {
+                commits.extend(group.take().map(Group::close));
             }
+            let group = group.get_or_insert_with(|| Group { first: sequence, place, events: Events::default() });
+            let before = group.events.bytes();
+            self.shared.event(row, &mut group.events)?;
+            count += 1;
+            bytes += group.events.bytes() - before;
         }
         commits.extend(group.map(Group::close));
         Ok((commits, None))
@@ -138,7 +139,7 @@ struct Place {
 struct Group {
     first: Sequence,
     place: Place,
-    events: Vec<Event>,
+    events: Events,
 }
 
 impl Group {

@@ -5,12 +5,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bytestring::ByteString;
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use rusqlite::{Row, Statement, params, types::FromSqlError};
 use watchpost_actors::{
-    model::{Event, EventId, Item, Meaning, Origin, Sequence, StateMeaning, state::StateEntry},
+    model::{EventRef, Events, Item, Meaning, Origin, Sequence, StateMeaning, state::StateEntry},
     vendors::VENDORS,
 };
 
@@ -47,17 +46,16 @@ pub(super) struct Place {
 }
 
 /// Runs [`INSERT_EVENT`].
-pub(super) fn insert_event(insert: &mut Statement<'_>, place: &Place, event: &Event) -> rusqlite::Result<()> {
-    let Event { id, origin, meaning, item, time, data } = event;
+pub(super) fn insert_event(insert: &mut Statement<'_>, place: &Place, event: EventRef<'_>) -> rusqlite::Result<()> {
+    let EventRef { id, origin, meaning, item, time, data } = event;
     let Place { sequence, lane, recorded, vendor, sets_state } = *place;
-    let item = item.as_deref();
     let state = meaning.state.as_ref();
     insert.execute(params![
         int(sequence),
         lane,
         recorded,
         vendor,
-        id.as_str(),
+        id,
         origin.as_str(),
         &*meaning.kind,
         meaning.name.as_deref(),
@@ -69,8 +67,8 @@ pub(super) fn insert_event(insert: &mut Statement<'_>, place: &Place, event: &Ev
         state.map(|state| &*state.vendor_value),
         state.and_then(|state| state.text.as_deref()),
         sets_state,
-        &**time,
-        &**data,
+        time,
+        data,
     ])?;
     Ok(())
 }
@@ -162,8 +160,8 @@ fn same(known: Option<&Arc<str>>, text: Option<&str>) -> bool {
 }
 
 impl Shared {
-    /// Reads [`EVENT_COLUMNS`] behind the caller's four.
-    pub(super) fn event(&mut self, row: &Row<'_>) -> rusqlite::Result<Event> {
+    /// Reads [`EVENT_COLUMNS`] behind the caller's four, and puts the event behind others.
+    pub(super) fn event(&mut self, row: &Row<'_>, events: &mut Events) -> rusqlite::Result<()> {
         let meaning = [
             maybe(row, 6)?,
             maybe(row, 7)?,
@@ -173,14 +171,16 @@ impl Shared {
             maybe(row, 13)?,
             maybe(row, 14)?,
         ];
-        Ok(Event {
-            id: EventId::new(text(row, 4)?.to_owned()),
+        let item = maybe(row, 8)?.map(|id| Ok::<_, rusqlite::Error>(self.item(id, maybe(row, 9)?))).transpose()?;
+        events.push(EventRef {
+            id: text(row, 4)?,
             origin: origin(text(row, 5)?)?,
-            meaning: self.meaning(meaning),
-            item: maybe(row, 8)?.map(|id| Ok::<_, rusqlite::Error>(self.item(id, maybe(row, 9)?))).transpose()?,
-            time: ByteString::from(text(row, 15)?),
-            data: ByteString::from(text(row, 16)?),
-        })
+            meaning: &self.meaning(meaning),
+            item: item.as_ref(),
+            time: text(row, 15)?,
+            data: text(row, 16)?,
+        });
+        Ok(())
     }
 
     /// Reads a row of [`SELECT_STATES`].
@@ -197,7 +197,7 @@ impl Shared {
         Ok(StateEntry {
             item: self.item(text(row, 2)?, maybe(row, 3)?),
             meaning: self.meaning(meaning),
-            time: ByteString::from(text(row, 9)?),
+            time: text(row, 9)?.into(),
             origin: origin(text(row, 10)?)?,
             sequence: sequence(row.get(11)?),
         })

@@ -52,7 +52,7 @@ impl Dropped {
             // In the place of the last that is missing, so that sequences still grow.
             first: Sequence(self.next.0.saturating_sub(1)),
             recorded: self.to,
-            events: vec![event],
+            events: vec![event].into(),
         }
     }
 }

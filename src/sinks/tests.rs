@@ -65,8 +65,8 @@ fn append(connection: &str, id: u32, padding: usize) -> Append {
     Append {
         connection: connection.parse().unwrap(),
         vendor: "milestone",
-        events: vec![event],
-        states: Vec::new(),
+        events: vec![event].into(),
+        states: Arc::new([]),
         checkpoint: None,
         heard: None,
     }

@@ -23,7 +23,7 @@ use serde_json::Value;
 use watchpost::actors::messages::{ConnectionInfo, ListConnections, RestartConnection};
 use watchpost::actors::model::event::{Committed, Stored};
 use watchpost::actors::model::filter::Filter;
-use watchpost::actors::model::{ConnectionName, ConnectionState, Origin};
+use watchpost::actors::model::{ConnectionName, ConnectionState, Events, Origin};
 use watchpost::actors::settings::{CommonSettings, Secret};
 use watchpost::actors::vendors::milestone::Milestone;
 use watchpost::actors::vendors::milestone::config::{FilterRow, MilestoneConfig, Modifier, Selection};
@@ -362,13 +362,14 @@ pub fn raw_lines(store: &Store) -> Vec<Value> {
 /// What a journal holds, as the auditor reads it. The vendor's own data, of which that is nothing, is left out: it can be megabytes.
 pub fn lines(store: &Store) -> Vec<EventLine> {
     let read = |stored: Stored<'_>| {
-        let mut event = stored.event.clone();
+        let mut event = stored.event;
         if event.origin != Origin::Engine {
-            event.data = Default::default();
+            event.data = "";
         }
         let Committed { connection, vendor, recorded, .. } = stored.commit;
         let (connection, vendor, recorded) = (connection.clone(), *vendor, *recorded);
-        let lone = Committed { connection, vendor, first: stored.sequence, recorded, events: vec![event] };
+        let lone =
+            Committed { connection, vendor, first: stored.sequence, recorded, events: Events::from_iter([event]) };
         let line = lone.get(0).expect("it holds one event").to_line();
         serde_json::from_str(&line).expect("a line is an event")
     };

@@ -51,6 +51,7 @@ pub(super) struct Attempt<'a, V: Vendor> {
     decoding: Option<LocalBoxFuture<'a, Giant<V>>>,
     barriers: u32,
     wake_at: Option<Instant>,
+    /// The batch that collects, and what the session wants done.
     todo: Todo,
     batches: Batches<'a>,
     held: bool,
@@ -99,7 +100,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
     pub(super) async fn run(mut self, orders: &mut mpsc::Receiver<Control>, report: &mut Report) -> Ended {
         // Changes that could not be stored in the try before.
         report.shorten();
-        self.batches.collect(report.entries());
+        report.entries().for_each(|entry| self.todo.enter(entry));
         self.step(Now::read(), Input::Start, report);
         while self.ending.is_none() {
             self.submit();
@@ -116,7 +117,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
     /// Waits for the next thing to happen.
     async fn next(&mut self, orders: &mut mpsc::Receiver<Control>) -> Happened<V> {
         let (held, alarm) = (self.is_held(), self.next_alarm());
-        if held && !self.held && self.batches.are_held() {
+        if held && !self.held && self.batches.are_held(&self.todo.entries) {
             HeldBack { connection: &self.setup.name }.emit();
         }
         if self.held && !held {
@@ -197,7 +198,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
     fn decoded(&mut self, now: Now, decoded: Giant<V>, report: &mut Report) {
         match decoded {
             Some((decoded, _permit)) => {
-                self.step(now, Input::Message(decoded), report);
+                self.step(now, Input::Decoded(decoded), report);
                 self.messages(now, report);
             }
             None => self.lose("a message could not be taken apart"),
@@ -210,7 +211,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
             match message {
                 Incoming::Text(text) => {
                     self.batches.count_bytes(text.len());
-                    self.step(now, Input::Message(V::Session::decode(text)), report);
+                    self.step(now, Input::Message(text), report);
                 }
                 Incoming::LargeText(text, permit) => {
                     self.batches.count_bytes(text.len());
@@ -225,7 +226,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                 Incoming::Binary(bytes) | Incoming::LargeBinary(bytes, _) => {
                     self.batches.count_bytes(bytes.len());
                     if let Ok(text) = ByteString::try_from(bytes) {
-                        self.step(now, Input::Message(V::Session::decode(text)), report);
+                        self.step(now, Input::Message(text), report);
                     }
                 }
                 Incoming::Ping | Incoming::Pong(_) => {}
@@ -235,7 +236,6 @@ impl<'a, V: Vendor> Attempt<'a, V> {
 
     fn step(&mut self, now: Now, input: Input<V::Session>, report: &mut Report) {
         self.session.step(now, input, &mut self.todo);
-        self.batches.collect(self.todo.entries.drain(..));
         self.batches.touch();
         if !self.todo.actions.is_empty() {
             for action in std::mem::take(&mut self.todo.actions) {
@@ -298,7 +298,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
     fn changed(&mut self, report: &mut Report, change: impl FnOnce(&mut Report, &Setup<V>)) {
         let before = report.unstored();
         change(report, self.setup);
-        self.batches.collect(report.entries().skip(before));
+        report.entries().skip(before).for_each(|entry| self.todo.enter(entry));
     }
 
     fn open(&mut self, request: WebSocketRequest) {
@@ -342,8 +342,8 @@ impl<'a, V: Vendor> Attempt<'a, V> {
 
     /// Hands the batch that has collected to the journal, if none is on its way.
     fn submit(&mut self) {
-        let Self { batches, session, setup, complete, .. } = self;
-        batches.submit(|| session.checkpoint(), *complete, &setup.name, &setup.tracker);
+        let Self { todo, batches, session, setup, complete, .. } = self;
+        batches.submit(&mut todo.entries, || session.checkpoint(), *complete, &setup.name, &setup.tracker);
     }
 
     /// Whether to hand over what is left.
@@ -358,7 +358,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
         // The connection's own changes are tried once more; then they wait for the next try.
         let first = !self.batches.were_refused();
         // What has collected since builds on what was refused: the vendor is asked for all of it again.
-        self.batches.discard(report.entries());
+        self.batches.discard(&mut self.todo.entries, report.entries());
         self.decoding = None;
         self.incoming.clear();
         self.complete = None;
@@ -371,7 +371,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
     }
 
     fn is_held(&self) -> bool {
-        self.decoding.is_some() || self.batches.are_held()
+        self.decoding.is_some() || self.batches.are_held(&self.todo.entries)
     }
 
     /// The next moment at which time alone makes something happen.

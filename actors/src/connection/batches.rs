@@ -8,17 +8,17 @@ use futures_util::future::LocalBoxFuture;
 use crate::journal::{Checkpoint, JournalError};
 use crate::model::ids::ConnectionName;
 use crate::state_tracker::{Batch, StateTracker};
-use crate::vendors::{Entry, Now};
+use crate::vendors::{Entries, Entry, Now};
 
 /// A batch holds at most so many entries …
 const MOST_ENTRIES: usize = 4_096;
 /// … and so many bytes of messages, unless one step of a session yields more: that stays whole.
 const MOST_BYTES: usize = 1 << 20;
 
-/// The batch that collects, and the one that is being stored.
+/// When the batch that collects is full, and the one that is being stored.
 #[derive(Default)]
 pub(super) struct Batches<'a> {
-    entries: Vec<Entry>,
+    /// Of the messages that the one that collects was made of.
     bytes: usize,
     /// Something has happened since the checkpoint was last handed in.
     touched: bool,
@@ -51,10 +51,6 @@ impl Batches<'_> {
         Self { checkpoint, heartbeat, ..Self::default() }
     }
 
-    pub(super) fn collect(&mut self, entries: impl Iterator<Item = Entry>) {
-        self.entries.extend(entries);
-    }
-
     pub(super) fn count_bytes(&mut self, bytes: usize) {
         self.bytes += bytes;
     }
@@ -65,8 +61,8 @@ impl Batches<'_> {
     }
 
     /// The next batch is full while the one before it is still being stored: nothing more can be taken in.
-    pub(super) fn are_held(&self) -> bool {
-        self.storing.is_some() && (self.entries.len() >= MOST_ENTRIES || self.bytes >= MOST_BYTES)
+    pub(super) fn are_held(&self, entries: &Entries) -> bool {
+        self.storing.is_some() && (entries.len() >= MOST_ENTRIES || self.bytes >= MOST_BYTES)
     }
 
     /// Since when a batch has been on its way, if one is.
@@ -78,6 +74,7 @@ impl Batches<'_> {
     /// events that are stored already still move it. So is, now and then, that nothing was missing at the moment `heard`.
     pub(super) fn submit(
         &mut self,
+        entries: &mut Entries,
         checkpoint: impl FnOnce() -> Option<Checkpoint>,
         heard: Option<Now>,
         connection: &ConnectionName,
@@ -85,23 +82,23 @@ impl Batches<'_> {
     ) {
         let heard = heard.filter(|_| !self.refused);
         let beats = heard.is_some_and(|now| self.heard.is_none_or(|last| now.instant >= last + self.heartbeat));
-        let nothing_new = !self.touched && self.entries.is_empty() && !beats;
+        let nothing_new = !self.touched && entries.is_empty() && !beats;
         if self.storing.is_some() || nothing_new {
             return;
         }
         self.touched = false;
         let checkpoint = if self.refused { None } else { checkpoint() };
         let checkpoint = checkpoint.filter(|new| Some(new) != self.checkpoint.as_ref());
-        if self.entries.is_empty() && checkpoint.is_none() && !beats {
+        if entries.is_empty() && checkpoint.is_none() && !beats {
             return;
         }
         self.heard = heard.map(|now| now.instant).or(self.heard);
         if checkpoint.is_some() {
             self.checkpoint.clone_from(&checkpoint);
         }
-        let entries = std::mem::take(&mut self.entries);
+        let entries = entries.take();
         self.bytes = 0;
-        let statuses = entries.iter().filter(|entry| matches!(entry, Entry::Status(_))).count();
+        let statuses = entries.list.iter().filter(|entry| matches!(entry, Entry::Status(_))).count();
         let heard = heard.map(|now| now.wall);
         let result = tracker.send(Batch { connection: connection.clone(), entries, checkpoint, heard });
         self.storing = Some(Storing { result: Box::pin(result), since: Instant::now(), statuses });
@@ -123,10 +120,10 @@ impl Batches<'_> {
 
     /// Forgets what has collected: it builds on something that was refused. What is still handed over, the connection's own changes that
     /// are not stored, goes without a checkpoint: all of them, so that they are counted off in order.
-    pub(super) fn discard(&mut self, own: impl Iterator<Item = Entry>) {
+    pub(super) fn discard(&mut self, entries: &mut Entries, own: impl Iterator<Item = Entry>) {
         self.refused = true;
-        self.entries.clear();
-        self.entries.extend(own);
+        entries.clear();
+        own.for_each(|entry| entries.enter(entry));
         self.bytes = 0;
         self.touched = false;
     }
@@ -152,15 +149,15 @@ mod tests {
         let journal = Writer::start(Box::new(Memory::default())).unwrap().handle();
         let tracker = StateTracker::start_on(&Arbiter::current(), 0, journal, StateMap::default(), Duration::ZERO);
         let name = ConnectionName::new("hq").unwrap();
-        let mut batches = Batches::new(None, Duration::from_secs(10));
+        let (mut batches, mut entries) = (Batches::new(None, Duration::from_secs(10)), Entries::default());
         let mut own = Changes::default();
         own.push(StatusChange { old: Connecting, new: Online, reason: "".into() });
-        batches.collect(own.entries());
-        batches.submit(|| None, None, &name, &tracker);
+        own.entries().for_each(|entry| entries.enter(entry));
+        batches.submit(&mut entries, || None, None, &name, &tracker);
         assert!(batches.stored().await.result.is_err());
-        batches.discard(own.entries());
-        batches.collect([change(Online, Delayed)].into_iter());
-        batches.submit(|| None, None, &name, &tracker);
+        batches.discard(&mut entries, own.entries());
+        entries.enter(change(Online, Delayed));
+        batches.submit(&mut entries, || None, None, &name, &tracker);
         assert_eq!(batches.stored().await.statuses, 2, "online comes before delayed");
     }
 
@@ -171,14 +168,14 @@ mod tests {
         // A lane that was never opened refuses everything.
         let tracker = StateTracker::start_on(&arbiter, 0, journal, StateMap::default(), Duration::ZERO);
         let name = ConnectionName::new("hq").unwrap();
-        let mut batches = Batches::new(None, Duration::from_secs(10));
+        let (mut batches, mut entries) = (Batches::new(None, Duration::from_secs(10)), Entries::default());
         batches.touch();
-        batches.submit(|| Some(Checkpoint("with the first event".into())), None, &name, &tracker);
+        batches.submit(&mut entries, || Some(Checkpoint("with the first event".into())), None, &name, &tracker);
         // The second event comes while the first is being stored.
         batches.touch();
         assert!(batches.stored().await.result.is_err());
-        batches.discard([change(ConnectionState::Online, ConnectionState::Delayed)].into_iter());
-        batches.submit(|| panic!("it covers both events, and neither is stored"), None, &name, &tracker);
+        batches.discard(&mut entries, [change(ConnectionState::Online, ConnectionState::Delayed)].into_iter());
+        batches.submit(&mut entries, || panic!("it covers both events, and neither is stored"), None, &name, &tracker);
         assert!(batches.storing_since().is_some(), "the change itself is handed over");
     }
 }

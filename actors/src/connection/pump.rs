@@ -15,7 +15,7 @@ use super::{Clients, Control, Setup};
 use crate::journal::JournalError;
 use crate::retry::{RetryClock, RetryPolicy, jitter};
 use crate::state_tracker::{Batch, LaneOpened, OpenLane};
-use crate::vendors::{Resume, Vendor};
+use crate::vendors::{Entries, Resume, Vendor};
 
 /// How long to wait before the journal is asked again when it cannot load.
 const JOURNAL_PAUSE: Duration = Duration::from_secs(1);
@@ -148,7 +148,9 @@ pub(super) fn obey(order: Control) {
 
 /// The last word of a connection goes into the journal too, if that is possible.
 async fn store_status<V: Vendor>(setup: &Setup<V>, report: &mut Report) {
-    let (connection, entries, count) = (setup.name.clone(), report.entries().collect::<Vec<_>>(), report.unstored());
+    let (connection, count) = (setup.name.clone(), report.unstored());
+    let mut entries = Entries::default();
+    report.entries().for_each(|entry| entries.enter(entry));
     let stored = setup.tracker.send(Batch { connection, entries, checkpoint: None, heard: None }).await;
     if matches!(stored, Ok(Ok(()))) {
         report.stored(count);

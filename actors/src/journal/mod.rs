@@ -1,11 +1,12 @@
 //! What durable storage must promise, an implementation in memory, and the threads it runs on.
 //!
 //! A [`Journal`] takes [`Append`]s: events, the state changes that they cause, and the checkpoint that covers them, all or nothing.
-//! Only what it has taken becomes visible in the state map, to watchers and to sinks. [`Writer`] gives a journal its own thread,
-//! because it may block, and stores what several connections hand in at the same moment as one group. What was stored lately is kept in
+//! Only what it has taken becomes visible in the state map, to watchers and to sinks. [`Writer`] gives a journal its own thread, unless it
+//! never blocks (`inline`), and stores what several connections hand in at the same moment as one group. What was stored lately is kept in
 //! memory (`recent`), so that whoever keeps up never reads from the disk; who does not reads through a [`Reader`] on another thread.
 //! [`Memory`] forgets with the process.
 
+mod inline;
 mod memory;
 mod recent;
 mod writer;
@@ -16,7 +17,8 @@ use std::sync::Arc;
 use bytestring::ByteString;
 use jiff::Timestamp;
 
-use crate::model::event::{Committed, Event};
+use crate::model::event::Committed;
+use crate::model::events::Events;
 use crate::model::ids::{ConnectionName, Sequence};
 use crate::model::state::StateEntry;
 
@@ -37,9 +39,9 @@ pub struct Append {
     /// The vendor's name.
     pub vendor: &'static str,
     /// Events in order. May be empty: a batch of nothing but repeats still moves the checkpoint.
-    pub events: Vec<Event>,
-    /// State changes in order.
-    pub states: Vec<StateWrite>,
+    pub events: Events,
+    /// State changes in order. Shared, since whoever has them stored shows them afterwards.
+    pub states: Arc<[StateWrite]>,
     /// Replaces the last one; `None` leaves it.
     pub checkpoint: Option<Checkpoint>,
     /// The last moment at which everything that the vendor had sent was handed over; `None` leaves what was stored. An append may hold
@@ -57,25 +59,53 @@ pub enum StateWrite {
 }
 
 impl StateWrite {
+    /// The index of the event that sets the state.
+    fn index(&self) -> Option<u32> {
+        match self {
+            Self::ByEvent(index) => Some(*index),
+            Self::Silent(_) => None,
+        }
+    }
+
+    /// The item and the vendor's group whose state it is, or `None` if it does not fit its append.
+    pub(crate) fn sets<'a>(&'a self, events: &'a Events) -> Option<(&'a Arc<str>, &'a Arc<str>)> {
+        let (item, meaning) = match self {
+            Self::Silent(entry) => (&entry.item, &entry.meaning),
+            Self::ByEvent(index) => events.sets(*index as usize)?,
+        };
+        Some((&item.id, &meaning.state.as_ref()?.vendor_group))
+    }
+
     /// The entry that this change leaves behind, or `None` if it does not fit its append.
     #[must_use]
-    pub fn entry(&self, first: Sequence, events: &[Event]) -> Option<StateEntry> {
+    pub fn entry(&self, first: Sequence, events: &Events) -> Option<StateEntry> {
         match self {
             Self::Silent(entry) => Some(StateEntry { sequence: first, ..(**entry).clone() }),
             Self::ByEvent(index) => {
                 let event = events.get(*index as usize)?;
                 event.meaning.state.as_ref()?;
                 Some(StateEntry {
-                    item: event.item.clone()?,
-                    meaning: Arc::clone(&event.meaning),
-                    // A copy: a slice would keep the whole read buffer alive for as long as the state stands.
-                    time: ByteString::from(&*event.time),
+                    item: Arc::clone(event.item?),
+                    meaning: Arc::clone(event.meaning),
+                    time: event.time.into(),
                     sequence: first.plus(u64::from(*index)),
                     origin: event.origin,
                 })
             }
         }
     }
+}
+
+/// The states that an append leaves behind, in order. Where all are set by events, of those that are set several times the last values alone:
+/// so in a flood a state costs little however often it changes.
+pub fn last_states(writes: &[StateWrite], commit: &Committed) -> impl Iterator<Item = StateEntry> {
+    let Committed { first, events, .. } = commit;
+    let indices: Option<Vec<u32>> = writes.iter().map(|write| write.index()).collect();
+    let last = indices.map(|indices| events.last_of(&indices));
+    let all = if last.is_some() { &[] } else { writes };
+    let by_events = last.into_iter().flatten().map(StateWrite::ByEvent);
+    let by_events = by_events.filter_map(|write| write.entry(*first, events));
+    by_events.chain(all.iter().filter_map(|write| write.entry(*first, events)))
 }
 
 /// What a connection finds again.
@@ -160,7 +190,7 @@ pub enum JournalError {
     /// What is stored cannot be read any more. Trying again does not help; a restart may, where the journal then checks itself.
     #[error("the journal is damaged: {0}")]
     Damaged(String),
-    /// The journal's thread has ended.
+    /// The journal has ended.
     #[error("the journal is closed")]
     Closed,
 }
@@ -200,8 +230,14 @@ pub trait Reader: Send + 'static {
     fn next(&mut self) -> Result<Sequence, JournalError>;
 }
 
-/// Storage for events, states and checkpoints. It may block: [`Writer`] gives it a thread of its own.
+/// Storage for events, states and checkpoints. It may block: [`Writer`] gives it a thread of its own then.
 pub trait Journal: Reader {
+    /// Whether no call ever waits for anything. Then no thread is made: each is carried out where it is made, one at a time, and
+    /// [`trim`](Self::trim) behind some other. [`reader`](Self::reader) is not asked.
+    fn never_blocks(&self) -> bool {
+        false
+    }
+
     /// Stores each append, all of it or nothing of it, in the order given, and answers in the same order.
     ///
     /// What was answered with `Ok` is found again by [`load`](Self::load) and [`read`](Reader::read), as durably as the implementation promises.

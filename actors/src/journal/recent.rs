@@ -9,7 +9,7 @@ use crate::model::ids::Sequence;
 
 /// Events kept at most.
 const EVENTS: usize = 8_192;
-/// Bytes of vendor data kept at most: 8 MiB.
+/// Bytes of their texts kept at most: 8 MiB.
 const BYTES: usize = 8 << 20;
 
 /// The last groups of events, without a hole between them.
@@ -39,12 +39,12 @@ impl Recent {
             return;
         }
         self.events += commit.events.len();
-        self.bytes += bytes(commit);
+        self.bytes += commit.events.bytes();
         self.commits.push_back(Arc::clone(commit));
         while self.events > EVENTS || self.bytes > BYTES {
             let Some(oldest) = self.commits.pop_front() else { break };
             self.events -= oldest.events.len();
-            self.bytes -= bytes(&oldest);
+            self.bytes -= oldest.events.bytes();
         }
     }
 
@@ -58,10 +58,6 @@ impl Recent {
         let page = Page::of(ask, self.commits.range(start..), ask.from, self.next);
         Some(Page { end: page.end.max(ask.from), ..page })
     }
-}
-
-fn bytes(commit: &Committed) -> usize {
-    commit.events.iter().map(|event| event.data.len()).sum()
 }
 
 #[cfg(test)]
@@ -85,7 +81,7 @@ mod tests {
             vendor: "test",
             first: Sequence(first),
             recorded: jiff::Timestamp::UNIX_EPOCH,
-            events: vec![event; count],
+            events: vec![event; count].into(),
         })
     }
 

@@ -1,4 +1,5 @@
-//! The journal's own thread: it may block there without holding up a socket. Reading has another, where the journal gives a reader.
+//! The journal's own thread: it may block there without holding up a socket. Reading has another, where the journal gives a reader. One that
+//! never blocks has none (`inline`).
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -9,6 +10,7 @@ use tokio::runtime;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout_at;
 
+use super::inline::Inline;
 use super::recent::Recent;
 use super::{Append, Ask, Journal, JournalError, LaneInfo, Loaded, Page, Reader};
 use crate::fatal::Fatal;
@@ -22,13 +24,13 @@ const QUEUE: usize = 1_024;
 /// Appends stored as one group at most.
 const GROUP: usize = 256;
 /// How often the journal may do its housekeeping while there is little of it.
-const TRIM_EVERY: Duration = Duration::from_secs(1);
+pub(super) const TRIM_EVERY: Duration = Duration::from_secs(1);
 /// How long it is left alone when that has failed.
 const TRIM_PAUSE: Duration = Duration::from_secs(10);
 
-type Answer<T> = oneshot::Sender<Result<T, JournalError>>;
+pub(super) type Answer<T> = oneshot::Sender<Result<T, JournalError>>;
 
-enum Command {
+pub(super) enum Command {
     Append(Append, Answer<Arc<Committed>>),
     Load(ConnectionName, Answer<Loaded>),
     Note(String, Answer<Option<String>>),
@@ -38,17 +40,17 @@ enum Command {
 }
 
 /// What a reader can answer.
-enum Question {
+pub(super) enum Question {
     Read(Ask, Answer<Page>),
     Lanes(Answer<Vec<LaneInfo>>),
     At(Timestamp, Answer<Sequence>),
     Close,
 }
 
-/// The way to a journal's threads. Cheap to clone.
+/// The way to a journal. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct JournalHandle {
-    commands: mpsc::Sender<Command>,
+    way: Way,
     /// To the reader's thread, if there is one.
     questions: Option<mpsc::Sender<Question>>,
     recent: Arc<Mutex<Recent>>,
@@ -56,29 +58,45 @@ pub struct JournalHandle {
     damage: watch::Receiver<Option<JournalError>>,
 }
 
-/// A journal on its thread.
+/// Where a journal works.
+#[derive(Clone, Debug)]
+enum Way {
+    /// On its own thread.
+    Thread(mpsc::Sender<Command>),
+    /// Where it is called, as it never blocks.
+    Inline(Arc<Mutex<Inline>>),
+}
+
+/// A journal at work.
 #[derive(Debug)]
 pub struct Writer {
     handle: JournalHandle,
 }
 
 impl Writer {
-    /// Gives `journal` a thread, and its reader another. A panic there ends the process: nothing may go on half.
+    /// Gives `journal` a thread, and its reader another; one that never blocks gets none. A panic in it ends the process: nothing may go on half.
     ///
     /// # Errors
     /// Whatever the system says when it cannot start a thread, or [`JournalError`] when the journal cannot be read.
     pub fn start(mut journal: Box<dyn Journal>) -> Result<Self, JournalError> {
-        let (commands, queue) = mpsc::channel(QUEUE);
         let now = journal.next()?;
         let (next, follow) = watch::channel(now);
         let recent = Arc::new(Mutex::new(Recent::new(now)));
         let (damaged, damage) = watch::channel(None);
         let damaged = Damaged(Arc::new(damaged));
-        let questions = journal.reader()?.map(|reader| start_reader(reader, damaged.clone())).transpose()?;
-        let clock = runtime::Builder::new_current_thread().enable_time().build().map_err(no_thread)?;
+        let inline = journal.never_blocks();
+        let reader = if inline { None } else { journal.reader()? };
+        let questions = reader.map(|reader| start_reader(reader, damaged.clone())).transpose()?;
         let keep = Keep { recent: Arc::clone(&recent), next, damaged };
-        spawn("watchpost-journal", move || clock.block_on(run(&mut *journal, queue, &keep)))?;
-        Ok(Self { handle: JournalHandle { commands, questions, recent, next: follow, damage } })
+        let way = if inline {
+            Way::Inline(Arc::new(Mutex::new(Inline::new(journal, keep))))
+        } else {
+            let (commands, queue) = mpsc::channel(QUEUE);
+            let clock = runtime::Builder::new_current_thread().enable_time().build().map_err(no_thread)?;
+            spawn("watchpost-journal", move || clock.block_on(run(&mut *journal, queue, &keep)))?;
+            Way::Thread(commands)
+        };
+        Ok(Self { handle: JournalHandle { way, questions, recent, next: follow, damage } })
     }
 
     /// The way to it.
@@ -125,7 +143,7 @@ fn answer<R: Reader + ?Sized>(reader: &mut R, question: Question, damaged: &Dama
 
 /// Who is told that the journal is damaged: nothing may go on half.
 #[derive(Clone)]
-struct Damaged(Arc<watch::Sender<Option<JournalError>>>);
+pub(super) struct Damaged(Arc<watch::Sender<Option<JournalError>>>);
 
 impl Damaged {
     fn look_at<T>(&self, result: &Result<T, JournalError>) {
@@ -142,14 +160,13 @@ impl Damaged {
 }
 
 /// What others see of what was stored.
-struct Keep {
+pub(super) struct Keep {
     recent: Arc<Mutex<Recent>>,
     next: watch::Sender<Sequence>,
-    damaged: Damaged,
+    pub(super) damaged: Damaged,
 }
 
 async fn run(journal: &mut dyn Journal, mut queue: mpsc::Receiver<Command>, keep: &Keep) {
-    let (mut group, mut answers) = (Vec::new(), Vec::new());
     let mut pending = None;
     let mut trim_at = Instant::now() + TRIM_EVERY;
     loop {
@@ -159,8 +176,7 @@ async fn run(journal: &mut dyn Journal, mut queue: mpsc::Receiver<Command>, keep
         };
         match command {
             Ok(Some(Command::Append(append, answer))) => {
-                group.push(append);
-                answers.push(answer);
+                let (mut group, mut answers) = (vec![append], vec![answer]);
                 // Whatever else is waiting to be stored goes with it: one group costs one write to the disk.
                 while group.len() < GROUP {
                     match queue.try_recv() {
@@ -175,15 +191,13 @@ async fn run(journal: &mut dyn Journal, mut queue: mpsc::Receiver<Command>, keep
                         Err(_) => break,
                     }
                 }
-                store(journal, std::mem::take(&mut group), &mut answers, keep);
+                store(journal, group, answers, keep);
             }
-            Ok(Some(Command::Load(connection, answer))) => keep.damaged.tell(answer, journal.load(&connection)),
-            Ok(Some(Command::Note(key, answer))) => keep.damaged.tell(answer, journal.note(&key)),
-            Ok(Some(Command::SetNote(key, note, answer))) => {
-                keep.damaged.tell(answer, journal.set_note(&key, note.as_deref()));
+            Ok(Some(command)) => {
+                if carry_out(journal, command, keep) {
+                    return;
+                }
             }
-            Ok(Some(Command::Question(question))) => answer(journal, question, &keep.damaged),
-            Ok(Some(Command::Close(answer))) => return drop(answer.send(journal.close())),
             // Nobody is left to hear how it went.
             Ok(None) => return drop(journal.close()),
             Err(_) => {}
@@ -194,8 +208,24 @@ async fn run(journal: &mut dyn Journal, mut queue: mpsc::Receiver<Command>, keep
     }
 }
 
+/// Does what it is told, and says whether that was the last.
+pub(super) fn carry_out(journal: &mut dyn Journal, command: Command, keep: &Keep) -> bool {
+    match command {
+        Command::Append(append, answer) => store(journal, vec![append], vec![answer], keep),
+        Command::Load(connection, answer) => keep.damaged.tell(answer, journal.load(&connection)),
+        Command::Note(key, answer) => keep.damaged.tell(answer, journal.note(&key)),
+        Command::SetNote(key, note, answer) => keep.damaged.tell(answer, journal.set_note(&key, note.as_deref())),
+        Command::Question(question) => answer(journal, question, &keep.damaged),
+        Command::Close(answer) => {
+            drop(answer.send(journal.close()));
+            return true;
+        }
+    }
+    false
+}
+
 /// Does one step of housekeeping, and answers when the next is due. Appends that wait come in between.
-fn trim(journal: &mut dyn Journal, damaged: &Damaged) -> Instant {
+pub(super) fn trim(journal: &mut dyn Journal, damaged: &Damaged) -> Instant {
     let trimmed = journal.trim();
     damaged.look_at(&trimmed);
     let pause = match trimmed {
@@ -209,7 +239,7 @@ fn trim(journal: &mut dyn Journal, damaged: &Damaged) -> Instant {
     Instant::now() + pause
 }
 
-fn store(journal: &mut dyn Journal, group: Vec<Append>, answers: &mut Vec<Answer<Arc<Committed>>>, keep: &Keep) {
+fn store(journal: &mut dyn Journal, group: Vec<Append>, answers: Vec<Answer<Arc<Committed>>>, keep: &Keep) {
     let Keep { recent, next, .. } = keep;
     let results = journal.append(group);
     results.iter().for_each(|result| keep.damaged.look_at(result));
@@ -229,7 +259,7 @@ fn store(journal: &mut dyn Journal, group: Vec<Append>, answers: &mut Vec<Answer
             grown
         });
     }
-    for (answer, result) in answers.drain(..).zip(results) {
+    for (answer, result) in answers.into_iter().zip(results) {
         // The connection may be gone; what is stored stays stored.
         drop(answer.send(result));
     }
@@ -238,7 +268,10 @@ fn store(journal: &mut dyn Journal, group: Vec<Append>, answers: &mut Vec<Answer
 impl JournalHandle {
     async fn tell<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<T, JournalError> {
         let (answer, result) = oneshot::channel();
-        self.commands.send(command(answer)).await.map_err(|_| JournalError::Closed)?;
+        match &self.way {
+            Way::Thread(commands) => commands.send(command(answer)).await.map_err(|_| JournalError::Closed)?,
+            Way::Inline(inline) => inline.lock().unwrap_or_else(PoisonError::into_inner).call(command(answer)),
+        }
         result.await.map_err(|_| JournalError::Closed)?
     }
 
@@ -435,6 +468,18 @@ mod tests {
         assert!(matches!(page, Err(JournalError::Damaged(_))));
         let told = tokio::time::timeout(Duration::from_secs(10), journal.damaged()).await.unwrap();
         assert!(matches!(told, JournalError::Damaged(_)));
+    }
+
+    #[actix_rt::test]
+    async fn who_waits_for_an_event_learns_that_the_journal_is_closed() {
+        for journal in [Box::new(Memory::default()) as Box<dyn Journal>, Box::new(Unreadable(Memory::default()))] {
+            let journal = Writer::start(journal).unwrap().handle();
+            let waiting = journal.reached(journal.next());
+            journal.close().await.unwrap();
+            let told = tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap();
+            assert!(matches!(told, Err(JournalError::Closed)));
+            assert!(matches!(journal.note("key".to_owned()).await, Err(JournalError::Closed)));
+        }
     }
 
     #[actix_rt::test]

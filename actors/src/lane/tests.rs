@@ -8,7 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::journal::{Journal, Memory};
-use crate::vendors::Kind;
+use crate::model::StateMeaning;
+use crate::vendors::{Occurrence, Scope, Snapshot};
 
 /// A lane with a journal behind it, as the state tracker would drive it.
 struct Bench {
@@ -30,26 +31,65 @@ fn meanwhile(kind: &str, group: &str) -> Meaning {
     Meaning { kind: format!("test.{kind}").into(), name: None, state }
 }
 
-fn occurrence(id: &str, item: &str, value: &str, second: u32) -> Occurrence {
-    Occurrence {
-        id: EventId::new(id.to_owned()),
-        origin: Origin::Live,
-        item: item.to_owned().into(),
-        kind: Kind::Named { kind: value.to_owned().into(), group: "g".into(), meanwhile },
-        time: format!("2026-06-11T10:{:02}:{:02}.0000000Z", second / 60, second % 60).into(),
-        data: "{}".into(),
+/// What a batch is made of here.
+#[derive(Debug, Clone)]
+enum Given {
+    Event(Told),
+    Snapshot(Vec<Told>),
+    Awaited { anew: bool },
+}
+
+/// An occurrence of which the texts are its own.
+#[derive(Debug, Clone)]
+struct Told {
+    id: String,
+    item: String,
+    value: String,
+    time: String,
+}
+
+impl Told {
+    fn occurrence(&self) -> Occurrence<'_> {
+        let kind = Kind::Named { kind: &self.value, group: "g", meanwhile };
+        Occurrence { id: &self.id, origin: Origin::Live, item: &self.item, kind, time: &self.time, data: "{}" }
     }
 }
 
-fn event(id: &str, item: &str, value: &str, second: u32) -> Entry {
-    Entry::Occurrence(occurrence(id, item, value, second))
+fn occurrence(id: &str, item: &str, value: &str, second: u32) -> Told {
+    let time = format!("2026-06-11T10:{:02}:{:02}.0000000Z", second / 60, second % 60);
+    Told { id: id.to_owned(), item: item.to_owned(), value: value.to_owned(), time }
 }
 
-fn snapshot(states: Vec<Occurrence>) -> Entry {
-    Entry::Snapshot(Box::new(Snapshot { scope: Scope::Everything, states }))
+fn event(id: &str, item: &str, value: &str, second: u32) -> Given {
+    Given::Event(occurrence(id, item, value, second))
 }
 
-const AWAITED: Entry = Entry::BaselineAwaited { anew: true };
+fn snapshot(states: Vec<Told>) -> Given {
+    Given::Snapshot(states)
+}
+
+const AWAITED: Given = Given::Awaited { anew: true };
+
+fn batch(given: Vec<Given>) -> Entries {
+    let mut entries = Entries::default();
+    for given in given {
+        match given {
+            Given::Event(told) => entries.occur(told.occurrence()),
+            Given::Snapshot(states) => {
+                let states = states.iter().map(|told| entries.note(told.occurrence())).collect();
+                entries.enter(Entry::Snapshot(Box::new(Snapshot { scope: Scope::Everything, states })));
+            }
+            Given::Awaited { anew } => entries.enter(Entry::BaselineAwaited { anew }),
+        }
+    }
+    entries
+}
+
+fn one(entry: Entry) -> Entries {
+    let mut entries = Entries::default();
+    entries.enter(entry);
+    entries
+}
 
 impl Bench {
     fn new() -> Self {
@@ -60,23 +100,28 @@ impl Bench {
     }
 
     /// Stores a batch and says how many repeats were left out.
-    fn store(&mut self, entries: Vec<Entry>) -> usize {
-        let admitted = self.lane.admit(entries);
-        let append = self.lane.build(&mut self.names, admitted.entries, None);
+    fn store(&mut self, given: Vec<Given>) -> usize {
+        self.store_entries(batch(given))
+    }
+
+    fn store_entries(&mut self, mut entries: Entries) -> usize {
+        let repeats = self.lane.admit(&mut entries);
+        let append = self.lane.build(&mut self.names, entries, None);
         let states = append.states.clone();
         let commit = self.journal.append(vec![append]).remove(0).unwrap();
         self.lane.committed(&commit, &states, None);
-        for event in &commit.events {
+        for event in commit.events.iter() {
             let value = event.meaning.state.as_ref().map(|state| state.value.to_string());
-            self.stored.push((event.id.as_str().into(), event.meaning.kind.to_string(), value, event.origin));
+            self.stored.push((event.id.into(), event.meaning.kind.to_string(), value, event.origin));
         }
-        admitted.repeats
+        repeats
     }
 
     /// A batch that the journal refuses.
-    fn refuse(&mut self, entries: Vec<Entry>) {
-        let admitted = self.lane.admit(entries);
-        drop(self.lane.build(&mut self.names, admitted.entries, None));
+    fn refuse(&mut self, given: Vec<Given>) {
+        let mut entries = batch(given);
+        self.lane.admit(&mut entries);
+        drop(self.lane.build(&mut self.names, entries, None));
         self.lane.refused();
     }
 
@@ -186,7 +231,7 @@ fn events_awaiting_and_snapshot_in_one_batch_are_taken_in_order() {
 fn a_resumed_wait_for_the_snapshot_keeps_what_was_remembered() {
     let mut bench = Bench::new();
     bench.store(vec![AWAITED, event("1", "a", "on", 5)]);
-    bench.store(vec![Entry::BaselineAwaited { anew: false }]);
+    bench.store(vec![Given::Awaited { anew: false }]);
     bench.store(vec![snapshot(vec![occurrence("2", "a", "off", 4)])]);
     assert_eq!(bench.states(), map(&[("a", "on")]));
 }
@@ -225,7 +270,7 @@ fn a_snapshot_of_one_item_leaves_the_others_alone() {
     let mut bench = Bench::new();
     bench.store(vec![event("1", "a", "on", 1), event("2", "b", "on", 1)]);
     let snapshot = Snapshot { scope: Scope::Item("a".into()), states: vec![] };
-    bench.store(vec![Entry::Snapshot(Box::new(snapshot))]);
+    bench.store_entries(one(Entry::Snapshot(Box::new(snapshot))));
     assert_eq!(bench.states(), map(&[("a", "unknown"), ("b", "on")]));
 }
 
@@ -234,10 +279,10 @@ fn a_gap_tells_from_when_to_when_and_why() {
     let mut bench = Bench::new();
     let (from, to) = ("2026-06-11T10:00:00Z".parse().unwrap(), "2026-06-11T10:01:00Z".parse().unwrap());
     let gap = Gap { from, to, reason: "session_expired".into(), recovered: "states" };
-    let append = bench.lane.build(&mut bench.names, vec![Entry::Gap(Box::new(gap))], None);
-    let event = &append.events[0];
+    let append = bench.lane.build(&mut bench.names, one(Entry::Gap(Box::new(gap))), None);
+    let event = append.events.get(0).unwrap();
     assert_eq!((&*event.meaning.kind, event.origin, event.item.is_none()), ("gap", Origin::Engine, true));
-    let data: serde_json::Value = serde_json::from_str(&event.data).unwrap();
+    let data: serde_json::Value = serde_json::from_str(event.data).unwrap();
     let expected = serde_json::json!({"from":"2026-06-11T10:00:00Z","to":"2026-06-11T10:01:00Z","reason":"session_expired","recovered":"states"});
     assert_eq!(data, expected);
 }

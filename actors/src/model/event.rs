@@ -1,5 +1,6 @@
 //! An event, what it means, and how it is written for users.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,11 +8,10 @@ use bytestring::ByteString;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use super::events::Events;
 use super::ids::{ConnectionName, EventId, Sequence};
 
-/// Something that happened to an item, or to the engine itself.
-///
-/// Texts that came from the vendor are slices of what was read from the socket, so that a batch costs no copy.
+/// Something that happened to an item, or to the engine itself: one event by itself. Many are [`Events`].
 #[derive(Clone, Debug)]
 pub struct Event {
     /// The id within the connection.
@@ -26,6 +26,40 @@ pub struct Event {
     pub time: ByteString,
     /// The vendor's own JSON for this one occurrence, on one line.
     pub data: ByteString,
+}
+
+impl Event {
+    /// The event to be read.
+    #[must_use]
+    pub fn as_ref(&self) -> EventRef<'_> {
+        let Self { id, origin, meaning, item, time, data } = self;
+        EventRef { id: id.as_str(), origin: *origin, meaning, item: item.as_ref(), time, data }
+    }
+}
+
+/// An event to be read, wherever it is kept. See [`Event`].
+#[derive(Clone, Copy, Debug)]
+pub struct EventRef<'a> {
+    /// The id within the connection.
+    pub id: &'a str,
+    /// How the engine came to know of it.
+    pub origin: Origin,
+    /// Its type, its readable name, and the state that it sets.
+    pub meaning: &'a Arc<Meaning>,
+    /// What it happened to; none for the engine's own events.
+    pub item: Option<&'a Arc<Item>>,
+    /// When it happened, in the vendor's own words; empty where the vendor did not say.
+    pub time: &'a str,
+    /// The vendor's own JSON for this one occurrence, on one line.
+    pub data: &'a str,
+}
+
+impl EventRef<'_> {
+    /// Whether it can set a state: that needs an item, and a type of which a state follows.
+    #[must_use]
+    pub fn has_state(&self) -> bool {
+        self.item.is_some() && self.meaning.state.is_some()
+    }
 }
 
 /// How the engine came to know of an event.
@@ -110,7 +144,7 @@ pub struct Committed {
     /// When they were stored. It never goes back.
     pub recorded: Timestamp,
     /// The events, in order.
-    pub events: Vec<Event>,
+    pub events: Events,
 }
 
 impl Committed {
@@ -138,7 +172,7 @@ pub struct Stored<'a> {
     /// What it was stored with.
     pub commit: &'a Committed,
     /// The event.
-    pub event: &'a Event,
+    pub event: EventRef<'a>,
     /// Its number.
     pub sequence: Sequence,
 }
@@ -160,7 +194,7 @@ impl SharedEvent {
     /// The event with its number and connection.
     #[must_use]
     pub fn get(&self) -> Stored<'_> {
-        let event = &self.commit.events[self.index];
+        let event = self.commit.events.at(self.index);
         Stored { commit: &self.commit, event, sequence: self.commit.first.plus(self.index as u64) }
     }
 }
@@ -204,16 +238,16 @@ impl<'a> Stored<'a> {
     /// The CloudEvents attributes that the event has, by name, in the order of its line. `data` is none of them.
     pub fn attributes(&self) -> impl Iterator<Item = (&'static str, AttributeValue<'a>)> + use<'a> {
         let Self { commit, event, sequence } = *self;
-        let item = event.item.as_deref();
+        let item = event.item;
         let state = event.meaning.state.as_ref();
         let text = |text: &'a str| Some(Value::Text(text));
         [
             ("specversion", text("1.0")),
-            ("id", Some(Value::Id(&commit.connection, event.id.as_str()))),
+            ("id", Some(Value::Id(&commit.connection, event.id))),
             ("source", Some(Value::Source(commit.vendor, &commit.connection))),
             ("subject", item.and_then(|item| text(&item.id))),
             ("type", text(&event.meaning.kind)),
-            ("time", (!event.time.is_empty()).then_some(Value::Text(&event.time))),
+            ("time", (!event.time.is_empty()).then_some(Value::Text(event.time))),
             ("datacontenttype", text("application/json")),
             ("connection", text(commit.connection.as_str())),
             ("vendor", text(commit.vendor)),
@@ -234,13 +268,13 @@ impl Stored<'_> {
     /// The id that users see: `<connection>:<id>`.
     #[must_use]
     pub fn full_id(&self) -> String {
-        format!("{}:{}", self.commit.connection, self.event.id.as_str())
+        format!("{}:{}", self.commit.connection, self.event.id)
     }
 
     /// The vendor's own JSON, on one line; `null` where there is none.
     #[must_use]
     pub fn data(&self) -> &str {
-        if self.event.data.is_empty() { "null" } else { &self.event.data }
+        if self.event.data.is_empty() { "null" } else { self.event.data }
     }
 
     /// Appends the event as one line of JSON, a CloudEvent 1.0 in structured mode, without a line end.
@@ -276,9 +310,9 @@ impl Stored<'_> {
 }
 
 /// A vendor's JSON on one line: unchanged where it is already, else without the blanks between its tokens.
-pub(crate) fn one_line(json: ByteString) -> ByteString {
-    if !json.bytes().any(|b| b == b'\n' || b == b'\r') {
-        return json;
+pub(crate) fn one_line(json: &str) -> Cow<'_, str> {
+    if memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_none() {
+        return json.into();
     }
     let (mut compact, mut in_string, mut escaped) = (String::with_capacity(json.len()), false, false);
     for c in json.chars() {
@@ -308,7 +342,7 @@ mod tests {
             vendor: "milestone",
             first: Sequence(41),
             recorded: "2026-06-11T09:18:00.5Z".parse().unwrap(),
-            events: vec![event.clone(), event],
+            events: vec![event.clone(), event].into(),
         }
     }
 
@@ -388,7 +422,7 @@ mod tests {
     #[test]
     fn data_over_several_lines_becomes_one_and_keeps_its_texts() {
         let many = "{\n  \"a b\" : \"x \\\" \\n y\",\r\n \"n\" : [ 1 , 2 ] }";
-        assert_eq!(&*one_line(many.into()), r#"{"a b":"x \" \n y","n":[1,2]}"#);
-        assert_eq!(&*one_line(r#"{ "a" : 1 }"#.into()), r#"{ "a" : 1 }"#);
+        assert_eq!(&*one_line(many), r#"{"a b":"x \" \n y","n":[1,2]}"#);
+        assert_eq!(&*one_line(r#"{ "a" : 1 }"#), r#"{ "a" : 1 }"#);
     }
 }

@@ -82,7 +82,7 @@ impl Filter {
     /// Whether this event is wanted.
     #[must_use]
     pub fn wants(&self, stored: &Stored<'_>) -> bool {
-        self.wants_of(stored, stored.event.item.as_deref())
+        self.wants_of(stored, stored.event.item.map(|item| &**item))
     }
 
     /// Whether this event is wanted, with a name for its item that came later than the event.
@@ -192,7 +192,8 @@ mod tests {
                 item: (!engine).then(|| Arc::new(Item { id: "cameras/c1".into(), name: name.map(Into::into) })),
                 time: "".into(),
                 data: "".into(),
-            }],
+            }]
+            .into(),
         }
     }
 
@@ -270,11 +271,11 @@ mod tests {
             [(None, true, true), (Some("Lobby 1"), true, false), (Some("Dock"), false, true)]
         {
             let commit = commit(Origin::Live, "motion.started", name);
-            let event = &commit.events[0];
+            let event = commit.events.get(0).unwrap();
             let state = State {
                 connection: commit.connection.clone(),
-                item: event.item.clone().unwrap(),
-                meaning: event.meaning.clone(),
+                item: event.item.cloned().unwrap(),
+                meaning: Arc::clone(event.meaning),
                 time: "".into(),
                 sequence: commit.first,
                 origin: event.origin,

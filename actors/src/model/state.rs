@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use bytestring::ByteString;
 use serde::Serialize;
 
 use super::event::{Item, Meaning, Origin};
 use super::ids::{ConnectionName, Sequence};
+use super::state_key::{StateKey, same};
+use super::vendor_time::VendorTime;
 
 /// What an item's state group reads now, as handed to a reader.
 ///
@@ -20,7 +21,7 @@ pub struct State {
     /// Group and value, shared and in the vendor's words.
     pub meaning: Arc<Meaning>,
     /// When the value was taken on, in the vendor's words.
-    pub time: ByteString,
+    pub time: VendorTime,
     /// The event that set it; of a value from a first snapshot, which is no event, the number that was next.
     pub sequence: Sequence,
     /// How the value came to be known.
@@ -72,7 +73,7 @@ pub struct StateEntry {
     /// Group and value; `meaning.state` is always there.
     pub meaning: Arc<Meaning>,
     /// When the value was taken on, in the vendor's words.
-    pub time: ByteString,
+    pub time: VendorTime,
     /// The event that set it.
     pub sequence: Sequence,
     /// How the value came to be known.
@@ -80,6 +81,20 @@ pub struct StateEntry {
 }
 
 impl StateEntry {
+    /// What it is known by.
+    #[must_use]
+    pub fn key(&self) -> Option<StateKey> {
+        StateKey::new(&self.item, &self.meaning)
+    }
+
+    /// Whether the other is of the same group.
+    pub(crate) fn is_of_group(&self, other: &Self) -> bool {
+        match (&self.meaning.state, &other.meaning.state) {
+            (Some(state), Some(other)) => same(&state.vendor_group, &other.vendor_group),
+            (state, other) => state.is_none() && other.is_none(),
+        }
+    }
+
     /// The vendor's id of the group, which with the item is the key.
     #[must_use]
     pub fn vendor_group(&self) -> &str {

@@ -1,4 +1,4 @@
-//! What a session hands over for the journal, in the vendor's ids.
+//! What a session hands over for the journal, in the vendor's words.
 
 use std::sync::Arc;
 
@@ -6,17 +6,53 @@ use bytestring::ByteString;
 use jiff::Timestamp;
 
 use crate::model::event::{Meaning, Origin};
-use crate::model::ids::EventId;
 use crate::model::status::ConnectionState;
+use crate::model::text::Span;
 
-/// One thing for the journal.
+/// Something that happened, as a vendor tells it. See [`Entries::occur`](super::Entries::occur).
+#[derive(Debug, Clone, Copy)]
+pub struct Occurrence<'a> {
+    /// Its id within the connection, the same however often it is seen.
+    pub id: &'a str,
+    /// How it came.
+    pub origin: Origin,
+    /// The subject; empty where the vendor named none.
+    pub item: &'a str,
+    /// What kind of event.
+    pub kind: Kind<'a>,
+    /// When, in the vendor's words; empty where it did not say.
+    pub time: &'a str,
+    /// The vendor's own JSON.
+    pub data: &'a str,
+}
+
+/// The kind of an occurrence.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind<'a> {
+    /// The directory knows, or will.
+    Named {
+        /// The vendor's id of the type; empty where it named none.
+        kind: &'a str,
+        /// The vendor's id of the state group; empty for an event without state.
+        group: &'a str,
+        /// What it means as long as the directory does not know.
+        meanwhile: Meanwhile,
+    },
+    /// The protocol's own table knows.
+    Known(&'a Arc<Meaning>),
+}
+
+/// Makes the meaning of a type and group of which the directory does not know.
+pub type Meanwhile = fn(&str, &str) -> Meaning;
+
+/// One thing for the journal. The words of an occurrence are in the batch that it is part of.
 #[derive(Debug)]
 pub enum Entry {
     /// Something happened.
-    Occurrence(Occurrence),
+    Occurrence(Noted),
     /// The event behind a state that a snapshot has told already: it still sets the state, in its place, and is no event any more. Made by
     /// the lane, not by a session.
-    Echo(Box<Occurrence>),
+    Echo(Noted),
     /// From here on, until the [`Snapshot`](Entry::Snapshot), states set by events are remembered: the snapshot may be older than they are.
     BaselineAwaited {
         /// What was remembered before does not count any more: a new session has begun.
@@ -30,6 +66,21 @@ pub enum Entry {
     Status(Box<StatusChange>),
 }
 
+/// An occurrence in a batch, by where its words stand there.
+#[derive(Debug, Clone, Copy)]
+pub struct Noted {
+    /// What stands for the id among those seen before.
+    pub(crate) print: u128,
+    pub(crate) id: Span,
+    pub(crate) time: Span,
+    pub(crate) data: Span,
+    /// Its number among the batch's items.
+    pub(crate) item: Option<u32>,
+    /// Its number among the batch's kinds.
+    pub(crate) kind: u32,
+    pub(crate) origin: Origin,
+}
+
 /// A change of a connection's state.
 #[derive(Debug, Clone)]
 pub struct StatusChange {
@@ -41,46 +92,13 @@ pub struct StatusChange {
     pub reason: Arc<str>,
 }
 
-/// Something that happened, in the vendor's ids.
-#[derive(Debug, Clone)]
-pub struct Occurrence {
-    /// Its id within the connection, the same however often it is seen.
-    pub id: EventId,
-    /// How it came.
-    pub origin: Origin,
-    /// The subject; empty where the vendor named none.
-    pub item: ByteString,
-    /// What kind of event.
-    pub kind: Kind,
-    /// When, in the vendor's words; empty where it did not say.
-    pub time: ByteString,
-    /// The vendor's own JSON.
-    pub data: ByteString,
-}
-
-/// The kind of an occurrence.
-#[derive(Debug, Clone)]
-pub enum Kind {
-    /// The directory knows, or will.
-    Named {
-        /// The vendor's id of the type; empty where it named none.
-        kind: ByteString,
-        /// The vendor's id of the state group; empty for an event without state.
-        group: ByteString,
-        /// What it means as long as the directory does not know.
-        meanwhile: fn(&str, &str) -> Meaning,
-    },
-    /// The protocol's own table knows.
-    Known(Arc<Meaning>),
-}
-
 /// The states as a vendor knows them.
 #[derive(Debug)]
 pub struct Snapshot {
     /// What it speaks of: everything of the connection, or one item.
     pub scope: Scope,
     /// The event that last set each state. Ids may be empty: then a difference gets a new one.
-    pub states: Vec<Occurrence>,
+    pub states: Vec<Noted>,
 }
 
 /// What a snapshot speaks of. A state in its scope that it lacks becomes `unknown`.

@@ -11,6 +11,7 @@
 //! here, a line there, and a variant of [`VendorSettings`].
 
 mod directory;
+mod entries;
 mod entry;
 mod login;
 pub mod milestone;
@@ -25,7 +26,9 @@ use crate::journal::Checkpoint;
 use crate::settings::{CommonSettings, Fields, Heartbeat, Secret};
 
 pub use directory::{Directory, Forget, Learned, LearnedMeaning, NameKey, Taken};
-pub use entry::{Entry, Gap, Kind, Occurrence, Scope, Snapshot, StatusChange};
+pub use entries::Entries;
+pub(crate) use entries::{NotedKind, Words};
+pub use entry::{Entry, Gap, Kind, Meanwhile, Noted, Occurrence, Scope, Snapshot, StatusChange};
 pub use login::{Login, LoginError, LoginStep};
 pub use session::{Action, CallId, Input, Session, SessionEnd, Todo, WantedChild};
 

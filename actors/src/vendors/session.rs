@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 
-use super::{Entry, Forget, Now, VendorSettings};
+use super::{Entries, Entry, Forget, Now, VendorSettings};
 use crate::journal::Checkpoint;
 use crate::transport::request::{RestAnswer, RestCall, WebSocketRequest};
 use crate::transport::{OpenError, RestError};
@@ -19,10 +19,10 @@ pub trait Session: 'static {
     type Grant;
     /// See [`Directory::Catalog`](super::Directory::Catalog).
     type Catalog;
-    /// A message taken apart. That is done apart from [`step`](Self::step), so that a giant can be parsed on another thread.
+    /// A giant message taken apart.
     type Decoded: Send + 'static;
 
-    /// Takes a message apart. Never fails: what cannot be read is a kind of message too.
+    /// Takes a giant message apart, on another thread. Never fails: what cannot be read is a kind of message too.
     fn decode(message: ByteString) -> Self::Decoded;
     /// Something came.
     fn step(&mut self, now: Now, input: Input<Self>, todo: &mut Todo);
@@ -46,7 +46,9 @@ pub enum Input<S: Session + ?Sized> {
     /// The channel was refused.
     Refused(OpenError),
     /// A message came.
-    Message(S::Decoded),
+    Message(ByteString),
+    /// A giant message came, and has been taken apart.
+    Decoded(S::Decoded),
     /// A REST call that was asked for has been answered.
     Answer(CallId, Result<RestAnswer, RestError>),
     /// The channel has ended with something that cannot be read: too large, not UTF-8, no valid frame. It may have been an event.
@@ -65,7 +67,7 @@ pub struct CallId(pub u32);
 #[derive(Debug, Default)]
 pub struct Todo {
     /// For the journal: events, gaps, snapshots.
-    pub entries: Vec<Entry>,
+    pub entries: Entries,
     /// For the connection.
     pub actions: Vec<Action>,
 }
@@ -76,9 +78,9 @@ impl Todo {
         self.actions.push(action);
     }
 
-    /// Hands over something for the journal.
+    /// Hands over something for the journal that is no occurrence; for one see [`Entries::occur`].
     pub fn enter(&mut self, entry: Entry) {
-        self.entries.push(entry);
+        self.entries.enter(entry);
     }
 }
 

@@ -47,11 +47,11 @@ impl Row {
     pub(super) fn of(event: &SharedEvent) -> Self {
         let stored = event.get();
         let event = stored.event;
-        let item = event.item.as_deref().map(|item| printable(item.name.as_deref().unwrap_or(&item.id)));
+        let item = event.item.map(|item| printable(item.name.as_deref().unwrap_or(&item.id)));
         let state = event.meaning.state.as_ref();
         let marked = event.origin == Origin::Engine;
         let says = match state {
-            _ if marked => engine_says(&event.data),
+            _ if marked => engine_says(event.data),
             Some(state) => format!("{} {}", printable(&state.group), printable(&state.value)),
             None => String::new(),
         };
@@ -61,7 +61,7 @@ impl Row {
             origin => format!("  ({origin})"),
         };
         Self {
-            time: clock(&event.time),
+            time: clock(event.time),
             connection: stored.commit.connection.to_string(),
             item: item.unwrap_or_default(),
             kind: printable(&event.meaning.kind),

@@ -123,7 +123,7 @@ impl Trial<'_> {
 
 fn heard(message: Incoming) -> Option<Input<MilestoneSession>> {
     match message {
-        Incoming::Text(text) | Incoming::LargeText(text, _) => Some(Input::Message(MilestoneSession::decode(text))),
+        Incoming::Text(text) | Incoming::LargeText(text, _) => Some(Input::Message(text)),
         Incoming::Binary(_) | Incoming::LargeBinary(..) | Incoming::Ping | Incoming::Pong(_) => None,
     }
 }

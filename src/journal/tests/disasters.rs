@@ -137,7 +137,7 @@ fn what_was_answered_is_there_after_a_kill() {
     let mut answered = Vec::new();
     for n in 0..200 {
         let append = Append { checkpoint: checkpoint(&n.to_string()), ..events("a", &format!("{n}-"), 7) };
-        answered.extend(store(&mut journal, append).unwrap().events.iter().map(|event| event.id.as_str().to_owned()));
+        answered.extend(store(&mut journal, append).unwrap().events.iter().map(|event| event.id.to_owned()));
         if n % 40 == 3 {
             let image = site.crash_image();
             let mut after = image.open();

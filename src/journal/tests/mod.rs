@@ -114,6 +114,7 @@ fn event(id: &str) -> Event {
 /// An append of events that each set their state.
 fn append(connection: &str, events: Vec<Event>) -> Append {
     let states = (0..u32::try_from(events.len()).unwrap()).map(StateWrite::ByEvent).collect();
+    let events = events.into();
     Append { connection: name(connection), vendor: "milestone", events, states, checkpoint: None, heard: None }
 }
 
@@ -149,7 +150,7 @@ fn read(reader: &mut dyn Reader, from: Sequence, limit: usize, of: Option<&str>)
 }
 
 fn ids(page: &Page) -> Vec<&str> {
-    page.commits.iter().flat_map(|commit| &commit.events).map(|event| event.id.as_str()).collect()
+    page.commits.iter().flat_map(|commit| commit.events.iter()).map(|event| event.id).collect()
 }
 
 /// Every id that is stored.

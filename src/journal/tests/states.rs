@@ -89,7 +89,7 @@ fn group(appends: &[(u8, Vec<Write>)]) -> Vec<Append> {
                 Write::Again => states.push(StateWrite::ByEvent(0)),
             }
         }
-        Append { states, ..append(["a", "b"][usize::from(*lane)], list) }
+        Append { states: states.into(), ..append(["a", "b"][usize::from(*lane)], list) }
     };
     appends.iter().map(one).collect()
 }

@@ -53,12 +53,13 @@ fn what_was_stored_is_found_again_to_the_last_field() {
     assert_eq!(found.events.len(), stored.len());
     for (found, stored) in found.events.iter().zip(&stored) {
         assert_eq!(
-            (&found.id, found.origin, &found.time, &found.data),
-            (&stored.id, stored.origin, &stored.time, &stored.data)
+            (found.id, found.origin, found.time, found.data),
+            (stored.id.as_str(), stored.origin, &*stored.time, &*stored.data)
         );
-        assert_eq!((&found.meaning, &found.item), (&stored.meaning, &stored.item));
+        assert_eq!((found.meaning, found.item), (&stored.meaning, stored.item.as_ref()));
     }
-    assert!(Arc::ptr_eq(&found.events[0].meaning, &found.events[1].meaning), "equal meanings share their memory");
+    let meaning = |index| found.events.get(index).unwrap().meaning;
+    assert!(Arc::ptr_eq(meaning(0), meaning(1)), "equal meanings share their memory");
 }
 
 #[test]

@@ -99,7 +99,7 @@ pub fn event_of_line(line: &str) -> Result<SharedEvent, LineError> {
         data: members.data.get().into(),
         meaning: Arc::new(members.meaning()),
     };
-    let commit = Committed { connection, vendor, first: Sequence(sequence), recorded, events: vec![event] };
+    let commit = Committed { connection, vendor, first: Sequence(sequence), recorded, events: vec![event].into() };
     SharedEvent::new(Arc::new(commit), 0).ok_or_else(|| wrong("id", &members.id, "an event"))
 }
 

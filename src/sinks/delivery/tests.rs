@@ -25,7 +25,7 @@ fn event(connection: &str, id: &str, sequence: u64) -> SharedEvent {
         vendor: "milestone",
         first: Sequence(sequence),
         recorded: "2026-06-11T09:18:00Z".parse().unwrap(),
-        events: vec![event],
+        events: vec![event].into(),
     };
     SharedEvent::new(Arc::new(commit), 0).unwrap()
 }
@@ -594,7 +594,7 @@ mod lines {
                 vendor: "milestone",
                 first: Sequence(sequence),
                 recorded: Timestamp::from_nanosecond(recorded).unwrap(),
-                events: vec![event],
+                events: vec![event].into(),
             }
         }
     }

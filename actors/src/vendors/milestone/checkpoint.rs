@@ -1,9 +1,12 @@
 //! What a Milestone session needs to go on after a break.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Checkpoint;
+use crate::vendors::Now;
 
 /// The state of the conversation with the gateway as of the last stored event.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -53,9 +56,50 @@ impl MilestoneCheckpoint {
     }
 
     /// For the journal.
-    pub fn write(&self) -> Option<Checkpoint> {
-        let text = serde_json::to_string(&Self { version: VERSION, ..self.clone() }).ok()?;
+    pub fn write(self) -> Option<Checkpoint> {
+        let text = serde_json::to_string(&Self { version: VERSION, ..self }).ok()?;
         Some(Checkpoint(text.into()))
+    }
+
+    /// All events up to this one were handed over.
+    pub fn moved_behind(&mut self, last: &LastEvent, window: Duration) {
+        self.cursor = Some(last.id.clone());
+        self.heard = Some(last.happened(window));
+        self.unreadable_after = None;
+    }
+}
+
+/// The last event of a frame. When it happened is read from its time only when somebody wants to know, once for many frames.
+#[derive(Debug)]
+pub struct LastEvent {
+    id: String,
+    time: String,
+    came: Timestamp,
+}
+
+impl Default for LastEvent {
+    fn default() -> Self {
+        Self { id: String::new(), time: String::new(), came: Timestamp::UNIX_EPOCH }
+    }
+}
+
+impl LastEvent {
+    /// It is this one now.
+    pub fn is(&mut self, id: &str, time: &str, now: Now) {
+        let Self { id: last, time: when, came } = self;
+        last.clear();
+        last.push_str(id);
+        when.clear();
+        when.push_str(time);
+        *came = now.wall;
+    }
+
+    /// When it happened, as far as its clock can be believed. It may have waited behind others, in the gateway or in the socket when
+    /// we were slow, and those behind it happened before it came.
+    fn happened(&self, window: Duration) -> Timestamp {
+        let window = jiff::SignedDuration::try_from(window).unwrap_or_default();
+        let earliest = self.came.checked_sub(window).unwrap_or(self.came);
+        self.time.parse::<Timestamp>().map_or(self.came, |time| time.clamp(earliest, self.came))
     }
 }
 
@@ -73,7 +117,7 @@ mod tests {
             gap: Some(OpenGap { from: now, to: now, reason: "session_expired".into() }),
             ..MilestoneCheckpoint::default()
         };
-        let read = MilestoneCheckpoint::read(&checkpoint.write().unwrap()).unwrap();
+        let read = MilestoneCheckpoint::read(&checkpoint.clone().write().unwrap()).unwrap();
         assert_eq!(MilestoneCheckpoint { version: 0, ..read }, checkpoint);
         for garbage in ["", "{}", "7", r#"{"version":2,"established":true,"subscribed":"","baseline_pending":false}"#] {
             assert_eq!(MilestoneCheckpoint::read(&Checkpoint(garbage.into())), None, "{garbage}");

@@ -5,9 +5,8 @@ use std::time::Duration;
 use super::events::occurrence;
 use super::{Baseline, MilestoneSession};
 use crate::model::event::Origin;
-use crate::model::ids::EventId;
 use crate::vendors::milestone::checkpoint::OpenGap;
-use crate::vendors::milestone::wire::{self, Reply};
+use crate::vendors::milestone::wire::{self, EventList, Reply};
 use crate::vendors::{Action, Entry, Gap, Now, Scope, Snapshot, Todo};
 
 /// Refused `getState`s after which an open gap is told without the states.
@@ -54,9 +53,12 @@ impl MilestoneSession {
         };
         self.tell_gap("states", todo);
         let states = states.iter().filter(|state| !state.source.is_empty() && !state.group.is_empty());
-        let states = states
-            .map(|state| occurrence(state, state.id.clone().map_or(EventId::new(""), EventId::new), Origin::Snapshot));
-        todo.enter(Entry::Snapshot(Box::new(Snapshot { scope: Scope::Everything, states: states.collect() })));
+        todo.entries.reserve(reply.states.iter().flat_map(EventList::iter).map(|state| state.raw.len()).sum());
+        let noted = states.map(|state| {
+            state.with_lower_case(|state| todo.entries.note(occurrence(&state, state.id, Origin::Snapshot)))
+        });
+        let states = noted.collect();
+        todo.enter(Entry::Snapshot(Box::new(Snapshot { scope: Scope::Everything, states })));
         self.mark.baseline_pending = false;
         self.mark.baseline_breaks = 0;
         self.baseline = Baseline::NotWanted;

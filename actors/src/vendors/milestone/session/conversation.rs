@@ -60,8 +60,8 @@ impl MilestoneSession {
 
     pub(super) fn resumed(&mut self, now: Now, reply: Reply, todo: &mut Todo) {
         self.mark.session = reply.session.filter(|id| !id.is_empty()).or(self.mark.session.take());
-        let early = self.early.take();
-        self.move_cursor(early);
+        self.last = self.early.take();
+        self.settle();
         self.replay = Some(Replay { resumed: now.wall, until: now.instant + REPLAY_MOST, passed: false });
         todo.act(Action::Barrier);
         self.live(now, false, todo);
@@ -122,8 +122,8 @@ impl MilestoneSession {
             gap.to = now.wall;
         }
         self.mark.heard = Some(now.wall);
-        let early = self.early.take();
-        self.move_cursor(early);
+        self.last = self.early.take();
+        self.settle();
         self.live(now, true, todo);
     }
 

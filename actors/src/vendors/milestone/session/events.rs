@@ -1,50 +1,64 @@
 //! Event frames: what is handed over, and how far the conversation has come with it.
 
-use bytestring::ByteString;
 use jiff::Timestamp;
 
 use super::baseline::UNREADABLE_BREAK;
 use super::{MilestoneSession, Phase, Replay};
 use crate::model::event::Origin;
-use crate::model::ids::EventId;
 use crate::vendors::milestone::checkpoint::OpenGap;
 use crate::vendors::milestone::vocabulary::{SYSTEM_CONFIGURATION_CHANGED, meanwhile};
-use crate::vendors::milestone::wire::WireEvent;
+use crate::vendors::milestone::wire::{self, EventList, WireEvent};
 use crate::vendors::{Action, Entry, Forget, Gap, Kind, Now, Occurrence, SessionEnd, Todo};
 
 impl MilestoneSession {
-    pub(super) fn events(&mut self, now: Now, events: &[WireEvent], todo: &mut Todo) {
-        for event in events {
-            let origin = self.origin(now, event);
+    /// Takes a frame in the shape in which gateways write events; false if it is of another.
+    pub(super) fn scanned(&mut self, now: Now, frame: &str, todo: &mut Todo) -> bool {
+        let (entries, actions, mut last) = (todo.entries.len(), todo.actions.len(), None);
+        let whole = wire::scan(frame, |event| last = self.occurred(now, event, todo).or(last)).is_some();
+        if whole {
+            self.move_to(now, last);
+        } else {
+            // What was handed out does not count. That a replay may have been found to be over is true all the same: time alone says so.
+            todo.entries.truncate(entries);
+            todo.actions.truncate(actions);
+        }
+        whole
+    }
+
+    pub(super) fn events(&mut self, now: Now, events: &EventList, todo: &mut Todo) {
+        let mut last = None;
+        for event in events.iter() {
+            last = self.occurred(now, event, todo).or(last);
+        }
+        self.move_to(now, last);
+    }
+
+    /// Hands an event over, and says which it is if a session can be resumed behind it.
+    fn occurred<'a>(&mut self, now: Now, event: WireEvent<'a>, todo: &mut Todo) -> Option<WireEvent<'a>> {
+        let origin = self.origin(now, &event);
+        event.with_lower_case(|event| {
             if *event.kind == *SYSTEM_CONFIGURATION_CHANGED {
-                todo.act(Action::Forget(changed_item(&event.raw)));
+                todo.act(Action::Forget(changed_item(event.raw)));
             }
-            todo.enter(Entry::Occurrence(occurrence(event, event.event_id(), origin)));
-        }
-        // The array's order is the order of delivery; the last id is what the gateway resumes behind.
-        let last = events.iter().rev().find_map(|event| Some((event.id.clone()?, self.happened(now, event))));
-        if self.phase == Phase::Live {
-            self.move_cursor(last);
-        } else if last.is_some() {
-            // Whose events these are is known when the answer is there.
-            self.early = last;
+            todo.entries.occur(occurrence(&event, &event.event_id(), origin));
+        });
+        (!event.id.is_empty()).then_some(event)
+    }
+
+    /// The array's order is the order of delivery; the last id is what the gateway resumes behind.
+    fn move_to(&mut self, now: Now, last: Option<WireEvent<'_>>) {
+        // Whose events these are is not known before the answer is there.
+        let to = if self.phase == Phase::Live { &mut self.last } else { &mut self.early };
+        if let Some(WireEvent { id, time, .. }) = last {
+            to.get_or_insert_default().is(id, time, now);
         }
     }
 
-    pub(super) fn move_cursor(&mut self, to: Option<(ByteString, Timestamp)>) {
-        if let Some((id, happened)) = to {
-            self.mark.cursor = Some(id.to_string());
-            self.mark.heard = Some(happened);
-            self.mark.unreadable_after = None;
+    /// Moves the cursor behind the last event.
+    pub(super) fn settle(&mut self) {
+        if let Some(last) = self.last.take() {
+            self.mark.moved_behind(&last, self.config.resume_window);
         }
-    }
-
-    /// When an event happened, as far as its clock can be believed. It may have waited behind others, in the gateway or in the socket when
-    /// we were slow, and those behind it happened before it came.
-    fn happened(&self, now: Now, event: &WireEvent) -> Timestamp {
-        let window = jiff::SignedDuration::try_from(self.config.resume_window).unwrap_or_default();
-        let earliest = now.wall.checked_sub(window).unwrap_or(now.wall);
-        event.time.parse::<Timestamp>().map_or(now.wall, |time| time.clamp(earliest, now.wall))
     }
 
     /// From when on events may be missing if what is behind the cursor cannot be had: certainly not before the cursor happened. On a quiet site
@@ -57,7 +71,7 @@ impl MilestoneSession {
     }
 
     /// The gateway does not say where a replay ends and live events begin, so this is inferred; it changes nothing but a label.
-    pub(super) fn origin(&mut self, now: Now, event: &WireEvent) -> Origin {
+    pub(super) fn origin(&mut self, now: Now, event: &WireEvent<'_>) -> Origin {
         match self.replay {
             None => Origin::Live,
             Some(replay) if now.instant >= replay.until => {
@@ -102,15 +116,9 @@ impl MilestoneSession {
     }
 }
 
-pub(super) fn occurrence(event: &WireEvent, id: EventId, origin: Origin) -> Occurrence {
-    Occurrence {
-        id,
-        origin,
-        item: event.source.clone(),
-        kind: Kind::Named { kind: event.kind.clone(), group: event.group.clone(), meanwhile },
-        time: event.time.clone(),
-        data: event.raw.clone(),
-    }
+pub(super) fn occurrence<'a>(event: &WireEvent<'a>, id: &'a str, origin: Origin) -> Occurrence<'a> {
+    let WireEvent { source: item, kind, group, time, raw: data, .. } = *event;
+    Occurrence { id, origin, item, kind: Kind::Named { kind, group, meanwhile }, time, data }
 }
 
 /// The item that a change of the configuration is about, wherever in the event it is named (the casing on the wire is not documented).

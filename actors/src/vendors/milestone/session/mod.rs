@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use bytestring::ByteString;
 use jiff::Timestamp;
 
-use super::checkpoint::MilestoneCheckpoint;
+use super::checkpoint::{LastEvent, MilestoneCheckpoint};
 use super::config::MilestoneConfig;
 use super::directory::Catalog;
 use super::login::Grant;
@@ -54,8 +54,10 @@ pub struct MilestoneSession {
     commands: u64,
     /// A session that has no confirmed subscription yet.
     unconfirmed: Option<String>,
+    /// The last event handed over, behind which the cursor is still to be moved.
+    last: Option<LastEvent>,
     /// The last event of a session that is not confirmed yet.
-    early: Option<(ByteString, Timestamp)>,
+    early: Option<LastEvent>,
     baseline: Baseline,
     replay: Option<Replay>,
 }
@@ -118,6 +120,7 @@ impl MilestoneSession {
             refused_spellings: 0,
             commands: 0,
             unconfirmed: None,
+            last: None,
             early: None,
             baseline: Baseline::NotWanted,
             replay: None,
@@ -192,7 +195,14 @@ impl Session for MilestoneSession {
         if self.phase == Phase::Ended {
             return;
         }
+        let input = match input {
+            // Events have no say in anything else: a flood need not look for it.
+            Input::Message(frame) if self.scanned(now, &frame, todo) => return,
+            Input::Message(frame) => Input::Decoded(wire::decode(&frame)),
+            other => other,
+        };
         let wake = self.next_wake();
+        self.settle();
         match input {
             Input::Start => self.start(todo),
             Input::Granted(grant) => {
@@ -213,13 +223,13 @@ impl Session for MilestoneSession {
                 self.start_session(now, true, todo);
             }
             Input::Refused(error) => self.refused(&error, todo),
-            Input::Message(Decoded::Events(events)) => self.events(now, &events, todo),
-            Input::Message(Decoded::Reply(reply)) => {
+            Input::Decoded(Decoded::Events(events)) => self.events(now, &events, todo),
+            Input::Decoded(Decoded::Reply(reply)) => {
                 self.events(now, &reply.events, todo);
                 self.replied(now, reply, todo);
             }
-            Input::Message(Decoded::Malformed(why)) => self.unreadable(now, &why, todo),
-            Input::Message(Decoded::Unknown) | Input::Answer(..) => {}
+            Input::Decoded(Decoded::Malformed(why)) => self.unreadable(now, &why, todo),
+            Input::Decoded(Decoded::Unknown) | Input::Message(_) | Input::Answer(..) => {}
             Input::Unreadable(why) => self.cut_off(now, &why, todo),
             Input::Woken => self.woken(now, todo),
             Input::BarrierPassed => {
@@ -240,6 +250,13 @@ impl Session for MilestoneSession {
 
     fn checkpoint(&self) -> Option<Checkpoint> {
         // Before the first confirmed subscription there is nothing that a new start would not do as well.
-        if self.mark.established { self.mark.write() } else { None }
+        if !self.mark.established {
+            return None;
+        }
+        let mut mark = self.mark.clone();
+        if let Some(last) = &self.last {
+            mark.moved_behind(last, self.config.resume_window);
+        }
+        mark.write()
     }
 }

@@ -16,13 +16,13 @@ use crate::settings::{Heartbeat, Secret};
 use crate::transport::OpenError;
 use crate::vendors::milestone::config::{EventType, FilterRow, Modifier, Selection};
 use crate::vendors::milestone::directory::MilestoneDirectory;
-use crate::vendors::{Directory, Entry, Forget};
+use crate::vendors::{Directory, Entries, Entry, Forget};
 
 /// A session under test, and what it wanted so far.
 struct Talk {
     session: MilestoneSession,
     now: Now,
-    entries: Vec<Entry>,
+    entries: Entries,
     actions: Vec<Action>,
 }
 
@@ -57,7 +57,7 @@ impl Talk {
         let common = CommonSettings::new(Heartbeat::UNHURRIED);
         let now = Now { instant: Instant::now(), wall: "2026-06-11T10:00:00Z".parse().unwrap() };
         let session = MilestoneSession::new(config, &common, resume);
-        let mut talk = Self { session, now, entries: vec![], actions: vec![] };
+        let mut talk = Self { session, now, entries: Entries::default(), actions: vec![] };
         talk.step(Input::Start);
         talk
     }
@@ -72,14 +72,14 @@ impl Talk {
     }
 
     fn step(&mut self, input: Input<MilestoneSession>) {
-        let mut todo = Todo::default();
+        let mut todo = Todo { entries: std::mem::take(&mut self.entries), actions: Vec::new() };
         self.session.step(self.now, input, &mut todo);
-        self.entries.extend(todo.entries);
+        self.entries = todo.entries;
         self.actions.extend(todo.actions);
     }
 
     fn receive(&mut self, frame: impl ToString) {
-        self.step(Input::Message(MilestoneSession::decode(frame.to_string().into())));
+        self.step(Input::Message(frame.to_string().into()));
     }
 
     fn open(&mut self) {
@@ -121,7 +121,7 @@ impl Talk {
     }
 
     fn gaps(&self) -> Vec<(String, String, String, &'static str)> {
-        let gaps = self.entries.iter().filter_map(|entry| match entry {
+        let gaps = self.entries.list.iter().filter_map(|entry| match entry {
             Entry::Gap(gap) => Some((gap.from.to_string(), gap.to.to_string(), gap.reason.clone(), gap.recovered)),
             _ => None,
         });
@@ -129,8 +129,8 @@ impl Talk {
     }
 
     fn events(&self) -> Vec<(&str, Origin)> {
-        let events = self.entries.iter().filter_map(|entry| match entry {
-            Entry::Occurrence(occurrence) => Some((occurrence.id.as_str(), occurrence.origin)),
+        let events = self.entries.list.iter().filter_map(|entry| match entry {
+            Entry::Occurrence(noted) => Some((self.entries.words.text.get(noted.id), noted.origin)),
             _ => None,
         });
         events.collect()
@@ -214,10 +214,10 @@ fn the_status_decides_and_not_what_was_asked_for() {
     let expected = ("2026-06-11T10:00:00Z", "2026-06-11T10:01:10Z", "session_expired", "states");
     let gap = again.gaps().remove(0);
     assert_eq!((gap.0.as_str(), gap.1.as_str(), gap.2.as_str(), gap.3), expected);
-    let kinds: Vec<_> = again.entries.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 3, "awaited, gap, snapshot: {:?}", again.entries);
-    let Some(Entry::Snapshot(snapshot)) = again.entries.last() else { panic!("{:?}", again.entries) };
-    assert_eq!(snapshot.states[0].id.as_str(), "e9");
+    let kinds: Vec<_> = again.entries.list.iter().map(std::mem::discriminant).collect();
+    assert_eq!(kinds.len(), 3, "awaited, gap, snapshot: {:?}", again.entries.list);
+    let Some(Entry::Snapshot(snapshot)) = again.entries.list.last() else { panic!("{:?}", again.entries.list) };
+    assert_eq!(again.entries.words.text.get(snapshot.states[0].id), "e9");
     let mark = again.mark();
     assert_eq!((mark.session.as_deref(), mark.gap, mark.baseline_pending), (Some("s-2"), None, false));
 }
@@ -351,7 +351,7 @@ fn events_are_handed_over_while_the_states_are_awaited() {
     talk.reply(json!({"status":201,"sessionId":"s-1"}));
     talk.reply(json!({"status":200}));
     talk.receive(events(&["e1"]));
-    assert!(matches!(talk.entries[..], [Entry::BaselineAwaited { anew: true }, Entry::Occurrence(_)]));
+    assert!(matches!(talk.entries.list[..], [Entry::BaselineAwaited { anew: true }, Entry::Occurrence(_)]));
 }
 
 #[test]
@@ -383,7 +383,7 @@ fn a_success_without_states_is_no_snapshot() {
     talk.reply(json!({"status":201,"sessionId":"s-1"}));
     talk.reply(json!({"status":200}));
     talk.reply(json!({"status":200}));
-    assert!(!talk.entries.iter().any(|entry| matches!(entry, Entry::Snapshot(_))));
+    assert!(!talk.entries.list.iter().any(|entry| matches!(entry, Entry::Snapshot(_))));
     assert!(talk.mark().baseline_pending);
 }
 
@@ -698,4 +698,21 @@ proptest! {
         // A session is never remembered without a confirmed subscription, and a gap is told at most once per lost session.
         prop_assert!(talk.gaps().len() <= 2);
     }
+}
+
+#[test]
+fn a_frame_that_only_the_parser_can_read_is_taken_once_and_whole() {
+    let mut talk = live();
+    let before = talk.entries.len();
+    // The scan hands out the first two before it meets the number.
+    talk.receive(json!({"events":[
+        {"id":"e1","type":"t","time":"2026-06-11T10:00:00Z"},
+        {"id":"e2","type":"06c5010d-11f2-4d70-bd79-4cec3a20d589","time":"2026-06-11T10:00:00Z"},
+        {"id":3,"type":"t","time":"2026-06-11T10:00:00Z"},
+    ]}));
+    let ids: Vec<_> = talk.events().into_iter().map(|(id, _)| id.to_owned()).collect();
+    assert_eq!((ids, talk.entries.len() - before), (vec!["e1".to_owned(), "e2".to_owned(), "3".to_owned()], 3));
+    assert!(talk.took(|action| matches!(action, Action::Forget(_))));
+    assert!(!talk.took(|action| matches!(action, Action::Forget(_))), "told once");
+    assert_eq!(talk.mark().cursor.as_deref(), Some("3"));
 }
