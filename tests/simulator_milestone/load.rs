@@ -10,15 +10,16 @@ use watchpost::simulator::milestone::{DropHow, Ended, FloodOptions, Options, Pac
 
 use crate::client::{connect, eventually, filter, id_of, start, subscribed};
 
+const MOTION: &str = "720ef62a-78be-418a-8e4c-ee04ffca6429";
+
 #[actix_rt::test]
 async fn a_flood_is_of_unique_legal_events_and_ends_in_the_foretold_states() {
     let simulator = start(Options { items: 30, ..Options::default() });
     let (mut client, session) = subscribed(&simulator).await;
-    let motion = "720ef62a-78be-418a-8e4c-ee04ffca6429";
     let mut states: BTreeMap<String, String> = simulator
         .states()
         .into_iter()
-        .filter(|((_, group), _)| group == motion)
+        .filter(|((_, group), _)| group == MOTION)
         .map(|((source, _), state)| (source, state.event_type))
         .collect();
     // Not a multiple of anything.
@@ -29,14 +30,14 @@ async fn a_flood_is_of_unique_legal_events_and_ends_in_the_foretold_states() {
     let mut times: Vec<&str> = Vec::new();
     for event in &events {
         let text = |name: &str| event[name].as_str().unwrap();
-        assert_eq!(text("stategroupid"), motion);
+        assert_eq!(text("stategroupid"), MOTION);
         let before = states.insert(text("source").to_owned(), text("type").to_owned());
         assert!(before.is_some_and(|before| before != text("type")), "{event}");
         times.push(text("time"));
     }
     assert!(times.is_sorted());
     for (source, event_type) in states {
-        assert_eq!(simulator.states()[&(source, motion.to_owned())].event_type, event_type);
+        assert_eq!(simulator.states()[&(source, MOTION.to_owned())].event_type, event_type);
     }
     let flood = &simulator.ledger().floods[0];
     assert_eq!((flood.session.as_str(), flood.sent, flood.finished.is_some()), (session.as_str(), 10_007, true));
@@ -115,4 +116,23 @@ async fn a_flood_can_begin_with_the_subscription() {
     let (mut client, _) = subscribed(&simulator).await;
     assert_eq!(client.events(1000).await.len(), 1000);
     assert!(client.frames.iter().all(|size| *size == 10));
+}
+
+#[actix_rt::test]
+async fn a_crowd_takes_part_in_a_flood_and_is_listed_by_name() {
+    let simulator = start(Options { items: 5, crowd: 70, ..Options::default() });
+    let (mut client, _) = subscribed(&simulator).await;
+    let motion = || simulator.states().keys().filter(|(_, group)| group == MOTION).count();
+    let before = motion();
+    // Twice round, and some more.
+    assert_eq!(simulator.flood(200, 7), 1);
+    let events = client.events(200).await;
+    let sources: BTreeSet<&str> = events.iter().map(|event| event["source"].as_str().unwrap()).collect();
+    assert_eq!((sources.len(), motion()), (before + 70, before + 70));
+    assert!(sources.iter().all(|source| simulator.name_of(source).is_some()));
+    let last: BTreeMap<&str, &Value> =
+        events.iter().map(|event| (event["source"].as_str().unwrap(), &event["type"])).collect();
+    for (source, event_type) in last {
+        assert_eq!(simulator.states()[&(source.to_owned(), MOTION.to_owned())].event_type, *event_type, "{source}");
+    }
 }

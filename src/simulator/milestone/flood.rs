@@ -1,6 +1,6 @@
 //! A flood: prebuilt frames of which only ids, sources, types and times are patched, so that the consumer is what is measured.
 //!
-//! Events go round the cameras; each is a legal motion event: the first round flips every camera, the next flips it back.
+//! Events go round the cameras and the crowd; each is a legal motion event: the first round flips every source, the next flips it back.
 
 use std::{num::NonZeroU32, sync::Arc, time::SystemTime};
 
@@ -21,13 +21,20 @@ const CHUNK: usize = 128 << 10;
 /// Ids carry 12 hexadecimal digits of the event's number.
 const MAX_EVENTS: u64 = (1 << 48) - 1;
 
+/// Whose motion it is.
+struct Source {
+    /// `cameras/<guid>`.
+    text: Arc<str>,
+    /// Whether its motion is on when the flood begins.
+    moving: bool,
+}
+
 /// What is common to all sessions that get one flood.
 pub(super) struct FloodPlan {
     pub(super) number: u32,
     pub(super) events: u64,
     per_frame: usize,
-    /// 36 bytes of GUID, and whether its motion is on when the flood begins.
-    cameras: Vec<(Vec<u8>, bool)>,
+    sources: Vec<Source>,
     started: String,
     stopped: String,
     group: String,
@@ -64,7 +71,10 @@ impl FloodPlan {
             number,
             events,
             per_frame,
-            cameras: holders.iter().map(|item| (world.items[*item].id.clone().into_bytes(), moving(item))).collect(),
+            sources: holders
+                .iter()
+                .map(|item| Source { text: Arc::clone(&world.items[*item].source), moving: moving(item) })
+                .collect(),
             started: world.types[started].id.to_string(),
             stopped: world.types[stopped].id.to_string(),
             group: world.groups[group].id.to_string(),
@@ -82,10 +92,15 @@ impl FloodPlan {
         Some(plan)
     }
 
-    /// Number of the last event from a camera.
+    /// Number of the last event from a source.
     fn last_of(&self, position: u64) -> Option<u64> {
-        let cameras = self.cameras.len() as u64;
-        (position < self.events).then(|| position + (self.events - 1 - position) / cameras * cameras)
+        let sources = self.sources.len() as u64;
+        (position < self.events).then(|| position + (self.events - 1 - position) / sources * sources)
+    }
+
+    /// The source of an event.
+    fn source(&self, event: u64) -> &Source {
+        &self.sources[usize::try_from(event % self.sources.len() as u64).unwrap_or(0)]
     }
 
     pub(super) fn id(&self, event: u64) -> String {
@@ -120,21 +135,13 @@ impl FloodPlan {
 
     /// Whether an event starts motion.
     fn moves(&self, event: u64) -> bool {
-        let cameras = self.cameras.len() as u64;
-        let (_, moving) = self.cameras[usize::try_from(event % cameras).unwrap_or(0)];
-        moving == ((event / cameras) % 2 == 1)
+        self.source(event).moving == ((event / self.sources.len() as u64) % 2 == 1)
     }
 
     /// The source, type, group and time of an event, for the entry that a session keeps of it.
     pub(super) fn describe(&self, event: u64) -> (String, String, String, String) {
-        let (camera, _) = &self.cameras[usize::try_from(event % self.cameras.len() as u64).unwrap_or(0)];
         let event_type = if self.moves(event) { &self.started } else { &self.stopped };
-        (
-            format!("cameras/{}", String::from_utf8_lossy(camera)),
-            event_type.clone(),
-            self.group.clone(),
-            stamp::text(self.time(event)),
-        )
+        (self.source(event).text.to_string(), event_type.clone(), self.group.clone(), stamp::text(self.time(event)))
     }
 }
 
@@ -142,6 +149,8 @@ impl FloodPlan {
 struct Offsets {
     id: usize,
     source: usize,
+    /// How long the longest source is. A shorter one has blanks behind its quotation mark.
+    width: usize,
     event_type: usize,
     time: usize,
     length: usize,
@@ -164,10 +173,11 @@ const OPENING: &str = r#"{"events":["#;
 
 impl FloodJob {
     pub(super) fn new(plan: Arc<FloodPlan>, record: usize) -> Self {
-        let (source, event_type, group, time) = plan.describe(0);
+        let (_, event_type, group, time) = plan.describe(0);
+        let longest = plan.sources.iter().map(|source| &*source.text).max_by_key(|source| source.len()).unwrap_or("");
         let id = plan.id(0);
         let mut event = String::new();
-        let mut offsets = Offsets { id: 0, source: 0, event_type: 0, time: 0, length: 0 };
+        let mut offsets = Offsets { id: 0, source: 0, width: longest.len(), event_type: 0, time: 0, length: 0 };
         let mut member = |name: &str, value: &str| -> usize {
             event.push_str(if event.is_empty() { "{\"" } else { ",\"" });
             event.push_str(name);
@@ -179,7 +189,7 @@ impl FloodJob {
         };
         member("specversion", "1.0");
         offsets.id = member("id", &id);
-        offsets.source = member("source", &source) + "cameras/".len();
+        offsets.source = member("source", longest);
         offsets.event_type = member("type", &event_type);
         offsets.time = member("time", &time);
         member("stategroupid", &group);
@@ -234,23 +244,26 @@ impl FloodJob {
 
     /// Writes the variable members of one frame's events.
     fn patch(&mut self, plan: &FloodPlan, frame: &mut [u8]) {
-        let Offsets { id, source, event_type, time, length } = self.offsets;
+        let Offsets { id, source, width, event_type, time, length } = self.offsets;
         let stamp = stamp::text(plan.time(self.next));
-        let cameras = plan.cameras.len() as u64;
-        let mut camera = usize::try_from(self.next % cameras).unwrap_or(0);
-        let mut flipped = (self.next / cameras) % 2 == 1;
+        let sources = plan.sources.len() as u64;
+        let mut position = usize::try_from(self.next % sources).unwrap_or(0);
+        let mut flipped = (self.next / sources) % 2 == 1;
         let events = &mut frame[self.header + OPENING.len()..];
         for event in events.chunks_mut(length + 1).take(plan.per_frame) {
-            let (guid, moving) = &plan.cameras[camera];
+            let Source { text, moving } = &plan.sources[position];
             let kind = if *moving == flipped { &plan.started } else { &plan.stopped };
             write_hex(&mut event[id + 24..id + 36], self.next);
-            event[source..source + 36].copy_from_slice(guid);
+            let (name, blanks) = event[source..=source + width].split_at_mut(text.len());
+            name.copy_from_slice(text.as_bytes());
+            blanks.fill(b' ');
+            blanks[0] = b'"';
             event[event_type..event_type + 36].copy_from_slice(kind.as_bytes());
             event[time..time + 28].copy_from_slice(stamp.as_bytes());
             self.next += 1;
-            camera += 1;
-            if camera == plan.cameras.len() {
-                camera = 0;
+            position += 1;
+            if position == plan.sources.len() {
+                position = 0;
                 flipped = !flipped;
             }
         }

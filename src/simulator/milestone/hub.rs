@@ -14,6 +14,7 @@ use super::{
     faults::{Fault, FaultKind},
     flood::{FloodJob, FloodPlan},
     identity::Identity,
+    items,
     ledger::{Counters, Emitted, Ended, FloodRecord, Ledger},
     link::{Link, Out, Voice},
     pacer,
@@ -53,8 +54,10 @@ impl Hub {
         for fault in &options.faults {
             switches.set(*fault);
         }
+        let mut world = World::new(options.items, options.seed);
+        items::gather(&mut world, options.crowd);
         Self(Mutex::new(Core {
-            world: World::new(options.items, options.seed),
+            world,
             options,
             switches,
             identity: Identity::default(),

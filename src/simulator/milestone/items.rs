@@ -99,6 +99,21 @@ const RECORDER_STATES: &[Spread] = &[
 
 const OUTPUT_STATES: &[Spread] = &[(Group::Output, 1000, &[("OutputDeactivated", 19), ("OutputActivated", 1)])];
 
+/// What a crowd is made of.
+const CROWD: [&str; 7] =
+    ["cameras", "microphones", "speakers", "outputs", "inputEvents", "hardware", "recordingServers"];
+
+/// Adds devices that may move, but have not yet.
+pub(super) fn gather(world: &mut World, crowd: usize) {
+    // Behind all others, as cameras are in the order of their hardware.
+    let hardware = if crowd > 0 { Some(add(world, "hardware", "Crowd".to_owned(), None)) } else { None };
+    let of_a_kind = crowd.div_ceil(CROWD.len()).max(1);
+    for n in 0..crowd {
+        let item = add(world, CROWD[n / of_a_kind], format!("Device {:07}", n + 1), hardware);
+        world.may_hold(item, Group::Motion);
+    }
+}
+
 pub(super) fn furnish(world: &mut World, cameras: usize) {
     let site = add(world, "sites", "Headquarters".to_owned(), None);
     // A source that the REST API cannot resolve: services exist in events only.
@@ -212,6 +227,26 @@ mod tests {
         };
         assert_eq!(ids(7), ids(7));
         assert_ne!(ids(7).0, ids(8).0);
+    }
+
+    #[test]
+    fn a_crowd_has_names_and_no_states_until_it_moves() {
+        let mut world = World::new(10, 1);
+        let (items, states) = (world.items.len(), world.states.len());
+        let motion = crate::simulator::milestone::world::group_position(Group::Motion);
+        let before = world.groups[motion].holders.len();
+        gather(&mut world, 100);
+        assert_eq!((world.items.len(), world.states.len()), (items + 101, states));
+        assert!(
+            CROWD.iter().all(|kind| world.items[items..].iter().filter(|item| item.resource == *kind).count() >= 10)
+        );
+        let started = world.event_type("MotionStarted").unwrap();
+        for _ in 0..2 {
+            let time = world.tick();
+            world.raise(items + 1, started, time, None);
+        }
+        assert_eq!(world.states.len(), states + 1);
+        assert_eq!(world.groups[motion].holders.len(), before + 100);
     }
 
     #[test]

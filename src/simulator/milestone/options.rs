@@ -15,6 +15,10 @@ pub struct Options {
     pub listen: SocketAddr,
     /// How many cameras. Hardware, recording servers, outputs, inputs and microphones follow from it. Default 16.
     pub items: usize,
+    /// How many devices more, for load tests of large systems: each has a name and, until it has sent an event, no state, and takes part in
+    /// floods. They are spread evenly over seven resource types, for a list of a million in one would be longer than clients accept.
+    /// Default 0.
+    pub crowd: usize,
     /// How many events happen by themselves, per second; 0 for only on demand. Default 0.
     pub rate: f64,
     /// How long a session outlives its socket. Default 30 s, as Milestone documents it.
@@ -68,6 +72,7 @@ impl Default for Options {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             items: 16,
+            crowd: 0,
             rate: 0.0,
             window: Duration::from_secs(30),
             buffer: None,

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    ops::Range,
     sync::Arc,
     time::SystemTime,
 };
@@ -45,8 +46,10 @@ pub(super) struct StateGroup {
     pub(super) name: &'static str,
     /// Positions of its event types.
     pub(super) members: Vec<usize>,
-    /// Positions of the items that have a state of this group.
+    /// Positions of the items that have a state of this group, or will have one with their first event.
     pub(super) holders: Vec<usize>,
+    /// Those of them that had none in the beginning: a range, for they are added together.
+    crowd: Range<usize>,
 }
 
 #[derive(Clone)]
@@ -101,6 +104,7 @@ impl World {
                 name: spec.name,
                 members: Vec::new(),
                 holders: Vec::new(),
+                crowd: 0..0,
             });
         }
         for spec in TYPES {
@@ -184,6 +188,16 @@ impl World {
         self.states.insert((item, group), State { event_type, id, time });
     }
 
+    /// An item will have a state of the group with its first event. Such items are added one right after the other.
+    pub(super) fn may_hold(&mut self, item: usize, group: Group) {
+        let group = &mut self.groups[group_position(group)];
+        if group.crowd.is_empty() {
+            group.crowd = item..item;
+        }
+        group.crowd.end = item + 1;
+        group.holders.push(item);
+    }
+
     /// A time later than all before it: now, unless events come faster than the clock's 100 ns.
     pub(super) fn tick(&mut self) -> Ticks {
         self.last = stamp::now().max(self.last + 1);
@@ -216,8 +230,10 @@ impl World {
         let group = self.types[event_type].group;
         if let Some(group) = group {
             let state = State { event_type, id: id.clone(), time: time.clone() };
-            if self.states.insert((item, group), state).is_none() {
-                self.groups[group].holders.push(item);
+            let new = self.states.insert((item, group), state).is_none();
+            let group = &mut self.groups[group];
+            if new && !group.crowd.contains(&item) {
+                group.holders.push(item);
             }
         }
         let index = self.next_index;
