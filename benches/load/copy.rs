@@ -39,17 +39,10 @@ pub(crate) fn run(task: &CopyTask) -> Outcome<()> {
     say(&Word::Copied { taken, wall_seconds, rows_per_commit })
 }
 
-/// A file with the tables of the journal, opened as the journal opens its own (`src/journal/opening.rs`).
+/// A file with the tables of the journal, and its settings.
 fn create(path: &Path, source: &Connection, synchronous: Mode) -> Outcome<Connection> {
     let target = Connection::open(path)?;
-    target.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    target.pragma_update(None, "synchronous", synchronous.name())?;
-    target.pragma_update(None, "wal_autocheckpoint", 1_000)?;
-    target.pragma_update(None, "journal_size_limit", 16 << 20)?;
-    target.pragma_update(None, "cache_size", -(16 << 10))?;
-    target.pragma_update(None, "temp_store", "MEMORY")?;
-    target.pragma_update(None, "trusted_schema", false)?;
-    target.pragma_update(None, "cell_size_check", true)?;
+    set(&target, synchronous)?;
     // By their numbers: in the order in which they were made.
     let mut schema = source.prepare("SELECT sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY rowid")?;
     for sql in schema.query_map([], |row| row.get::<_, String>(0))? {
@@ -61,6 +54,19 @@ fn create(path: &Path, source: &Connection, synchronous: Mode) -> Outcome<Connec
         target.execute("INSERT INTO lanes (lane, connection, vendor, dropped) VALUES (?1, ?2, ?3, ?4)", lane?)?;
     }
     Ok(target)
+}
+
+/// The settings of the journal (`src/journal/opening.rs`), on a new file.
+pub(crate) fn set(target: &Connection, synchronous: Mode) -> Outcome<()> {
+    target.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    target.pragma_update(None, "synchronous", synchronous.name())?;
+    target.pragma_update(None, "wal_autocheckpoint", 1_000)?;
+    target.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    target.pragma_update(None, "cache_size", -(16 << 10))?;
+    target.pragma_update(None, "temp_store", "MEMORY")?;
+    target.pragma_update(None, "trusted_schema", false)?;
+    target.pragma_update(None, "cell_size_check", true)?;
+    Ok(())
 }
 
 /// The rows of one transaction, packed, since all of them are in memory at once.

@@ -1,6 +1,6 @@
 //! The floor: the least that a consumer can do with the same bytes and be of any use.
 //!
-//! One thread, one socket, tokio-tungstenite; each frame is taken apart in place (no text is copied, the ones that are not used either), and
+//! One thread, one socket (or several of both, each socket with all that is its own), tokio-tungstenite; each frame is taken apart in place (no text is copied, the ones that are not used either), and
 //! the type is put down as the state of its source and group in a map with a fast hash, of which a key is copied only the first time. No
 //! names, no repeats left out, no cursor, no journal, no other reader, no reconnecting.
 
@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream as StdTcpStream};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
@@ -16,6 +18,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::client_async_with_config;
@@ -32,29 +35,78 @@ const READ_BUFFER: usize = 256 << 10;
 
 /// Takes a warm-up and the measured flood, and tells what it took.
 pub(crate) fn run(task: &Task) -> Outcome<()> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(consume(task))
-}
-
-async fn consume(task: &Task) -> Outcome<()> {
-    let mut floor = timeout(PATIENCE, Floor::subscribe(&task.url))
-        .await
-        .map_err(|_| format!("the floor has not subscribed within {PATIENCE:?}"))??;
+    let threads = task.arbiters.unwrap_or(1).min(task.connections);
+    let (done, wait) = mpsc::channel();
+    let threads: Vec<_> = (0..threads)
+        .map(|number| {
+            let (task, done) = (task.clone(), done.clone());
+            let sockets = (number..task.connections).step_by(threads).count();
+            thread::spawn(move || {
+                let consumed = run_sockets(&task, sockets, &done);
+                // Whoever waits has gone if another thread has failed.
+                consumed.unwrap_or_else(|error| drop(done.send(Err(error.to_string()))));
+            })
+        })
+        .collect();
+    // The harness begins the next flood when it is told that one is counted, so no thread runs ahead.
+    let all = || threads.iter().map(|_| wait.recv()?.map_err(Into::into)).collect::<Outcome<Vec<_>>>();
+    all()?;
     say(&Word::Ready)?;
 
-    floor.count_to(task.warm_up, patience(task.warm_up)).await?;
+    all()?;
     let meter = Meter::start()?;
     say(&Word::Counted)?;
 
-    let all = task.warm_up + task.events;
-    floor.count_to(all, patience(task.events)).await?;
+    all()?;
     let mut taken = meter.stop(task.events)?;
     say(&Word::Counted)?;
 
-    if floor.table.counted != all {
-        return Err(format!("{all} events should have come, and {} did", floor.table.counted).into());
+    let mut each = all()?.into_iter().flatten();
+    taken.motion = each.next().unwrap_or_default();
+    if !each.all(|motion| motion == taken.motion) {
+        return Err("the sockets end with different states".into());
     }
-    taken.motion = floor.motion();
     say(&Word::Taken(taken))
+}
+
+/// One thread's part: tells when its sockets are subscribed, when they have had the warm-up, and the flood; and at last the motion states of each.
+fn run_sockets(task: &Task, sockets: usize, done: &mpsc::Sender<Result<Vec<States>, String>>) -> Outcome<()> {
+    let local = LocalSet::new();
+    local.block_on(&tokio::runtime::Builder::new_current_thread().enable_all().build()?, async {
+        let mut floors = Vec::with_capacity(sockets);
+        for _ in 0..sockets {
+            floors.push(
+                timeout(PATIENCE, Floor::subscribe(&task.url))
+                    .await
+                    .map_err(|_| format!("the floor has not subscribed within {PATIENCE:?}"))??,
+            );
+        }
+        done.send(Ok(Vec::new()))?;
+        let all = task.warm_up + task.events;
+        for target in [task.warm_up, all] {
+            floors = count_to(floors, target, patience(target * task.connections as u64)).await?;
+            done.send(Ok(Vec::new()))?;
+        }
+        if let Some(floor) = floors.iter().find(|floor| floor.table.counted != all) {
+            return Err(format!("{all} events should have come, and {} did", floor.table.counted).into());
+        }
+        Ok(done.send(Ok(floors.iter().map(Floor::motion).collect()))?)
+    })
+}
+
+/// Lets each count on its own, so that none is looked at that has nothing to read.
+async fn count_to(floors: Vec<Floor>, target: u64, limit: Duration) -> Outcome<Vec<Floor>> {
+    let counting = floors.into_iter().map(|mut floor| {
+        spawn_local(async move {
+            let counted = floor.count_to(target, limit).await.map_err(|error| error.to_string());
+            counted.map(|()| floor)
+        })
+    });
+    let mut floors = Vec::new();
+    for counted in counting.collect::<Vec<_>>() {
+        floors.push(counted.await??);
+    }
+    Ok(floors)
 }
 
 /// Everything that an event says is taken out, as in the engine.
@@ -145,14 +197,14 @@ impl<'de> Visitor<'de> for Events<'_> {
     }
 }
 
-struct Floor {
-    socket: WebSocketStream<TcpStream>,
+pub(crate) struct Floor {
+    pub(crate) socket: WebSocketStream<TcpStream>,
     table: Table,
 }
 
 impl Floor {
     /// Logs in, connects, begins a session, and subscribes to everything.
-    async fn subscribe(url: &str) -> Outcome<Self> {
+    pub(crate) async fn subscribe(url: &str) -> Outcome<Self> {
         let address: SocketAddr = url.strip_prefix("http://").ok_or("the address must begin with http://")?.parse()?;
         let bearer = format!("Bearer {}", token(address)?);
         let mut request = format!("ws://{address}/api/ws/events/v1").into_client_request()?;
@@ -220,7 +272,7 @@ impl Floor {
 }
 
 /// An access token, by one HTTP request on a connection of its own.
-fn token(address: SocketAddr) -> Outcome<String> {
+pub(crate) fn token(address: SocketAddr) -> Outcome<String> {
     let form = format!("grant_type=password&client_id=GrantValidatorClient&username={USER}&password={USER}");
     let mut socket = StdTcpStream::connect(address)?;
     socket.set_read_timeout(Some(PATIENCE))?;

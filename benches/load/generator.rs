@@ -2,49 +2,68 @@
 
 use std::io::{self, BufRead};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use watchpost::simulator::milestone::{Options, Simulator};
+use watchpost::simulator::milestone::{Options, Pace, Simulator};
 
-use crate::Outcome;
+use crate::meter::cpu_seconds;
 use crate::words::{MOTION, Order, PATIENCE, Word, say};
+use crate::{Outcome, Site};
 
-/// Cameras of the simulated site; about nine in ten have a motion state and take part in the flood.
-const CAMERAS: usize = 1_000;
+/// How often is looked whether a flood is over.
+const LOOK: Duration = Duration::from_millis(1);
 
 /// Obeys orders until standard input ends.
-pub(crate) fn run() -> Outcome<()> {
-    let simulator = Simulator::start(Options { items: CAMERAS, ledger: false, ..Options::default() })?;
+pub(crate) fn run(site: Site) -> Outcome<()> {
+    let Site { cameras: items, crowd } = site;
+    let simulator = Simulator::start(Options { items, crowd, ledger: false, ..Options::default() })?;
     say(&Word::Listening { url: simulator.url() })?;
     for line in io::stdin().lock().lines() {
         match serde_json::from_str(&line?)? {
-            Order::Flood { events, per_frame } => {
-                flood(&simulator, events, per_frame)?;
-                say(&Word::Flooding)?;
+            Order::Flood { events, per_frame, sessions, rate } => {
+                let cpu_seconds = cpu_seconds()?;
+                let flood = || match rate {
+                    Some(rate) => simulator.paced_flood(events, per_frame, Pace { rate, begin: SystemTime::now() }),
+                    None => simulator.flood(events, per_frame),
+                };
+                begin(&simulator, sessions, flood)?;
+                say(&Word::Flooding { cpu_seconds })?;
             }
             Order::States => {
+                let cpu_seconds = cpu_seconds()?;
                 let states = simulator.states();
                 let all = states.len();
                 let motion = states.into_iter().filter(|((_, group), _)| group == MOTION);
                 let motion = motion.map(|((source, _), state)| (source, state.event_type)).collect();
-                say(&Word::States { all, motion })?;
+                say(&Word::States { all, motion, cpu_seconds })?;
             }
+            Order::Pace(_) => return Err("the generator knows no schedules".into()),
         }
     }
     Ok(())
 }
 
-/// Floods the one session there is. The one before may have been counted by its consumer and not yet be over here.
-fn flood(simulator: &Simulator, events: u64, per_frame: usize) -> Outcome<()> {
+/// Floods the sessions that are there. The flood before may have been counted by its consumer and not yet be over here.
+fn begin(simulator: &Simulator, sessions: usize, flood: impl Fn() -> usize) -> Outcome<()> {
     let deadline = Instant::now() + PATIENCE;
+    // Only one session can be told to be free by trying.
+    while sessions > 1 && !is_over(simulator, sessions) && Instant::now() < deadline {
+        thread::sleep(LOOK);
+    }
     loop {
-        match simulator.flood(events, per_frame) {
-            1 => return Ok(()),
-            0 if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+        match flood() {
+            0 if Instant::now() < deadline => thread::sleep(LOOK),
             0 => return Err("no session wants the flood".into()),
-            several => {
-                return Err(format!("{several} sessions take the flood; a figure would be of none of them").into());
+            takers if takers == sessions => return Ok(()),
+            takers => {
+                let trouble = "a figure would be of something else";
+                return Err(format!("{takers} sessions take the flood and not {sessions}; {trouble}").into());
             }
         }
     }
+}
+
+/// Whether nothing of the last flood is under way any more.
+fn is_over(simulator: &Simulator, sessions: usize) -> bool {
+    simulator.ledger().floods.iter().rev().take(sessions).all(|flood| flood.finished.is_some())
 }

@@ -12,33 +12,53 @@ pub(crate) struct Meter {
 
 impl Meter {
     pub(crate) fn start() -> Outcome<Self> {
-        Ok(Self { cpu_seconds: cpu_seconds()?, resident: memory("VmRSS"), written: written() })
+        Ok(Self { cpu_seconds: cpu_seconds()?, resident: resident(), written: written() })
+    }
+
+    /// A later beginning: memory as it was, all else from now.
+    pub(crate) fn anew(self) -> Outcome<Self> {
+        Ok(Self { resident: self.resident, ..Self::start()? })
     }
 
     /// The reading at its end. Take the states after this: that is no part of the work.
     pub(crate) fn stop(&self, events: u64) -> Outcome<Taken> {
         let cpu_seconds = cpu_seconds()? - self.cpu_seconds;
         let written = written().zip(self.written).map(|(now, before)| now - before);
-        let (resident, peak, motion) = (self.resident, memory("VmHWM"), States::new());
+        let (resident, peak, motion) = (self.resident, peak(), States::new());
         Ok(Taken { events, cpu_seconds, resident, peak, written, first: None, motion })
     }
 }
 
 /// Processor time of all threads of this process so far, those that have ended too.
 #[cfg(unix)]
-fn cpu_seconds() -> Outcome<f64> {
+pub(crate) fn cpu_seconds() -> Outcome<f64> {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     Ok(std::time::Duration::try_from(time)?.as_secs_f64())
 }
 
 #[cfg(not(unix))]
-fn cpu_seconds() -> Outcome<f64> {
+pub(crate) fn cpu_seconds() -> Outcome<f64> {
     Err("the processor time of a process cannot be read on this system; run this on Linux or macOS".into())
 }
 
 /// What this process has had written to disks so far, in bytes, by Linux' count: whole pages, each time that they are made to be written.
 fn written() -> Option<u64> {
     value("/proc/self/io", "write_bytes")?.parse().ok()
+}
+
+/// Memory that this process has in use, in bytes.
+pub(crate) fn resident() -> Option<u64> {
+    memory("VmRSS")
+}
+
+/// The most memory that it ever had in use, in bytes.
+pub(crate) fn peak() -> Option<u64> {
+    memory("VmHWM")
+}
+
+/// Descriptors that it has open, by Linux' count.
+pub(crate) fn descriptors() -> Option<usize> {
+    Some(std::fs::read_dir("/proc/self/fd").ok()?.count())
 }
 
 /// A line of Linux' `/proc/self/status` in bytes.

@@ -113,6 +113,16 @@ impl Spread {
         format!("{:.0} k ({:.0}–{:.0})", median / 1e3, min / 1e3, max / 1e3)
     }
 
+    pub(crate) fn whole(self) -> String {
+        let Self { median, min, max } = self;
+        format!("{median:.0} ({min:.0}–{max:.0})")
+    }
+
+    pub(crate) fn tenths(self) -> String {
+        let Self { median, min, max } = self;
+        format!("{median:.1} ({min:.1}–{max:.1})")
+    }
+
     pub(crate) fn ratio(self) -> String {
         let Self { median, min, max } = self;
         format!("{median:.2} ({min:.2}–{max:.2})")

@@ -1,14 +1,19 @@
 //! The rounds: engine and floor in turn, each in a fresh process, all against one generator.
 
 use std::io::{self, Write};
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::arbiters;
 use crate::durable;
+use crate::latency;
+use crate::peers;
 use crate::report::Section;
+use crate::states;
 use crate::words::{Order, Other, PATIENCE, States, Taken, Word, patience};
-use crate::{Consumer, Kind, Mode, Outcome, Task};
+use crate::{Consumer, Kind, Mode, Outcome, Site, Task};
 
 /// How many events are in a frame, workload by workload.
 const FRAMES: [usize; 3] = [1, 10, 100];
@@ -25,6 +30,12 @@ pub(crate) struct Dose {
     pub(crate) events: u64,
     /// Events in one run of `durable`.
     pub(crate) durable_events: u64,
+    /// Events in one run of `peers`.
+    pub(crate) peer_events: u64,
+    /// Events in one run of `arbiters`, over all connections.
+    pub(crate) arbiter_events: u64,
+    pub(crate) states: states::Load,
+    pub(crate) latency: latency::Load,
     /// Runs of each consumer and workload.
     pub(crate) rounds: u32,
 }
@@ -61,6 +72,8 @@ pub(crate) struct Run {
     pub(crate) resident_bytes: Option<u64>,
     pub(crate) peak_bytes: Option<u64>,
     pub(crate) written_bytes: Option<u64>,
+    /// Of the generator, meanwhile; `None` where there is none.
+    pub(crate) generator_cpu_seconds: Option<f64>,
 }
 
 impl Run {
@@ -71,14 +84,17 @@ impl Run {
             resident_bytes: taken.resident,
             peak_bytes: taken.peak,
             written_bytes: taken.written,
+            generator_cpu_seconds: None,
         }
     }
 }
 
-/// Runs everything, or one of the two.
+/// Runs everything, or one workload.
 pub(crate) fn run(dose: Dose, only: Option<Kind>) -> Outcome<Results> {
-    let mut bench = Bench::start()?;
     let wanted = |kind| only.is_none_or(|only| only == kind);
+    // What is missing for it is told now and not at the end of everything else.
+    let python = if wanted(Kind::Peers) { Some(peers::python()?) } else { None };
+    let mut bench = Bench::start(Site::default())?;
     let ingest = |per_frame| Workload { per_frame, pairs: Vec::new() };
     let mut results = Results {
         ingest: if wanted(Kind::Ingest) { FRAMES.into_iter().map(ingest).collect() } else { Vec::new() },
@@ -100,7 +116,19 @@ pub(crate) fn run(dose: Dose, only: Option<Kind>) -> Outcome<Results> {
             writeln!(io::stderr(), "round {number} of {of}, {name}: engine {engine:.3} s, floor {floor:.3}")?;
         }
     }
-    bench.generator.finish()?;
+    if wanted(Kind::Arbiters) {
+        results.sections.push(arbiters::run(&mut bench, dose)?);
+    }
+    if let Some(python) = python {
+        results.sections.push(peers::run(&mut bench, &python, dose)?);
+    }
+    bench.finish()?;
+    if wanted(Kind::States) {
+        results.sections.push(states::run(dose)?);
+    }
+    if wanted(Kind::Latency) {
+        results.sections.push(latency::run(dose)?);
+    }
     Ok(results)
 }
 
@@ -126,6 +154,20 @@ impl Workload {
     }
 }
 
+/// What one run takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Flood {
+    /// Events before the measurement.
+    pub(crate) warm_up: u64,
+    /// Events that are measured.
+    pub(crate) events: u64,
+    pub(crate) per_frame: usize,
+    /// Sessions that each get all of them.
+    pub(crate) sessions: usize,
+    /// Events per second of those that are measured; as many as the consumer takes unless given.
+    pub(crate) rate: Option<NonZeroU32>,
+}
+
 /// The generator, for consumers to come.
 pub(crate) struct Bench {
     generator: Other,
@@ -133,8 +175,8 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    fn start() -> Outcome<Self> {
-        let generator = Other::start("generator", &["generate".to_owned()])?;
+    pub(crate) fn start(site: Site) -> Outcome<Self> {
+        let generator = Other::start("generator", &site.to_args())?;
         let url = generator.hear(PATIENCE, |word| match word {
             Word::Listening { url } => Ok(url),
             other => Err(other),
@@ -145,50 +187,98 @@ impl Bench {
     /// A task for a consumer that keeps everything in memory.
     pub(crate) fn task(&self, consumer: Consumer, warm_up: u64, events: u64) -> Task {
         let url = self.url.clone();
-        Task { consumer, url, states: 0, warm_up, events, folder: None, synchronous: Mode::default() }
+        Task {
+            consumer,
+            url,
+            states: 0,
+            warm_up,
+            events,
+            folder: None,
+            synchronous: Mode::default(),
+            connections: 1,
+            arbiters: None,
+        }
     }
 
-    /// One run: a warm-up, then the flood that counts.
+    /// One run of a consumer of the harness itself.
     pub(crate) fn consume(&mut self, task: &Task, per_frame: usize) -> Outcome<(Run, Taken)> {
-        let generator = &mut self.generator;
-        let Task { consumer, warm_up, events, .. } = *task;
-        let (states, _) = states(generator)?;
-        let other = Other::start(consumer.name(), &Task { states, ..task.clone() }.to_args()?)?;
+        let name = task.consumer.name();
+        let flood =
+            Flood { warm_up: task.warm_up, events: task.events, per_frame, sessions: task.connections, rate: None };
+        self.follow(name, flood, |states| Other::start(name, &Task { states, ..task.clone() }.to_args()?))
+    }
+
+    /// Where the generator listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// One run: a warm-up, then the flood that counts. Who takes them is started with the number of states that there are before.
+    pub(crate) fn follow(
+        &mut self,
+        name: &'static str,
+        flood: Flood,
+        start: impl FnOnce(usize) -> Outcome<Other>,
+    ) -> Outcome<(Run, Taken)> {
+        let other = start(self.states()?.all)?;
+        let (run, taken) = self.lead(name, flood, &other)?;
+        other.finish()?;
+        Ok((run, taken))
+    }
+
+    /// The same with one that may be asked for more afterwards.
+    pub(crate) fn lead(&mut self, name: &str, flood: Flood, other: &Other) -> Outcome<(Run, Taken)> {
         other.hear(PATIENCE, |word| if matches!(word, Word::Ready) { Ok(()) } else { Err(word) })?;
-        flood(generator, &other, warm_up, per_frame)?;
-        let wall = flood(generator, &other, events, per_frame)?;
+        self.flood(other, Flood { events: flood.warm_up, rate: None, ..flood })?;
+        let (wall, generated) = self.flood(other, flood)?;
         let taken = other.hear(PATIENCE, |word| match word {
             Word::Taken(taken) => Ok(taken),
             other => Err(other),
         })?;
-        other.finish()?;
-        let (_, motion) = self::states(generator)?;
-        check(consumer, &taken, events, &motion)?;
-        Ok((Run::new(&taken, wall.as_secs_f64()), taken))
+        let after = self.states()?;
+        check(name, &taken, flood.events, &after.motion)?;
+        let generator_cpu_seconds = Some(after.cpu_seconds - generated);
+        Ok((Run { generator_cpu_seconds, ..Run::new(&taken, wall.as_secs_f64()) }, taken))
+    }
+
+    /// Floods the consumer; says how long that took, and how much processor time the generator had used before.
+    pub(crate) fn flood(&mut self, consumer: &Other, flood: Flood) -> Outcome<(Duration, f64)> {
+        let Flood { events, per_frame, sessions, rate, .. } = flood;
+        let scheduled = rate.map_or(0, |rate| events / u64::from(rate.get()));
+        let limit = patience(events * sessions as u64) + PATIENCE + Duration::from_secs(scheduled);
+        let began = Instant::now();
+        self.generator.order(&Order::Flood { events, per_frame, sessions, rate })?;
+        let counted = consumer.hear(limit, |word| if matches!(word, Word::Counted) { Ok(()) } else { Err(word) });
+        let took = began.elapsed();
+        let generated = self.generator.hear(PATIENCE, |word| match word {
+            Word::Flooding { cpu_seconds } => Ok(cpu_seconds),
+            other => Err(other),
+        })?;
+        counted.map(|()| (took, generated))
+    }
+
+    pub(crate) fn states(&mut self) -> Outcome<Generated> {
+        self.generator.order(&Order::States)?;
+        self.generator.hear(PATIENCE, |word| match word {
+            Word::States { all, motion, cpu_seconds } => Ok(Generated { all, motion, cpu_seconds }),
+            other => Err(other),
+        })
+    }
+
+    pub(crate) fn finish(self) -> Outcome<()> {
+        self.generator.finish()
     }
 }
 
-fn flood(generator: &mut Other, consumer: &Other, events: u64, per_frame: usize) -> Outcome<Duration> {
-    let began = Instant::now();
-    generator.order(&Order::Flood { events, per_frame })?;
-    let counted = consumer
-        .hear(patience(events) + PATIENCE, |word| if matches!(word, Word::Counted) { Ok(()) } else { Err(word) });
-    let took = began.elapsed();
-    generator.hear(PATIENCE, |word| if matches!(word, Word::Flooding) { Ok(()) } else { Err(word) })?;
-    counted.map(|()| took)
-}
-
-fn states(generator: &mut Other) -> Outcome<(usize, States)> {
-    generator.order(&Order::States)?;
-    generator.hear(PATIENCE, |word| match word {
-        Word::States { all, motion } => Ok((all, motion)),
-        other => Err(other),
-    })
+/// What the generator has to tell when asked for its states.
+pub(crate) struct Generated {
+    pub(crate) all: usize,
+    motion: States,
+    cpu_seconds: f64,
 }
 
 /// A figure counts only if the work was done: every event taken, every state as the generator has foretold it.
-fn check(consumer: Consumer, taken: &Taken, events: u64, motion: &States) -> Outcome<()> {
-    let name = consumer.name();
+fn check(name: &str, taken: &Taken, events: u64, motion: &States) -> Outcome<()> {
     if taken.events != events {
         return Err(format!("the {name} has taken {} events of {events}", taken.events).into());
     }

@@ -1,4 +1,4 @@
-//! What a durable engine has besides: the journal on disk, and a sink that writes a file. Both as `watchpost run` has them.
+//! What a durable engine has besides: the journal on disk, and a sink, such as one that writes a file. Both as `watchpost run` has them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(crate) const JOURNAL: &str = "journal.db";
 pub(crate) const LINES: &str = "events.jsonl";
 
 /// All defaults, but that no event may be rotated away before it was looked at.
-const SINK: &str = "[[sink]]\nname = \"lines\"\nkind = \"file\"\npath = \"events.jsonl\"\nkeep = 100_000\n";
+pub(crate) const FILE: &str = "[[sink]]\nname = \"lines\"\nkind = \"file\"\npath = \"events.jsonl\"\nkeep = 100_000\n";
 
 /// An open data folder, before there is an engine.
 pub(crate) struct Storage {
@@ -30,8 +30,9 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
-    pub(crate) fn open(folder: &Path, synchronous: Synchronous) -> Outcome<Self> {
-        let config = config::parse(SINK, "load", &Surroundings::new(folder, |_| None))
+    /// `sink` is what a configuration file says of the one sink that there is.
+    pub(crate) fn open(folder: &Path, synchronous: Synchronous, sink: &str) -> Outcome<Self> {
+        let config = config::parse(sink, "load", &Surroundings::new(folder, |_| None))
             .map_err(|errors| config::diagnostic::render(errors.diagnostics(), false))?;
         let data = DataDir::open(folder)?;
         let journal = SqliteJournal::open(&data, JournalOptions { synchronous, ..JournalOptions::default() })?;
@@ -39,7 +40,7 @@ impl Storage {
     }
 
     /// The journal, for the engine; and what starts the sink once that is there.
-    pub(crate) fn split(self) -> (Box<dyn Journal>, impl AsyncFnOnce(&EngineHandle) -> Outcome<FileSink>) {
+    pub(crate) fn split(self) -> (Box<dyn Journal>, impl AsyncFnOnce(&EngineHandle) -> Outcome<OneSink>) {
         let Self { journal, delivery, sinks, synchronous } = self;
         let start = async move |engine: &EngineHandle| {
             let ground = Ground {
@@ -48,20 +49,20 @@ impl Storage {
                 engine: Some(engine.clone()),
                 durable_files: synchronous == Synchronous::Full,
             };
-            Ok(FileSink { sinks: Sinks::start(&sinks, &ground).await?, delivery })
+            Ok(OneSink { sinks: Sinks::start(&sinks, &ground).await?, delivery })
         };
         (Box::new(journal), start)
     }
 }
 
 /// The sink at work.
-pub(crate) struct FileSink {
+pub(crate) struct OneSink {
     sinks: Sinks,
     delivery: Delivery,
 }
 
-impl FileSink {
-    /// Whether everything below is in the file, and that is stored.
+impl OneSink {
+    /// Whether a sink of one lane has everything below, and that is stored.
     pub(crate) fn has_delivered(&self, below: Sequence) -> Outcome<bool> {
         let sinks = self.delivery.sinks()?;
         Ok(sinks.iter().flat_map(|sink| &sink.lanes).any(|lane| lane.position >= below))

@@ -1,15 +1,20 @@
 //! What the processes of the harness say to each other: one JSON text a line, orders on standard input, answers on standard output.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::io::{self, BufRead, BufReader, Write};
+use std::num::NonZeroU32;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
+use crate::latency::{Delays, Schedule};
+use crate::states::Reads;
 
 /// How long anything but a flood may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,10 +35,12 @@ pub(crate) type States = BTreeMap<String, String>;
 /// What the generator is asked for.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
-    /// Floods the one session that is there.
-    Flood { events: u64, per_frame: usize },
+    /// Floods the sessions that are there, which must be so many; each gets all events, so many per second or as fast as it takes them.
+    Flood { events: u64, per_frame: usize, sessions: usize, rate: Option<NonZeroU32> },
     /// Tells the states.
     States,
+    /// Lets several sites send by a schedule.
+    Pace(Schedule),
 }
 
 /// What generator and consumers say.
@@ -41,16 +48,20 @@ pub(crate) enum Order {
 pub(crate) enum Word {
     /// The generator listens.
     Listening { url: String },
-    /// The generator has begun a flood.
-    Flooding,
-    /// The generator's states: of all groups how many, of motion which.
-    States { all: usize, motion: States },
+    /// The sites listen.
+    Sites { urls: Vec<String> },
+    /// The generator has begun a flood, after so much processor time.
+    Flooding { cpu_seconds: f64 },
+    /// The generator's states: of all groups how many, of motion which; and its processor time so far.
+    States { all: usize, motion: States, cpu_seconds: f64 },
     /// The consumer has subscribed and is ready for the first flood.
     Ready,
     /// The consumer has counted as many events as it was told to.
     Counted,
     /// What the consumer has to show, after the last flood.
     Taken(Taken),
+    /// How long it took to read states, after what was taken.
+    Read(Box<Reads>),
     /// The rows of the flood are copied.
     Copied {
         taken: Taken,
@@ -59,6 +70,8 @@ pub(crate) enum Word {
         /// The middle one of all commits.
         rows_per_commit: usize,
     },
+    /// All events of a schedule have come.
+    Delays(Delays),
 }
 
 /// What a consumer has taken.
@@ -81,14 +94,14 @@ pub(crate) struct Taken {
 }
 
 /// Says a word on standard output.
-pub(crate) fn say(word: &Word) -> Outcome<()> {
+pub(crate) fn say(word: &impl Serialize) -> Outcome<()> {
     let mut out = io::stdout().lock();
     serde_json::to_writer(&mut out, word)?;
     out.write_all(b"\n")?;
     Ok(out.flush()?)
 }
 
-/// The harness itself in another role. It is ended when this is dropped.
+/// A process that speaks these words: the harness itself in another role, or a peer. It is ended when this is dropped.
 pub(crate) struct Other {
     name: &'static str,
     process: Child,
@@ -96,9 +109,13 @@ pub(crate) struct Other {
 }
 
 impl Other {
+    /// The harness itself.
     pub(crate) fn start(name: &'static str, args: &[String]) -> Outcome<Self> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .args(args)
+        Self::spawn(name, Command::new(std::env::current_exe()?).args(args))
+    }
+
+    pub(crate) fn spawn(name: &'static str, command: &mut Command) -> Outcome<Self> {
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -111,14 +128,18 @@ impl Other {
         Ok(Self { name, process, lines })
     }
 
-    pub(crate) fn order(&mut self, order: &Order) -> Outcome<()> {
+    pub(crate) fn order(&mut self, order: &impl Serialize) -> Outcome<()> {
         let pipe = self.process.stdin.as_mut().ok_or("the pipe is closed")?;
         let text = serde_json::to_string(order)? + "\n";
         Ok(pipe.write_all(text.as_bytes())?)
     }
 
     /// The next word; it must be one that `wanted` takes.
-    pub(crate) fn hear<T>(&self, patience: Duration, wanted: impl FnOnce(Word) -> Result<T, Word>) -> Outcome<T> {
+    pub(crate) fn hear<W: DeserializeOwned + Debug, T>(
+        &self,
+        patience: Duration,
+        wanted: impl FnOnce(W) -> Result<T, W>,
+    ) -> Outcome<T> {
         let name = self.name;
         let line = match self.lines.recv_timeout(patience) {
             Ok(line) => line?,

@@ -1,10 +1,12 @@
 #!/bin/sh
-# Makes target/venv with what the tests in Python need; does nothing when it is there and complete.
+# Makes a Python environment; does nothing when it is there and complete.
+#
+#   make_venv.sh [FOLDER REQUIREMENTS]     target/venv with what the tests in Python need, unless told otherwise
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
-venv=$root/target/venv
+venv=${1:-$root/target/venv}
+requirements=${2:-$root/tests/python/requirements.txt}
 stamp=$venv/.complete
-requirements=$root/tests/python/requirements.txt
 if cmp -s "$requirements" "$stamp"; then
     exit 0
 fi
