@@ -5,11 +5,12 @@
 //! connection keeps its arbiter, so that what it hands in is stored in order.
 
 mod front;
+mod homes;
 mod row;
 
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use actix::prelude::*;
 use rustls::ClientConfig;
 use tokio::sync::oneshot;
 
+use self::homes::Homes;
 use self::row::{Phase, Row};
 use crate::account::Account;
 use crate::connection::{Control, Launch, Launcher, PANICKED, Setup};
@@ -103,6 +105,7 @@ pub struct Supervisor {
     accounts: HashMap<AccountKey, Box<dyn Any + Send>>,
     /// Keyed anew by each process, so that what comes of a secret means nothing elsewhere.
     secrets: RandomState,
+    homes: Homes,
     generations: u64,
     watches: u64,
     stopping: Option<Vec<oneshot::Sender<()>>>,
@@ -166,6 +169,7 @@ impl WithVendor for Start<'_> {
 impl Supervisor {
     pub(crate) fn new(ground: Ground) -> Self {
         Self {
+            homes: Homes::new(ground.shards.len()),
             ground,
             table: BTreeMap::new(),
             accounts: HashMap::new(),
@@ -227,15 +231,14 @@ impl Supervisor {
         }
         let tls = self.client_config(&name, &config.common.tls)?;
         let part = config.vendor.with(NewRow { supervisor: self, config: &config, tls: Arc::clone(&tls) });
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(&name);
-        let shards = self.ground.shards.len().max(1) as u64;
+        let shard = self.homes.of(&name);
         let row = Row {
             config,
             parent,
             account: part.account,
             tls,
             lookup: part.lookup,
-            shard: usize::try_from(hash % shards).unwrap_or(0),
+            shard,
             generation: 0,
             started: Instant::now(),
             phase: Phase::Launching,
