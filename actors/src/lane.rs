@@ -14,8 +14,8 @@ use jiff::Timestamp;
 
 use self::wording::Build;
 use crate::journal::{Append, Checkpoint, Loaded, StateWrite, last_states};
-use crate::model::event::{Committed, Event, EventRef, Meaning, Origin};
-use crate::model::ids::{ConnectionName, EventId};
+use crate::model::event::{Committed, Event, EventRef, Item, Meaning, Origin};
+use crate::model::ids::{ConnectionName, EventId, Print};
 use crate::model::{StateKey, VendorTime, vocabulary};
 use crate::names::{Names, Word};
 use crate::seen::Seen;
@@ -33,12 +33,21 @@ pub(crate) struct Lane {
     pub(crate) states: Arc<ConnectionStates>,
     seen: Seen,
     /// Ids of events that the last snapshot told of before they came.
-    told: HashSet<u128>,
+    told: HashSet<Print>,
     /// While a snapshot is awaited: when each state was set by an event since.
     touched: Option<HashMap<StateKey, VendorTime>>,
     /// Keys set in the batch under way, by which `touched` goes on when it is stored.
     touching: Vec<(StateKey, VendorTime)>,
     baseline: Baseline,
+}
+
+/// What is known of the words of a batch.
+#[derive(Debug)]
+pub(crate) struct Recognized {
+    /// Its items, where they have names.
+    pub(crate) items: Vec<Option<Arc<Item>>>,
+    /// The names that are missing and may be asked for.
+    pub(crate) missing: Vec<NameKey>,
 }
 
 /// What the batch under way does to the waiting for a snapshot.
@@ -60,7 +69,7 @@ impl Lane {
         let mut seen = Seen::default();
         seen.extend(loaded.seen);
         for entry in loaded.states {
-            states.set(entry);
+            states.set(entry.view());
         }
         Self {
             connection,
@@ -80,23 +89,24 @@ impl Lane {
     pub(crate) fn admit(&mut self, entries: &mut Entries) -> usize {
         let mut repeats = 0;
         let (seen, told) = (&mut self.seen, &self.told);
-        entries.list.retain_mut(|entry| match *entry {
-            Entry::Occurrence(noted) if !seen.insert(noted.print) => {
-                repeats += 1;
-                // A snapshot may have told of it before it came, behind events that are older than the snapshot.
-                let echo = told.contains(&noted.print);
-                if echo {
-                    *entry = Entry::Echo(noted);
-                }
-                echo
+        entries.list.retain_mut(|entry| {
+            let Entry::Occurrence(noted) = *entry else { return true };
+            if seen.insert(noted.print) {
+                return true;
             }
-            _ => true,
+            repeats += 1;
+            // A snapshot may have told of it before it came, behind events that are older than the snapshot.
+            let echo = told.contains(&noted.print);
+            if echo {
+                *entry = Entry::Echo(noted);
+            }
+            echo
         });
         repeats
     }
 
-    /// The names that are missing for what was admitted and may be asked for.
-    pub(crate) fn missing(names: &Names, now: std::time::Instant, entries: &Entries) -> Vec<NameKey> {
+    /// Looks up what was admitted.
+    pub(crate) fn recognize(names: &Names, now: std::time::Instant, entries: &Entries) -> Recognized {
         let words = &entries.words;
         let (mut items, mut kinds) = (vec![false; words.items.len()], vec![false; words.kinds.len()]);
         let mut wants = |noted: &Noted| {
@@ -116,20 +126,28 @@ impl Lane {
                 Entry::BaselineAwaited { .. } | Entry::Gap(_) | Entry::Status(_) => {}
             }
         }
-        let items = words.items.iter().zip(items).filter(|(_, wanted)| *wanted);
+        let known: Vec<_> = words.items.iter().map(|id| names.known_item(words.text.get(*id)).cloned()).collect();
+        let items = words.items.iter().zip(&known).zip(items).filter(|((_, known), wanted)| known.is_none() && *wanted);
         let kinds = words.kinds.iter().zip(kinds).filter(|(_, wanted)| *wanted);
-        let items = items.map(|(id, _)| Word::Item(words.text.get(*id)));
+        let items = items.map(|((id, _), _)| Word::Item(words.text.get(*id)));
         let kinds = kinds.filter_map(|(kind, _)| match kind.told(&words.text) {
             Kind::Named { kind, group, .. } => Some(Word::Kind { kind, group }),
             Kind::Known(_) => None,
         });
-        names.missing(now, items.chain(kinds))
+        let missing = names.missing(now, items.chain(kinds));
+        Recognized { items: known, missing }
     }
 
-    /// Makes events and state changes of what was admitted.
-    pub(crate) fn build(&mut self, names: &mut Names, entries: Entries, checkpoint: Option<Checkpoint>) -> Append {
+    /// Makes events and state changes of what was admitted. `known` are the items that were recognized, if nothing was learned since.
+    pub(crate) fn build(
+        &mut self,
+        names: &mut Names,
+        entries: Entries,
+        known: Vec<Option<Arc<Item>>>,
+        checkpoint: Option<Checkpoint>,
+    ) -> Append {
         let Entries { words, list, .. } = entries;
-        let mut build = Build::new(names, words, list.len());
+        let mut build = Build::new(names, words, known, list.len());
         self.touching.clear();
         self.baseline = Baseline::Unchanged;
         for entry in list {
@@ -185,8 +203,8 @@ impl Lane {
         if let Some(touched) = &mut self.touched {
             touched.extend(self.touching.drain(..));
         }
-        for entry in last_states(states, commit) {
-            self.states.set(entry);
+        for state in last_states(states, commit) {
+            self.states.set(state);
         }
     }
 

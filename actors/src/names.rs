@@ -43,7 +43,7 @@ impl Names {
     /// Which of these words have no name yet and may be asked for.
     pub(crate) fn missing<'a>(&self, now: Instant, words: impl Iterator<Item = Word<'a>>) -> Vec<NameKey> {
         let unknown = words.filter(|word| match *word {
-            Word::Item(id) => !self.items.get(id).is_some_and(|item| item.known),
+            Word::Item(id) => self.known_item(id).is_none(),
             Word::Kind { kind, group } => !kind.is_empty() && !self.named(kind, group).is_some_and(|named| named.known),
         });
         unknown.map(Word::key).filter(|key| self.pending.get(key).is_none_or(|until| *until <= now)).collect()
@@ -51,6 +51,11 @@ impl Names {
 
     fn named(&self, kind: &str, group: &str) -> Option<&Named<Meaning>> {
         self.meanings.get(kind)?.iter().find(|(of, _)| **of == *group).map(|(_, named)| named)
+    }
+
+    /// The item, if the directory has told it.
+    pub(crate) fn known_item(&self, id: &str) -> Option<&Arc<Item>> {
+        self.items.get(id).filter(|item| item.known).map(|item| &item.value)
     }
 
     /// The item with its name if there is one. One value is shared by all its events.
@@ -107,7 +112,7 @@ impl Names {
 
     fn knows(&self, key: &NameKey) -> bool {
         match key {
-            NameKey::Item(id) => self.items.get(&**id).is_some_and(|item| item.known),
+            NameKey::Item(id) => self.known_item(id).is_some(),
             NameKey::Kind { kind, group } => self.named(kind, group).is_some_and(|named| named.known),
         }
     }

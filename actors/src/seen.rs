@@ -2,25 +2,28 @@
 //!
 //! *Seen* means committed, or in flight; what was in flight is forgotten when its commit fails, so that a replay is new again.
 
-use std::collections::HashSet;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
-use crate::model::ids::EventId;
+use crate::model::ids::{EventId, Print};
 
-/// Ids remembered per connection at least, and twice as many at most, and one batch: what a busy site sends in two resume windows of 30 s.
-const CAPACITY: usize = 65_536;
+/// Ids remembered per connection at least, and twice as many at most, and one batch: what a site of 800 events a second sends in a resume
+/// window of 30 s. So many and a batch fill a table of 2^15 places, of which two stay in the processor's own memory.
+const CAPACITY: usize = 24_576;
 
 /// Fingerprints in flight for which room is kept.
 const SPARE: usize = 4_096;
 
-type Prints = HashSet<u128, foldhash::fast::RandomState>;
+/// A print is a hash already.
+type Prints = HashTable<Print>;
 
-/// A bounded set of ids, by their fingerprints. When as many as it must remember are new, those before them are forgotten together: to take
+/// A bounded set of ids, by their prints. When as many as it must remember are new, those before them are forgotten together: to take
 /// them out one by one, the oldest first, costs more than all the rest.
 #[derive(Debug)]
 pub(crate) struct Seen {
     new: Prints,
     old: Prints,
-    in_flight: Vec<u128>,
+    in_flight: Vec<Print>,
     capacity: usize,
 }
 
@@ -36,10 +39,14 @@ impl Seen {
     }
 
     /// Notes an id; false if it was there already.
-    pub(crate) fn insert(&mut self, print: u128) -> bool {
-        if self.old.contains(&print) || !self.new.insert(print) {
+    pub(crate) fn insert(&mut self, print: Print) -> bool {
+        if self.old.find(print.0, |other| *other == print).is_some() {
             return false;
         }
+        let Entry::Vacant(place) = self.new.entry(print.0, |other| *other == print, |other| other.0) else {
+            return false;
+        };
+        place.insert(print);
         self.in_flight.push(print);
         true
     }
@@ -51,7 +58,7 @@ impl Seen {
             std::mem::swap(&mut self.new, &mut self.old);
             self.new.clear();
             // A giant frame may have held more.
-            self.new.shrink_to(self.capacity);
+            self.new.shrink_to(self.capacity, |print| print.0);
         }
         // A quiet connection keeps no room for a flood.
         self.in_flight.shrink_to(SPARE);
@@ -60,7 +67,9 @@ impl Seen {
     /// What was noted since the last commit was not stored.
     pub(crate) fn forget_in_flight(&mut self) {
         for print in self.in_flight.drain(..) {
-            self.new.remove(&print);
+            if let Ok(place) = self.new.find_entry(print.0, |other| *other == print) {
+                place.remove();
+            }
         }
     }
 }
@@ -69,7 +78,7 @@ impl Extend<EventId> for Seen {
     /// Notes ids that are stored.
     fn extend<I: IntoIterator<Item = EventId>>(&mut self, ids: I) {
         for id in ids {
-            self.insert(id.fingerprint());
+            self.insert(id.print());
         }
         self.commit();
     }
@@ -79,8 +88,8 @@ impl Extend<EventId> for Seen {
 mod tests {
     use super::*;
 
-    fn id(n: usize) -> u128 {
-        EventId::new(format!("event-{n}")).fingerprint()
+    fn id(n: usize) -> Print {
+        Print::of(&format!("event-{n}"))
     }
 
     #[test]
@@ -92,7 +101,7 @@ mod tests {
         assert!(seen.insert(id(2)));
         assert!(!seen.insert(id(2)), "in flight is seen");
         seen.forget_in_flight();
-        assert!(!seen.new.contains(&id(2)));
+        assert!(seen.new.find(id(2).0, |other| *other == id(2)).is_none());
         assert!(seen.insert(id(2)));
         assert!(!seen.insert(id(1)), "what was committed before stays");
     }

@@ -11,7 +11,7 @@ use dashmap::DashMap;
 use crate::model::event::{Item, Meaning};
 use crate::model::filter::Filter;
 use crate::model::ids::ConnectionName;
-use crate::model::state::{State, StateEntry};
+use crate::model::state::{State, StateEntry, StateRef};
 use crate::model::status::{ConnectionState, ConnectionStatus};
 
 /// The present states of all connections. Cloning it gives another reader of the same map.
@@ -151,21 +151,22 @@ impl ConnectionStates {
     }
 
     /// Puts a state in its place.
-    pub(crate) fn set(&self, entry: StateEntry) {
-        let mut place = match self.items.get_mut(&*entry.item.id) {
+    pub(crate) fn set(&self, state: StateRef<'_>) {
+        let item = state.item;
+        let mut place = match self.items.get_mut(&*item.id) {
             Some(place) => place,
             None => self
                 .items
-                .entry(Arc::clone(&entry.item.id))
-                .or_insert_with(|| ItemStates { item: Arc::clone(&entry.item), states: Vec::with_capacity(1) }),
+                .entry(Arc::clone(&item.id))
+                .or_insert_with(|| ItemStates { item: Arc::clone(item), states: Vec::with_capacity(1) }),
         };
-        if entry.item.name.is_some() {
-            place.item = Arc::clone(&entry.item);
+        if !Arc::ptr_eq(&place.item, item) && item.name.is_some() {
+            place.item = Arc::clone(item);
         }
-        match place.states.iter_mut().find(|kept| kept.is_of_group(&entry)) {
-            Some(kept) => *kept = entry,
+        match place.states.iter_mut().find(|kept| kept.is_of_group(state.meaning)) {
+            Some(kept) => kept.take_on(state),
             None => {
-                place.states.push(entry);
+                place.states.push(state.to_entry());
                 self.count.fetch_add(1, Ordering::Relaxed);
             }
         }

@@ -15,9 +15,9 @@ use tokio::time::timeout;
 
 use crate::fatal::Fatal;
 use crate::journal::{Checkpoint, JournalError, JournalHandle, StateWrite};
-use crate::lane::Lane;
+use crate::lane::{Lane, Recognized};
 use crate::lookup::{NamesLearned, ResolveNames};
-use crate::model::event::Committed;
+use crate::model::event::{Committed, Item};
 use crate::model::ids::ConnectionName;
 use crate::model::state::State;
 use crate::model::status::ConnectionState;
@@ -176,8 +176,8 @@ impl Shard {
         let (Some(lane), Some(lookup)) = (&mut slot.lane, &slot.lookup) else { return Err(JournalError::Closed) };
         let mut entries = batch.entries;
         let repeats = lane.admit(&mut entries);
-        self.find_names(lane, lookup, &slot.names, &entries).await;
-        let mut append = lane.build(&mut slot.names.borrow_mut(), entries, batch.checkpoint);
+        let known = self.find_names(lane, lookup, &slot.names, &entries).await;
+        let mut append = lane.build(&mut slot.names.borrow_mut(), entries, known, batch.checkpoint);
         append.heard = batch.heard;
         let (states, checkpoint) = (Arc::clone(&append.states), append.checkpoint.clone());
         match self.journal.append(append).await {
@@ -197,17 +197,18 @@ impl Shard {
         }
     }
 
-    /// Asks for the names that are missing, all at once, and waits for as long as a batch may wait.
+    /// Asks for the names that are missing, all at once, and waits for as long as a batch may wait. What it hands back may be used as long
+    /// as nothing else is learned.
     async fn find_names(
         &self,
         lane: &Lane,
         lookup: &Recipient<ResolveNames>,
         names: &RefCell<Names>,
         entries: &Entries,
-    ) {
-        let missing = Lane::missing(&names.borrow(), Now::read().instant, entries);
+    ) -> Vec<Option<Arc<Item>>> {
+        let Recognized { items, missing } = Lane::recognize(&names.borrow(), Now::read().instant, entries);
         if missing.is_empty() {
-            return;
+            return items;
         }
         let learned = match timeout(self.name_wait, lookup.send(ResolveNames(missing.clone()))).await {
             Ok(Ok(learned)) => learned,
@@ -217,6 +218,7 @@ impl Shard {
             }
         };
         names.borrow_mut().learn(Now::read().instant, &learned, &missing);
+        Vec::new()
     }
 
     fn show(&self, lane: &Lane, commit: &Arc<Committed>, states: &[StateWrite], repeats: usize) {
@@ -237,8 +239,8 @@ impl Shard {
     }
 
     fn changed(&self, lane: &Lane, commit: &Committed, states: &[StateWrite]) -> Vec<State> {
-        let entries = states.iter().filter_map(|write| write.entry(commit.first, &commit.events));
-        entries.map(|entry| lane.states.state(&entry)).collect()
+        let states = states.iter().filter_map(|write| write.state(commit.first, &commit.events));
+        states.map(|state| lane.states.state(&state.to_entry())).collect()
     }
 
     fn learned(&self, news: &NamesLearned) {

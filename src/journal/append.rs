@@ -6,7 +6,11 @@ use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior, params};
 use watchpost_actors::{
     journal::{Append, Checkpoint, StateWrite, last_states},
-    model::{ConnectionName, Sequence, event::Committed, state::StateEntry},
+    model::{
+        ConnectionName, Sequence,
+        event::Committed,
+        state::{StateEntry, StateRef},
+    },
 };
 
 use super::{
@@ -118,7 +122,7 @@ impl Step<'_> {
 
     /// States that follow from the events in their order can wait; any others are written now.
     fn states(&mut self, lane: i64, states: &[StateWrite], commit: &Committed) -> rusqlite::Result<()> {
-        let entries = last_states(states, commit);
+        let entries = last_states(states, commit).map(StateRef::to_entry);
         if follow_from_events(states) {
             let entries: Vec<_> = entries.collect();
             if !entries.is_empty() {

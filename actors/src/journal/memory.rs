@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{Append, Ask, Checkpoint, Journal, JournalError, LaneInfo, Loaded, Page, Reader, StateWrite};
 use crate::model::event::Committed;
 use crate::model::ids::{ConnectionName, EventId, Sequence};
-use crate::model::state::StateEntry;
+use crate::model::state::{StateEntry, StateRef};
 use crate::model::state_key::StateKey;
 
 /// Events kept by default.
@@ -17,7 +17,7 @@ const EVENTS: usize = 100_000;
 /// Bytes of texts kept by default, vendor data first of all: 64 MiB.
 const BYTES: usize = 64 << 20;
 /// What part of all is dropped at a time.
-const LUMP: usize = 8;
+const LUMP: usize = 4;
 /// Ids handed back by `load`.
 const SEEN: usize = 4_096;
 
@@ -69,10 +69,10 @@ impl LaneImage {
         for (write, Committed { first, events, .. }) in writes {
             let Some((item, group)) = write.sets(events) else { continue };
             // Where they are in memory says nearly always that a state was met before, without fetching it.
-            if !places.insert((item.as_ptr() as usize, group.as_ptr() as usize)) {
+            if !places.insert((Arc::as_ptr(item) as usize, group.as_ptr() as usize)) {
                 continue;
             }
-            if let Some(entry) = write.entry(*first, events)
+            if let Some(entry) = write.state(*first, events).map(StateRef::to_entry)
                 && let Some(key) = entry.key()
                 && done.insert(key.clone())
             {
@@ -130,7 +130,7 @@ impl Memory {
         commit
     }
 
-    /// Drops the oldest groups, an eighth of all: together they cost less than one by one.
+    /// Drops the oldest groups, a quarter of all: together they cost less than one by one.
     fn forget(&mut self) {
         let (most_events, most_bytes) =
             (self.max_events - self.max_events / LUMP, self.max_bytes - self.max_bytes / LUMP);

@@ -17,10 +17,10 @@ use std::sync::Arc;
 use bytestring::ByteString;
 use jiff::Timestamp;
 
-use crate::model::event::Committed;
+use crate::model::event::{Committed, EventRef, Item};
 use crate::model::events::Events;
 use crate::model::ids::{ConnectionName, Sequence};
-use crate::model::state::StateEntry;
+use crate::model::state::{StateEntry, StateRef};
 
 pub use memory::Memory;
 pub use writer::{JournalHandle, Writer};
@@ -68,44 +68,40 @@ impl StateWrite {
     }
 
     /// The item and the vendor's group whose state it is, or `None` if it does not fit its append.
-    pub(crate) fn sets<'a>(&'a self, events: &'a Events) -> Option<(&'a Arc<str>, &'a Arc<str>)> {
+    pub(crate) fn sets<'a>(&'a self, events: &'a Events) -> Option<(&'a Arc<Item>, &'a Arc<str>)> {
         let (item, meaning) = match self {
             Self::Silent(entry) => (&entry.item, &entry.meaning),
             Self::ByEvent(index) => events.sets(*index as usize)?,
         };
-        Some((&item.id, &meaning.state.as_ref()?.vendor_group))
+        Some((item, &meaning.state.as_ref()?.vendor_group))
     }
 
-    /// The entry that this change leaves behind, or `None` if it does not fit its append.
+    /// The state that this change leaves behind, or `None` if it does not fit its append.
     #[must_use]
-    pub fn entry(&self, first: Sequence, events: &Events) -> Option<StateEntry> {
+    pub fn state<'a>(&'a self, first: Sequence, events: &'a Events) -> Option<StateRef<'a>> {
         match self {
-            Self::Silent(entry) => Some(StateEntry { sequence: first, ..(**entry).clone() }),
-            Self::ByEvent(index) => {
-                let event = events.get(*index as usize)?;
-                event.meaning.state.as_ref()?;
-                Some(StateEntry {
-                    item: Arc::clone(event.item?),
-                    meaning: Arc::clone(event.meaning),
-                    time: event.time.into(),
-                    sequence: first.plus(u64::from(*index)),
-                    origin: event.origin,
-                })
-            }
+            Self::Silent(entry) => Some(StateRef { sequence: first, ..entry.view() }),
+            Self::ByEvent(index) => set_by(*index, first, events),
         }
     }
 }
 
+/// The state that the event at an index sets.
+fn set_by(index: u32, first: Sequence, events: &Events) -> Option<StateRef<'_>> {
+    let EventRef { item, meaning, time, origin, .. } = events.get(index as usize)?;
+    meaning.state.as_ref()?;
+    Some(StateRef { item: item?, meaning, time, sequence: first.plus(u64::from(index)), origin })
+}
+
 /// The states that an append leaves behind, in order. Where all are set by events, of those that are set several times the last values alone:
 /// so in a flood a state costs little however often it changes.
-pub fn last_states(writes: &[StateWrite], commit: &Committed) -> impl Iterator<Item = StateEntry> {
+pub fn last_states<'a>(writes: &'a [StateWrite], commit: &'a Committed) -> impl Iterator<Item = StateRef<'a>> {
     let Committed { first, events, .. } = commit;
     let indices: Option<Vec<u32>> = writes.iter().map(|write| write.index()).collect();
     let last = indices.map(|indices| events.last_of(&indices));
     let all = if last.is_some() { &[] } else { writes };
-    let by_events = last.into_iter().flatten().map(StateWrite::ByEvent);
-    let by_events = by_events.filter_map(|write| write.entry(*first, events));
-    by_events.chain(all.iter().filter_map(|write| write.entry(*first, events)))
+    let by_events = last.into_iter().flatten().filter_map(|index| set_by(index, *first, events));
+    by_events.chain(all.iter().filter_map(|write| write.state(*first, events)))
 }
 
 /// What a connection finds again.

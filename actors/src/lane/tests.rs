@@ -106,7 +106,8 @@ impl Bench {
 
     fn store_entries(&mut self, mut entries: Entries) -> usize {
         let repeats = self.lane.admit(&mut entries);
-        let append = self.lane.build(&mut self.names, entries, None);
+        let known = Lane::recognize(&self.names, std::time::Instant::now(), &entries).items;
+        let append = self.lane.build(&mut self.names, entries, known, None);
         let states = append.states.clone();
         let commit = self.journal.append(vec![append]).remove(0).unwrap();
         self.lane.committed(&commit, &states, None);
@@ -121,7 +122,7 @@ impl Bench {
     fn refuse(&mut self, given: Vec<Given>) {
         let mut entries = batch(given);
         self.lane.admit(&mut entries);
-        drop(self.lane.build(&mut self.names, entries, None));
+        drop(self.lane.build(&mut self.names, entries, vec![], None));
         self.lane.refused();
     }
 
@@ -279,7 +280,7 @@ fn a_gap_tells_from_when_to_when_and_why() {
     let mut bench = Bench::new();
     let (from, to) = ("2026-06-11T10:00:00Z".parse().unwrap(), "2026-06-11T10:01:00Z".parse().unwrap());
     let gap = Gap { from, to, reason: "session_expired".into(), recovered: "states" };
-    let append = bench.lane.build(&mut bench.names, one(Entry::Gap(Box::new(gap))), None);
+    let append = bench.lane.build(&mut bench.names, one(Entry::Gap(Box::new(gap))), vec![], None);
     let event = append.events.get(0).unwrap();
     assert_eq!((&*event.meaning.kind, event.origin, event.item.is_none()), ("gap", Origin::Engine, true));
     let data: serde_json::Value = serde_json::from_str(event.data).unwrap();

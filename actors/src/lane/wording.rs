@@ -17,6 +17,8 @@ pub(super) struct Build<'a> {
     /// The batch's items and kinds, by where they stand in the events' text.
     items: Vec<Span>,
     kinds: Vec<NotedKind>,
+    /// The items that were looked up before, by their numbers.
+    known: Vec<Option<Arc<Item>>>,
     /// Where they are among those of the events, once one needs them.
     placed_items: Vec<Option<Place>>,
     placed_kinds: Vec<Option<Place>>,
@@ -26,7 +28,7 @@ pub(super) struct Build<'a> {
 
 impl<'a> Build<'a> {
     /// Nothing made yet, of a batch with these words and about so many entries.
-    pub(super) fn new(names: &'a mut Names, words: Words, entries: usize) -> Self {
+    pub(super) fn new(names: &'a mut Names, words: Words, known: Vec<Option<Arc<Item>>>, entries: usize) -> Self {
         let Words { text, items, kinds } = words;
         Self {
             names,
@@ -34,6 +36,7 @@ impl<'a> Build<'a> {
             placed_kinds: vec![None; kinds.len()],
             items,
             kinds,
+            known,
             events: Events::over(text, entries),
             states: Vec::with_capacity(entries),
         }
@@ -60,7 +63,8 @@ impl<'a> Build<'a> {
         if let Some(place) = self.placed_items[number] {
             return Some(place);
         }
-        let item = self.names.item(self.events.text().get(self.items[number]));
+        let known = self.known.get_mut(number).and_then(Option::take);
+        let item = known.unwrap_or_else(|| self.names.item(self.events.text().get(self.items[number])));
         let place = self.events.place_item(&item);
         self.placed_items[number] = Some(place);
         Some(place)

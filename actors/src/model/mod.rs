@@ -11,6 +11,7 @@
 pub mod event;
 pub mod events;
 pub mod filter;
+mod guid;
 pub mod ids;
 pub mod state;
 pub mod state_key;

@@ -80,7 +80,50 @@ pub struct StateEntry {
     pub origin: Origin,
 }
 
+/// A state as it is told where it is set: whoever has the same item and meaning already need not count them again.
+#[derive(Clone, Copy, Debug)]
+pub struct StateRef<'a> {
+    /// What it is the state of.
+    pub item: &'a Arc<Item>,
+    /// Group and value; `meaning.state` is always there.
+    pub meaning: &'a Arc<Meaning>,
+    /// When the value was taken on, in the vendor's words.
+    pub time: &'a str,
+    /// The event that set it.
+    pub sequence: Sequence,
+    /// How the value came to be known.
+    pub origin: Origin,
+}
+
+impl StateRef<'_> {
+    /// One that stands alone.
+    #[must_use]
+    pub fn to_entry(self) -> StateEntry {
+        let Self { item, meaning, time, sequence, origin } = self;
+        StateEntry { item: Arc::clone(item), meaning: Arc::clone(meaning), time: time.into(), sequence, origin }
+    }
+}
+
 impl StateEntry {
+    /// As it is told where it is set.
+    pub(crate) fn view(&self) -> StateRef<'_> {
+        let Self { item, meaning, time, sequence, origin } = self;
+        StateRef { item, meaning, time, sequence: *sequence, origin: *origin }
+    }
+
+    /// Takes on another value of the same item and group.
+    pub(crate) fn take_on(&mut self, new: StateRef<'_>) {
+        fn take<T>(place: &mut Arc<T>, new: &Arc<T>) {
+            // To count a reference costs more than to look whether that is needed.
+            if !Arc::ptr_eq(place, new) {
+                *place = Arc::clone(new);
+            }
+        }
+        take(&mut self.item, new.item);
+        take(&mut self.meaning, new.meaning);
+        (self.time, self.sequence, self.origin) = (new.time.into(), new.sequence, new.origin);
+    }
+
     /// What it is known by.
     #[must_use]
     pub fn key(&self) -> Option<StateKey> {
@@ -88,8 +131,8 @@ impl StateEntry {
     }
 
     /// Whether the other is of the same group.
-    pub(crate) fn is_of_group(&self, other: &Self) -> bool {
-        match (&self.meaning.state, &other.meaning.state) {
+    pub(crate) fn is_of_group(&self, other: &Meaning) -> bool {
+        match (&self.meaning.state, &other.state) {
             (Some(state), Some(other)) => same(&state.vendor_group, &other.vendor_group),
             (state, other) => state.is_none() && other.is_none(),
         }

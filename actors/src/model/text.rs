@@ -81,6 +81,12 @@ impl Text {
         span.of(&self.0)
     }
 
+    /// Whether the text there is this one.
+    pub(crate) fn is(&self, span: Span, text: &str) -> bool {
+        let from = span.at as usize;
+        self.0.as_bytes().get(from..from + span.len()) == Some(text.as_bytes())
+    }
+
     /// Bytes of all texts together.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 
 use super::entry::{Entry, Kind, Meanwhile, Noted, Occurrence};
 use crate::model::event::{Meaning, one_line};
-use crate::model::ids::fingerprint;
+use crate::model::ids::Print;
 use crate::model::text::{Span, Text};
 
 /// Distinct items or kinds for which the tables that find them keep their room from one batch of a flood to the next.
@@ -17,7 +17,7 @@ const TABLE: usize = 4_096;
 /// A batch with so many entries is followed by another like it, …
 const FLOOD: usize = 256;
 /// … and gets room for its words, of at most so many bytes.
-const ROOM: usize = 1 << 20;
+const ROOM: usize = 2 << 20;
 
 /// Entries for the journal, in order.
 #[derive(Debug, Default)]
@@ -26,6 +26,8 @@ pub struct Entries {
     pub(crate) words: Words,
     pub(crate) list: Vec<Entry>,
     tables: Tables,
+    /// What the words of the largest batch of late took, in bytes.
+    room: usize,
 }
 
 /// The words of a batch.
@@ -51,6 +53,8 @@ struct Tables {
     hasher: RandomState,
     items: HashTable<u32>,
     kinds: HashTable<u32>,
+    /// The number of the kind that was wanted last.
+    last_kind: u32,
 }
 
 impl Entries {
@@ -67,11 +71,11 @@ impl Entries {
         let text = &mut self.words.text;
         let data_at = text.put(&line);
         Noted {
-            print: fingerprint(id),
+            print: Print::of(id),
             id: text.put_part(data_at, data, id),
             time: text.put_part(data_at, data, time),
             data: data_at,
-            item: (!item.is_empty()).then(|| self.item(item)),
+            item: (!item.is_empty()).then(|| self.item(item, data_at, data)),
             kind: self.kind(kind),
             origin,
         }
@@ -115,7 +119,8 @@ impl Entries {
         // In a flood the next batch will be like this one: to let it grow from nothing would copy it twice. A quiet connection keeps nothing.
         let mut next = Self::default();
         if flood {
-            next.words.text = Text::with_capacity(self.words.text.len().min(ROOM));
+            next.room = self.words.text.len().max(self.room - self.room / 8);
+            next.words.text = Text::with_capacity((next.room + next.room / 8).min(ROOM));
             next.list = Vec::with_capacity(self.list.len().min(TABLE));
             std::mem::swap(&mut next.tables, &mut self.tables);
             for table in [&mut next.tables.items, &mut next.tables.kinds] {
@@ -126,25 +131,31 @@ impl Entries {
         std::mem::replace(self, next)
     }
 
-    fn item(&mut self, id: &str) -> u32 {
+    /// The number of an item, whose id may be a slice of `data`, which was put at `data_at`.
+    fn item(&mut self, id: &str, data_at: Span, data: &str) -> u32 {
         let Words { text, items, .. } = &mut self.words;
         let Tables { hasher, items: table, .. } = &mut self.tables;
         let hash = hasher.hash_one(id);
         let at = |number: u32| items.get(number as usize).copied().unwrap_or_default();
-        if let Some(number) = table.find(hash, |number| text.get(at(*number)) == id) {
+        if let Some(number) = table.find(hash, |number| text.is(at(*number), id)) {
             return *number;
         }
         let number = number(items);
-        items.push(text.put(id));
+        items.push(text.put_part(data_at, data, id));
         table.insert_unique(hash, number, |number| hasher.hash_one(text.get(items[*number as usize])));
         number
     }
 
     fn kind(&mut self, kind: Kind<'_>) -> u32 {
         let Words { text, kinds, .. } = &mut self.words;
-        let Tables { hasher, kinds: table, .. } = &mut self.tables;
+        let Tables { hasher, kinds: table, last_kind, .. } = &mut self.tables;
+        // Events of one kind often come together.
+        if kinds.get(*last_kind as usize).is_some_and(|last| last.is(text, kind)) {
+            return *last_kind;
+        }
         let hash = hash_kind(hasher, kind);
         if let Some(number) = table.find(hash, |number| kinds[*number as usize].is(text, kind)) {
+            *last_kind = *number;
             return *number;
         }
         let number = number(kinds);
@@ -176,11 +187,11 @@ impl NotedKind {
     }
 
     fn is(&self, text: &Text, told: Kind<'_>) -> bool {
-        match (self.told(text), told) {
-            (Kind::Named { kind, group, .. }, Kind::Named { kind: other, group: of, .. }) => {
-                kind == other && group == of
+        match (self, told) {
+            (Self::Named { kind, group, .. }, Kind::Named { kind: other, group: of, .. }) => {
+                text.is(*kind, other) && text.is(*group, of)
             }
-            (Kind::Known(meaning), Kind::Known(other)) => Arc::ptr_eq(meaning, other),
+            (Self::Known(meaning), Kind::Known(other)) => Arc::ptr_eq(meaning, other),
             _ => false,
         }
     }

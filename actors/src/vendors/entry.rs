@@ -6,6 +6,7 @@ use bytestring::ByteString;
 use jiff::Timestamp;
 
 use crate::model::event::{Meaning, Origin};
+use crate::model::ids::Print;
 use crate::model::status::ConnectionState;
 use crate::model::text::Span;
 
@@ -69,8 +70,8 @@ pub enum Entry {
 /// An occurrence in a batch, by where its words stand there.
 #[derive(Debug, Clone, Copy)]
 pub struct Noted {
-    /// What stands for the id among those seen before.
-    pub(crate) print: u128,
+    /// Made while the id's text is at hand.
+    pub(crate) print: Print,
     pub(crate) id: Span,
     pub(crate) time: Span,
     pub(crate) data: Span,
