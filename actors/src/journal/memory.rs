@@ -1,16 +1,16 @@
 //! A journal that forgets with the process: the last events in a ring, states as an image plus the ring.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod image;
+
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
 use jiff::Timestamp;
 
-use super::{Append, Ask, Checkpoint, Journal, JournalError, LaneInfo, Loaded, Page, Reader, StateWrite};
+use self::image::{Kept, LaneImage, Lump};
+use super::{Append, Ask, Journal, JournalError, LaneInfo, Loaded, Page, Reader, StateWrite};
 use crate::model::event::Committed;
 use crate::model::ids::{ConnectionName, EventId, Sequence};
-use crate::model::state::{StateEntry, StateRef};
-use crate::model::state_key::StateKey;
 
 /// Events kept by default.
 const EVENTS: usize = 100_000;
@@ -27,59 +27,14 @@ pub struct Memory {
     lanes: HashMap<ConnectionName, LaneImage>,
     notes: HashMap<String, String>,
     ring: VecDeque<Kept>,
+    /// What has left the ring last.
+    lump: Lump,
     next: Sequence,
     recorded: Timestamp,
     events: usize,
     bytes: usize,
     max_events: usize,
     max_bytes: usize,
-}
-
-/// A stored group with the state changes that are not yet in the image.
-#[derive(Debug)]
-struct Kept {
-    commit: Arc<Committed>,
-    states: Arc<[StateWrite]>,
-    /// Events, and states that were set without one, as these take room too.
-    count: usize,
-    bytes: usize,
-}
-
-/// Checkpoint and states as of the oldest group in the ring.
-#[derive(Debug)]
-struct LaneImage {
-    vendor: &'static str,
-    /// The number after the last event that has left the ring.
-    dropped: Sequence,
-    checkpoint: Option<Checkpoint>,
-    heard: Option<Timestamp>,
-    states: HashMap<StateKey, StateEntry, RandomState>,
-}
-
-impl LaneImage {
-    fn new(vendor: &'static str) -> Self {
-        Self { vendor, dropped: Sequence(0), checkpoint: None, heard: None, states: HashMap::default() }
-    }
-
-    /// Brings groups into the image, given from the oldest to the newest. It goes through them backwards, so that of a state that has changed
-    /// many times only the last value costs more than a look.
-    fn fold<'a>(&mut self, groups: impl DoubleEndedIterator<Item = &'a Kept>) {
-        let (mut places, mut done) = (HashSet::<_, RandomState>::default(), HashSet::<_, RandomState>::default());
-        let writes = groups.rev().flat_map(|kept| kept.states.iter().rev().map(|write| (write, &*kept.commit)));
-        for (write, Committed { first, events, .. }) in writes {
-            let Some((item, group)) = write.sets(events) else { continue };
-            // Where they are in memory says nearly always that a state was met before, without fetching it.
-            if !places.insert((Arc::as_ptr(item) as usize, group.as_ptr() as usize)) {
-                continue;
-            }
-            if let Some(entry) = write.state(*first, events).map(StateRef::to_entry)
-                && let Some(key) = entry.key()
-                && done.insert(key.clone())
-            {
-                self.states.insert(key, entry);
-            }
-        }
-    }
 }
 
 impl Default for Memory {
@@ -99,6 +54,7 @@ impl Memory {
             lanes: HashMap::new(),
             notes: HashMap::new(),
             ring: VecDeque::new(),
+            lump: Lump::default(),
             next: Sequence(u64::try_from(now.as_microsecond()).unwrap_or(1)),
             recorded: now,
             events: 0,
@@ -114,7 +70,8 @@ impl Memory {
         self.recorded = self.recorded.max(Timestamp::now());
         let commit = Arc::new(Committed { connection, vendor, first: self.next, recorded: self.recorded, events });
         self.next = commit.next();
-        let lane = self.lanes.entry(commit.connection.clone()).or_insert_with(|| LaneImage::new(vendor));
+        let number = self.lanes.len();
+        let lane = self.lanes.entry(commit.connection.clone()).or_insert_with(|| LaneImage::new(vendor, number));
         lane.heard = heard.or(lane.heard);
         if checkpoint.is_some() {
             lane.checkpoint = checkpoint;
@@ -139,18 +96,14 @@ impl Memory {
             let Some(kept) = self.ring.pop_front() else { break };
             self.events -= kept.count;
             self.bytes -= kept.bytes;
+            if let Some(lane) = self.lanes.get_mut(&kept.commit.connection) {
+                lane.dropped = kept.commit.next();
+            }
             gone.push(kept);
         }
-        let mut of = HashMap::<_, Vec<_>, RandomState>::default();
-        for kept in &gone {
-            of.entry(&kept.commit.connection).or_default().push(kept);
-        }
-        for (connection, groups) in of {
-            if let Some(lane) = self.lanes.get_mut(connection) {
-                lane.fold(groups.iter().copied());
-                lane.dropped = groups.last().map_or(lane.dropped, |last| last.commit.next());
-            }
-        }
+        // Done long since, unless one append was larger than all those before it.
+        self.lump.bring_in(&mut self.lanes, usize::MAX);
+        self.lump.begin(gone);
     }
 
     fn oldest(&self) -> Sequence {
@@ -164,19 +117,23 @@ impl Journal for Memory {
     }
 
     fn append(&mut self, group: Vec<Append>) -> Vec<Result<Arc<Committed>, JournalError>> {
+        let before = self.next;
+        let changes: usize = group.iter().map(|append| append.states.len()).sum();
         let answers = group.into_iter().map(|append| Ok(self.store(append))).collect();
         if self.events > self.max_events || self.bytes > self.max_bytes {
             self.forget();
         }
+        // Twice as fast as the ring fills, it is done before the next is due.
+        let events = usize::try_from(self.next.0 - before.0).unwrap_or(usize::MAX);
+        self.lump.bring_in(&mut self.lanes, 2 * changes.max(events));
         answers
     }
 
     fn load(&mut self, connection: &ConnectionName) -> Result<Loaded, JournalError> {
+        self.lump.bring_in(&mut self.lanes, usize::MAX);
         let Some(lane) = self.lanes.get(connection) else { return Ok(Loaded::default()) };
-        let mut now = LaneImage { states: lane.states.clone(), ..LaneImage::new(lane.vendor) };
         let mut seen = VecDeque::with_capacity(SEEN);
         let groups = || self.ring.iter().filter(|kept| kept.commit.connection == *connection);
-        now.fold(groups());
         for kept in groups() {
             for event in kept.commit.events.iter() {
                 if seen.len() == SEEN {
@@ -188,7 +145,7 @@ impl Journal for Memory {
         Ok(Loaded {
             checkpoint: lane.checkpoint.clone(),
             heard: lane.heard,
-            states: now.states.into_values().collect(),
+            states: lane.with(groups()),
             seen: seen.into(),
         })
     }
@@ -206,7 +163,7 @@ impl Journal for Memory {
     }
 
     fn trim(&mut self) -> Result<bool, JournalError> {
-        // It never holds more than it may.
+        // It never holds more than it may, but for what is on its way into the images: a quarter, and not for long.
         Ok(false)
     }
 }
@@ -246,7 +203,11 @@ impl Reader for Memory {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use proptest::prelude::*;
+
+    use crate::journal::Checkpoint;
     use crate::model::event::{Event, EventRef, Item, Meaning, Origin, StateMeaning};
+    use crate::model::state::StateEntry;
 
     fn meaning(value: &str) -> Arc<Meaning> {
         let state = StateMeaning {
@@ -372,5 +333,45 @@ mod tests {
         states.sort_by_key(|entry| entry.sequence);
         let values: Vec<_> = states.iter().map(|entry| (&*entry.item.id, entry.vendor_value())).collect();
         assert_eq!(values, [("cameras/2", "1"), ("cameras/1", "3")]);
+    }
+
+    proptest! {
+        /// However little of it is kept as events, and wherever the pieces end in which the rest is brought into the image.
+        #[test]
+        fn the_states_are_what_was_set_last_whatever_has_left_the_ring(
+            max in 1_usize..40,
+            appends in proptest::collection::vec((0_usize..2, proptest::collection::vec((0_u8..6, 0_u8..9), 0..12)), 1..40),
+        ) {
+            let mut journal = Memory::new(max, usize::MAX);
+            let lanes = ["a", "b"].map(|name| ConnectionName::new(name).unwrap());
+            let shared = [0, 1, 2].map(|n| Arc::new(Item { id: format!("cameras/{n}").into(), name: None }));
+            let mut truth: [std::collections::BTreeMap<u8, String>; 2] = Default::default();
+            for (lane, events) in appends {
+                let event = |(item, value): &(u8, u8)| Event {
+                    id: EventId::mint(),
+                    origin: Origin::Live,
+                    meaning: meaning(&value.to_string()),
+                    // Some items are one in memory, others are made anew for each event.
+                    item: Some(shared.get(usize::from(*item)).map_or_else(
+                        || Arc::new(Item { id: format!("cameras/{item}").into(), name: None }),
+                        Arc::clone,
+                    )),
+                    time: "t".into(),
+                    data: "{}".into(),
+                };
+                let mut append = append(lanes[lane].as_str(), &[], None);
+                append.events = events.iter().map(event).collect::<Vec<_>>().into();
+                append.states = (0..events.len()).map(|index| StateWrite::ByEvent(u32::try_from(index).unwrap())).collect();
+                journal.append(vec![append]);
+                truth[lane].extend(events.iter().map(|(item, value)| (*item, value.to_string())));
+            }
+            for (lane, truth) in lanes.iter().zip(truth) {
+                let states = journal.load(lane).unwrap().states;
+                let states: std::collections::BTreeMap<u8, String> = states.iter().map(|entry| {
+                    (entry.item.id.rsplit('/').next().unwrap().parse().unwrap(), entry.vendor_value().to_owned())
+                }).collect();
+                prop_assert_eq!(states, truth);
+            }
+        }
     }
 }
