@@ -6,4 +6,5 @@
 //! [`milestone`] is the place to start: options go in, [`milestone::Simulator::start`] gives a handle, and the handle
 //! emits events, breaks sockets and tells afterwards what happened.
 
+mod common;
 pub mod milestone;

@@ -9,11 +9,12 @@ use std::{
 
 use clap::Args;
 
-use super::{Fault, FloodOptions, Options, Simulator, StartError};
+use super::{Fault, FloodOptions, Options, Simulator};
+use crate::simulator::common::command::{RunError, fault_help, rate, until_signal};
 
 /// A Milestone XProtect system to connect to: API Gateway, identity provider, Configuration REST API and event stream.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = fault_help())]
+#[command(after_help = fault_help(Fault::all()))]
 pub struct SimulateArgs {
     /// Where to listen
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
@@ -51,34 +52,6 @@ pub struct SimulateArgs {
     /// Threads that serve sockets
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub workers: usize,
-}
-
-/// Why the command failed.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The simulator did not start.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// Standard output or the signals failed.
-    #[error("cannot talk to the terminal: {0}")]
-    Io(#[from] io::Error),
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(rate) if (0.0..=1_000_000.0).contains(&rate) => Ok(rate),
-        _ => Err("it must be a number from 0 to 1000000".to_owned()),
-    }
-}
-
-/// One line for each fault.
-fn fault_help() -> String {
-    let mut help = String::from("Faults:\n");
-    for info in Fault::all() {
-        let usage = info.value.map_or_else(|| info.name.to_owned(), |value| format!("{}[={value}]", info.name));
-        help.push_str(&format!("  {usage}\n          {}\n", info.help));
-    }
-    help
 }
 
 impl SimulateArgs {
@@ -123,20 +96,4 @@ pub async fn run(args: SimulateArgs) -> Result<(), RunError> {
     until_signal().await?;
     simulator.stop();
     Ok(())
-}
-
-#[cfg(unix)]
-async fn until_signal() -> io::Result<()> {
-    use std::pin::pin;
-
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let (interrupt, terminate) = (pin!(tokio::signal::ctrl_c()), pin!(terminate.recv()));
-    futures_util::future::select(interrupt, terminate).await;
-    Ok(())
-}
-
-#[cfg(not(unix))]
-async fn until_signal() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
 }

@@ -4,10 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::{
     event_types::Generator,
-    rng::Rng,
     wire::Spelling,
     world::{EventType, World},
 };
+use crate::simulator::common::rng::Rng;
 
 /// The groups of event types that are not the generator's name: one level, as far as clients care.
 const TYPE_GROUPS: [Generator; 6] = [

@@ -4,37 +4,11 @@ use std::{
     collections::BTreeMap,
     io,
     net::{SocketAddr, TcpListener},
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{self as std_mpsc, Receiver, Sender},
-    },
-    thread::{self, JoinHandle},
+    sync::Arc,
 };
 
-use actix_web::rt::System;
-use tokio::sync::mpsc;
-
-use super::{
-    Counters, DropHow, Emitted, Fault, FaultKind, Ledger, Options, Pace, StateNow,
-    hub::Hub,
-    server::{Order, Server},
-};
-
-/// Why a simulator is not there. Another port, or another moment, may help.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// It cannot listen where it should.
-    #[error("cannot listen on {address}: {source}; choose another address with --listen")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The thread did not start, or ended before its time.
-    #[error("the simulator's thread is not there: {0}")]
-    Thread(String),
-}
+use super::{Counters, DropHow, Emitted, Fault, FaultKind, Ledger, Options, Pace, StartError, StateNow, hub::Hub};
+use crate::simulator::common::running::{Running, Which};
 
 /// A running simulator. Clones are handles of the same one; it stops when the last of them is dropped.
 #[derive(Clone)]
@@ -42,9 +16,7 @@ pub struct Simulator(Arc<Inner>);
 
 struct Inner {
     hub: Arc<Hub>,
-    address: SocketAddr,
-    orders: mpsc::UnboundedSender<Order>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    running: Running,
 }
 
 impl Simulator {
@@ -55,16 +27,8 @@ impl Simulator {
     /// When it cannot listen at the address of the options.
     pub fn start(options: Options) -> Result<Self, StartError> {
         let hub = Arc::new(Hub::new(options.clone()));
-        let (orders, received) = mpsc::unbounded_channel();
-        let (ready, started) = std_mpsc::channel();
-        let served = hub.clone();
-        let (listen, workers) = (options.listen, options.workers);
-        let thread = thread::Builder::new()
-            .name("milestone-simulator".to_owned())
-            .spawn(move || System::new().block_on(Server::run(served, listen, workers, received, ready)))
-            .map_err(|error| StartError::Thread(error.to_string()))?;
-        let address = answered(&started)??;
-        let simulator = Self(Arc::new(Inner { hub, address, orders, thread: Mutex::new(Some(thread)) }));
+        let running = Running::start(hub.clone(), options.listen, options.workers)?;
+        let simulator = Self(Arc::new(Inner { hub, running }));
         for fault in options.faults {
             simulator.prepare(fault)?;
         }
@@ -73,17 +37,17 @@ impl Simulator {
 
     /// `http://127.0.0.1:port`, without a slash at the end.
     pub fn url(&self) -> String {
-        format!("http://{}", self.0.address)
+        format!("http://{}", self.address())
     }
 
     /// Where it listens; the same after a pause.
     pub fn address(&self) -> SocketAddr {
-        self.0.address
+        self.0.running.address()
     }
 
     /// Stops it and waits for its thread. Stopping twice does no harm.
     pub fn stop(&self) {
-        self.0.stop();
+        self.0.running.stop();
     }
 
     /// Switches a fault on, or gives it another value.
@@ -108,9 +72,13 @@ impl Simulator {
     /// What has to be there before a fault can be seen.
     fn prepare(&self, fault: Fault) -> Result<(), StartError> {
         match fault {
-            Fault::SeveralGateways(count) => self.order(|done| Order::Gateways(count.saturating_sub(1), done))?,
+            Fault::SeveralGateways(count) => {
+                let gateways = self.0.running.more(count.saturating_sub(1))?;
+                self.0.hub.lock().gateways = gateways;
+                Ok(())
+            }
             Fault::DeadGateways(count) => {
-                let address = SocketAddr::new(self.0.address.ip(), 0);
+                let address = SocketAddr::new(self.address().ip(), 0);
                 let dead = free_addresses(address, count).map_err(|source| StartError::Listen { address, source })?;
                 self.0.hub.lock().dead_gateways = dead;
                 Ok(())
@@ -133,9 +101,7 @@ impl Simulator {
     /// [`resume_listening`](Self::resume_listening). Sessions and tokens are kept; their windows run.
     /// Further gateways (`several-gateways`) stay.
     pub fn pause_listening(&self) {
-        if let Err(error) = self.order(Order::Pause) {
-            tracing::warn!(%error, "listening was not paused");
-        }
+        self.0.running.pause(Which::First);
     }
 
     /// Listens again on the same port.
@@ -144,14 +110,7 @@ impl Simulator {
     ///
     /// When the port was taken by somebody else meanwhile.
     pub fn resume_listening(&self) -> Result<(), StartError> {
-        self.order(Order::Resume)?
-    }
-
-    fn order<T>(&self, order: impl FnOnce(Sender<T>) -> Order) -> Result<T, StartError> {
-        let (done, answer) = std_mpsc::channel();
-        let sent = self.0.orders.send(order(done));
-        sent.map_err(|_| StartError::Thread("it was stopped".to_owned()))?;
-        answered(&answer)
+        self.0.running.resume()
     }
 
     /// Makes every resume fail from now, as if the window had passed: sessions without a socket end, the others when they lose theirs.
@@ -245,29 +204,6 @@ impl Simulator {
     pub fn states(&self) -> BTreeMap<(String, String), StateNow> {
         self.0.hub.lock().world.states_now()
     }
-}
-
-impl Inner {
-    fn stop(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            // When the thread is gone already, so is the receiver of this.
-            let _ = self.orders.send(Order::Stop);
-            if thread.join().is_err() {
-                tracing::error!("the simulator's thread has panicked");
-            }
-        }
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-fn answered<T>(answer: &Receiver<T>) -> Result<T, StartError> {
-    answer.recv().map_err(|_| StartError::Thread("it has ended".to_owned()))
 }
 
 /// Addresses that nobody listens on, as far as one can know.

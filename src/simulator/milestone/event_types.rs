@@ -4,7 +4,7 @@
 //! id and the simulator makes up a stable one; a client must look ids up anyway. Display names of the members of a
 //! group, and the texts of states other than `No Motion`, are inferred.
 
-use super::rng::Rng;
+use crate::simulator::common::rng::Rng;
 
 /// A set of event types of which exactly one is true for a source at a time.
 pub(super) struct GroupSpec {

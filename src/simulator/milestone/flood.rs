@@ -11,9 +11,9 @@ use super::{
     event_types::Group,
     ledger::Emitted,
     stamp::{self, Ticks},
-    wire,
     world::{State, World, group_position},
 };
+use crate::simulator::common::frames;
 
 /// How many bytes are handed to the socket at a time, roughly.
 const CHUNK: usize = 128 << 10;
@@ -199,7 +199,7 @@ impl FloodJob {
         let mut payload = OPENING.to_owned();
         payload.push_str(&vec![event; plan.per_frame].join(","));
         payload.push_str("]}");
-        let frame = wire::text(payload.as_bytes());
+        let frame = frames::text(payload.as_bytes());
         let frames = (CHUNK / frame.len()).max(1);
         Self {
             header: frame.len() - payload.len(),
@@ -284,7 +284,7 @@ impl FloodJob {
         }
         payload.push_str("]}");
         self.next += left;
-        wire::text(payload.as_bytes()).into()
+        frames::text(payload.as_bytes()).into()
     }
 }
 

@@ -1,16 +1,13 @@
 //! The API gateway: routes requests by their path, whatever its case, as IIS does.
 
-use std::{any::Any, sync::Arc, time::Instant, time::SystemTime};
+use std::time::{Instant, SystemTime};
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse,
-    dev::Extensions,
     http::{Method, StatusCode, header},
-    rt::net::TcpStream,
     web,
 };
 use serde_json::{Value, json};
-use socket2::Socket;
 
 use super::{
     faults::FaultKind,
@@ -23,32 +20,6 @@ use super::{
 
 /// A host name that cannot be resolved: `.invalid` is reserved for this.
 const INTERNAL_ROOT: &str = "http://xprotect-gw.internal.invalid";
-
-/// Keeps a copy of each TCP connection beside the server's own, so that it can be reset.
-pub(super) fn remember_socket(connection: &dyn Any, extensions: &mut Extensions) {
-    if let Some(connection) = connection.downcast_ref::<TcpStream>() {
-        match duplicate(connection) {
-            Ok(socket) => {
-                extensions.insert(Arc::new(socket));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection cannot be duplicated, so it cannot be reset")
-            }
-        }
-    }
-}
-
-#[cfg(unix)]
-fn duplicate(connection: &TcpStream) -> std::io::Result<Socket> {
-    use std::os::fd::AsFd;
-    connection.as_fd().try_clone_to_owned().map(Socket::from)
-}
-
-#[cfg(windows)]
-fn duplicate(connection: &TcpStream) -> std::io::Result<Socket> {
-    use std::os::windows::io::AsSocket;
-    connection.as_socket().try_clone_to_owned().map(Socket::from)
-}
 
 /// Answers every request.
 pub(super) async fn route(request: HttpRequest, payload: web::Payload, hub: web::Data<Hub>) -> HttpResponse {

@@ -7,21 +7,23 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use actix_web::{HttpRequest, HttpResponse, web};
 use tokio::sync::Notify;
 
 use super::{
     DropHow, Options, Pace,
     faults::{Fault, FaultKind},
     flood::{FloodJob, FloodPlan},
+    gateway,
     identity::Identity,
     items,
     ledger::{Counters, Emitted, Ended, FloodRecord, Ledger},
-    link::{Link, Out, Voice},
+    link::{Link, Out},
     pacer,
     session::Session,
-    switches::Switches,
     world::World,
 };
+use crate::simulator::common::{running::Served, socket::Voice, switches::Switches};
 
 /// How many devices flip in a burst: those of the recording server on which it was observed.
 const BURST: usize = 234;
@@ -31,7 +33,7 @@ pub(super) struct Hub(Mutex<Core>);
 pub(super) struct Core {
     pub(super) options: Options,
     pub(super) world: World,
-    pub(super) switches: Switches,
+    pub(super) switches: Switches<Fault>,
     pub(super) identity: Identity,
     pub(super) ledger: Ledger,
     pub(super) counters: Counters,
@@ -77,6 +79,22 @@ impl Hub {
     pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
         // What a panicking test left behind is still the best picture there is.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Served for Hub {
+    const THREAD: &'static str = "milestone-simulator";
+
+    fn route(
+        request: HttpRequest,
+        payload: web::Payload,
+        this: web::Data<Self>,
+    ) -> impl Future<Output = HttpResponse> + 'static {
+        gateway::route(request, payload, this)
+    }
+
+    fn tick(&self, passed: Duration) {
+        self.lock().tick(passed);
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::{
     event_types::{Generator, Group},
-    rng::Rng,
     world::{EventType, World},
 };
+use crate::simulator::common::rng::Rng;
 
 /// User-defined events that every installation has.
 const DEFAULT_EVENTS: [(&str, &str); 3] = [

@@ -6,45 +6,20 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::{
+    DropHow,
     faults::FaultKind,
     flood::FloodJob,
     hub::Core,
     ledger::Emitted,
     wire::{self, Spelling},
 };
+use crate::simulator::common::socket::{Message, Step, Voice};
 
 /// At most so many events go into one frame.
 const EVENTS_PER_FRAME: usize = 250;
 
 /// A frame of no known kind, for `unknown-frames`.
 const UNKNOWN_FRAME: &str = r#"{"notification":{"kind":"maintenance","starts":null},"items":[1,"two",{}]}"#;
-
-/// How a socket is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DropHow {
-    /// A WebSocket close with this code, then the end of the TCP connection.
-    Close(u16),
-    /// The TCP connection ends (FIN) without a WebSocket close.
-    Fin,
-    /// The TCP connection is reset (RST).
-    Reset,
-    /// Half a frame is sent, and then the TCP connection is reset.
-    MidFrame,
-    /// Nothing is read or written any more, and no FIN is sent, as if a cable were cut; only the kernel still acknowledges what the
-    /// client sends. The session counts as lost from now.
-    HalfOpen,
-    /// Pings are still answered, but nothing else is sent. The session lives on, for the server sees nothing wrong.
-    Silent,
-}
-
-/// Whether a link still talks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Voice {
-    Normal,
-    /// Only pongs.
-    PongsOnly,
-    Mute,
-}
 
 /// What waits to be sent, in order.
 pub(super) enum Out {
@@ -60,17 +35,9 @@ pub(super) enum Out {
 }
 
 /// What the writer of a link does next.
-pub(super) enum Step {
-    Wait,
-    Send(Vec<Message>),
+pub(super) enum Turn {
+    Step(Step),
     Flood(Box<FloodJob>),
-    End(DropHow),
-}
-
-/// A message ready to be framed.
-pub(super) enum Message {
-    Text(Vec<u8>),
-    Pong(Bytes),
 }
 
 pub(super) struct Link {
@@ -136,34 +103,36 @@ impl Link {
 
 impl Core {
     /// What the writer of a link does next. Marks events as sent, since the writer hands them to the socket at once.
-    pub(super) fn next(&mut self, id: u64) -> Step {
+    pub(super) fn next(&mut self, id: u64) -> Turn {
         let spelling = Spelling::of(&self.switches);
         let Some(link) = self.links.get_mut(&id) else {
-            return Step::End(DropHow::Fin);
+            return Turn::Step(Step::End(DropHow::Fin));
         };
         if let Some(how) = link.end {
-            return Step::End(how);
+            return Turn::Step(Step::End(how));
         }
         match link.voice {
             Voice::Normal => {}
-            Voice::Mute => return Step::Wait,
+            Voice::Mute => return Turn::Step(Step::Wait),
             Voice::PongsOnly => {
-                return link.take_pong().map_or(Step::Wait, |payload| Step::Send(vec![Message::Pong(payload)]));
+                let pong = link.take_pong().map(|payload| Step::Send(vec![Message::Pong(payload)]));
+                return Turn::Step(pong.unwrap_or(Step::Wait));
             }
         }
         let events = link.take_events(EVENTS_PER_FRAME);
         if !events.is_empty() {
-            return Step::Send(self.event_frames(id, &events, spelling));
+            return Turn::Step(Step::Send(self.event_frames(id, &events, spelling)));
         }
-        match link.queue.pop_front() {
+        Turn::Step(match link.queue.pop_front() {
             Some(Out::Text(text)) => Step::Send(vec![Message::Text(text)]),
             Some(Out::Pong(payload)) => Step::Send(vec![Message::Pong(payload)]),
             Some(Out::Close(code)) => Step::End(DropHow::Close(code)),
             Some(Out::End(how)) => Step::End(how),
-            Some(Out::Event { .. }) | None => {
-                link.flood.take_if(|flood| flood.is_due()).map_or(Step::Wait, Step::Flood)
-            }
-        }
+            Some(Out::Event { .. }) | None => match link.flood.take_if(|flood| flood.is_due()) {
+                Some(flood) => return Turn::Flood(flood),
+                None => Step::Wait,
+            },
+        })
     }
 
     /// A frame with these events, and what the faults put around it.

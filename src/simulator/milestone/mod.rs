@@ -4,8 +4,8 @@
 //! - `world` holds items, event types and states; `walk` picks the next legal events. An event is published once, in `hub`:
 //!   it is written to the ledger, changes the state, and is offered to every session whose subscription matches.
 //! - `session` keeps what a client may still ask for after a break; `commands` and `snapshot` answer what clients say.
-//! - `server` listens; `gateway` routes HTTP requests to `identity`, `rest` (with its `catalog`) and `upgrade`; a `link` is one WebSocket, read and written by two tasks,
-//!   which turn what the hub queued into frames (`wire`) or a load test (`flood`, kept to a schedule by `pacer`) into bytes.
+//! - `gateway` routes HTTP requests to `identity`, `rest` (with its `catalog`) and `upgrade`; a `link` is one WebSocket, for which the hub queues
+//!   what is then written (`wire`), or a load test (`flood`, kept to a schedule by `pacer`).
 //! - [`Ledger`] and [`Counters`] tell a test what a client must have seen and what it did; [`audit`] compares that with what it told.
 //!
 //! What the vendor's documentation leaves open is decided here in one way, said at the place, and where it matters can be
@@ -29,23 +29,21 @@ mod link;
 mod options;
 mod pacer;
 mod rest;
-mod rng;
-mod server;
 mod session;
 mod snapshot;
 mod stamp;
-mod switches;
 mod upgrade;
 mod walk;
 mod wire;
 mod world;
 
-pub use args::{RunError, SimulateArgs, run};
-pub use control::{Simulator, StartError};
+pub use args::{SimulateArgs, run};
+pub use control::Simulator;
 pub use faults::{Fault, FaultError, FaultInfo, FaultKind, Refusal, Size, Status};
 pub use ledger::{
     Counters, Emitted, Ended, FloodRecord, Ledger, LoginTry, SessionRecord, SubscriptionRecord, UpgradeTry,
 };
-pub use link::DropHow;
 pub use options::{FloodOptions, Options, Pace};
 pub use world::StateNow;
+
+pub use super::common::{command::RunError, running::StartError, socket::DropHow};

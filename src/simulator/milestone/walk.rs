@@ -10,10 +10,10 @@ use serde_json::json;
 use super::{
     event_types::{CONFIGURATION_CHANGED, Group},
     ledger::Emitted,
-    rng::Rng,
     stamp::Ticks,
     world::{World, group_position},
 };
+use crate::simulator::common::rng::Rng;
 
 #[derive(Clone, Copy)]
 enum Step {

@@ -1,16 +1,14 @@
-//! How things look on the wire: events as JSON, messages as WebSocket frames.
+//! How things look on the wire: events and replies as JSON.
 
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{faults::FaultKind, ledger::Emitted, switches::Switches};
-
-pub(super) const TEXT: u8 = 0x1;
-const CONTINUATION: u8 = 0x0;
-const CLOSE: u8 = 0x8;
-const PING: u8 = 0x9;
-const PONG: u8 = 0xA;
+use super::{
+    faults::{Fault, FaultKind},
+    ledger::Emitted,
+};
+use crate::simulator::common::switches::Switches;
 
 /// The faults that change how events and replies are written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,7 +19,7 @@ pub(super) struct Spelling {
 }
 
 impl Spelling {
-    pub(super) fn of(switches: &Switches) -> Self {
+    pub(super) fn of(switches: &Switches<Fault>) -> Self {
         Self {
             mixed_case: switches.on(FaultKind::MixedCase),
             unknown_members: switches.on(FaultKind::UnknownMembers),
@@ -121,62 +119,6 @@ pub(super) fn reply(command_id: &Value, status: u16, members: Value, spelling: S
         }
     }
     reply.to_string()
-}
-
-/// One unmasked frame.
-pub(super) fn write_frame(out: &mut Vec<u8>, last: bool, opcode: u8, payload: &[u8]) {
-    write_header(out, last, opcode, payload.len());
-    out.extend_from_slice(payload);
-}
-
-/// The header of an unmasked frame whose payload follows, or never follows.
-pub(super) fn write_header(out: &mut Vec<u8>, last: bool, opcode: u8, length: usize) {
-    out.push(u8::from(last) << 7 | opcode);
-    match length {
-        0..126 => out.push(length as u8),
-        126..=0xFFFF => {
-            out.push(126);
-            out.extend_from_slice(&(length as u16).to_be_bytes());
-        }
-        _ => {
-            out.push(127);
-            out.extend_from_slice(&(length as u64).to_be_bytes());
-        }
-    }
-}
-
-pub(super) fn text(payload: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(payload.len() + 10);
-    write_frame(&mut out, true, TEXT, payload);
-    out
-}
-
-pub(super) fn pong(payload: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(payload.len() + 2);
-    write_frame(&mut out, true, PONG, payload);
-    out
-}
-
-pub(super) fn close(code: u16) -> Vec<u8> {
-    let mut out = Vec::with_capacity(4);
-    write_frame(&mut out, true, CLOSE, &code.to_be_bytes());
-    out
-}
-
-/// A text in up to four frames with a ping after each but the last. The cuts heed no character's boundary.
-pub(super) fn fragments(payload: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(payload.len() + 64);
-    let pieces = payload.chunks(payload.len().div_ceil(4).max(1));
-    let count = pieces.len();
-    for (n, piece) in pieces.enumerate() {
-        let opcode = if n == 0 { TEXT } else { CONTINUATION };
-        let last = n + 1 == count;
-        write_frame(&mut out, last, opcode, piece);
-        if !last {
-            write_frame(&mut out, true, PING, b"between");
-        }
-    }
-    out
 }
 
 #[cfg(test)]

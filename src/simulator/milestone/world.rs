@@ -11,9 +11,9 @@ use super::{
     event_types::{GROUPS, Generator, Group, TYPES, TypeSpec},
     items,
     ledger::Emitted,
-    rng::Rng,
     stamp::{self, Ticks},
 };
+use crate::simulator::common::rng::Rng;
 
 /// A thing that has a name, may have states, and is listed by the Configuration REST API.
 pub(super) struct Item {

@@ -2,15 +2,15 @@
 
 /// Random numbers for scenery; never for secrets.
 #[derive(Debug, Clone)]
-pub(super) struct Rng(u64);
+pub(in crate::simulator) struct Rng(u64);
 
 impl Rng {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(in crate::simulator) const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// Seeds from a text, for ids that must be the same in every system.
-    pub(super) fn from_text(text: &str) -> Self {
+    pub(in crate::simulator) fn from_text(text: &str) -> Self {
         // FNV-1a: any stable hash will do, and this one is three lines.
         let hash = text
             .bytes()
@@ -18,7 +18,7 @@ impl Rng {
         Self(hash)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(in crate::simulator) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -27,18 +27,18 @@ impl Rng {
     }
 
     /// A number below `bound`, or 0 when `bound` is 0.
-    pub(super) fn below(&mut self, bound: usize) -> usize {
+    pub(in crate::simulator) fn below(&mut self, bound: usize) -> usize {
         let bound = bound.max(1) as u64;
         usize::try_from(self.next() % bound).unwrap_or(0)
     }
 
     /// True in `permille` of 1000 cases.
-    pub(super) fn chance(&mut self, permille: u32) -> bool {
+    pub(in crate::simulator) fn chance(&mut self, permille: u32) -> bool {
         self.next() % 1000 < u64::from(permille)
     }
 
     /// A GUID in lower case.
-    pub(super) fn guid(&mut self) -> String {
+    pub(in crate::simulator) fn guid(&mut self) -> String {
         let bits = u128::from(self.next()) << 64 | u128::from(self.next());
         uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid().to_string()
     }

@@ -1,0 +1,14 @@
+//! What the simulators have in common, whatever protocol they speak.
+//!
+//! - `running` is a simulator's thread, its listening sockets and its clock; a vendor's room is `Served` by it.
+//! - `socket` is one WebSocket, read and written by two tasks, byte by byte; a vendor's room is its `Host` and says what comes next.
+//! - `frames` are WebSocket frames as bytes; `faults` names what can go wrong, and `switches` says what of it is on.
+//! - `rng` makes the same system of the same seed; `command` is the part of `watchpost simulate` that is the same for all.
+
+pub(super) mod command;
+pub(super) mod faults;
+pub(super) mod frames;
+pub(super) mod rng;
+pub(super) mod running;
+pub(super) mod socket;
+pub(super) mod switches;
