@@ -21,6 +21,8 @@ mod milestone;
 mod replay;
 mod run;
 mod signals;
+#[cfg(feature = "simulator")]
+mod simulate;
 #[cfg(feature = "sqlite")]
 mod sinks;
 mod storage;
@@ -106,7 +108,9 @@ enum Command {
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   watchpost simulate milestone --items 2000 --rate 100
-  watchpost simulate milestone --listen 127.0.0.1:9000 --fault drop=10s --fault duplicates")]
+  watchpost simulate milestone --listen 127.0.0.1:9000 --fault drop=10s --fault duplicates
+  watchpost simulate een --accounts 20 --cameras 12 --rate 5
+  watchpost simulate een --accounts 0 --fault rate-limit=5 --fault expire=1m")]
 struct SimulateArgs {
     #[command(subcommand)]
     system: SimulatedSystem,
@@ -116,6 +120,7 @@ struct SimulateArgs {
 #[derive(Subcommand)]
 enum SimulatedSystem {
     Milestone(watchpost::simulator::milestone::SimulateArgs),
+    Een(watchpost::simulator::een::SimulateArgs),
 }
 
 /// Write a completion script for a shell to standard output
@@ -150,6 +155,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Simulate(SimulateArgs { system: SimulatedSystem::Milestone(args) }) => {
             on_runtime(milestone::simulate(args))
         }
+        #[cfg(feature = "simulator")]
+        Command::Simulate(SimulateArgs { system: SimulatedSystem::Een(args) }) => on_runtime(simulate::een(args)),
         Command::Completions(args) => completions(args.shell),
     };
     exit.into()

@@ -7,4 +7,5 @@
 //! emits events, breaks sockets and tells afterwards what happened.
 
 mod common;
+pub mod een;
 pub mod milestone;

@@ -27,7 +27,7 @@ use watchpost::actors::{
 
 use super::vendors::Findings;
 #[cfg(feature = "simulator")]
-use super::{Exit, is_reader_gone, signals::Signals, terminal};
+use super::{Exit, terminal};
 #[cfg(feature = "simulator")]
 use watchpost::actors::{
     ConnectionConfig,
@@ -250,30 +250,13 @@ fn window(config: &MilestoneConfig) -> String {
 /// `watchpost simulate milestone`.
 #[cfg(feature = "simulator")]
 pub(super) async fn simulate(args: watchpost::simulator::milestone::SimulateArgs) -> Exit {
-    use watchpost::simulator::milestone::{RunError, run};
-    super::descriptors::Descriptors::raise();
     if args.items == 0 {
         terminal::complain(
             "error: invalid value '0' for '--items <N>': a system without a camera tells nothing; give 1 or more",
         );
         return Exit::Usage;
     }
-    // It waits for signals once it has told that it is there; one that comes earlier is heard here.
-    let ended = match Signals::new() {
-        Ok(mut signals) => tokio::select! {
-            ended = run(args) => ended,
-            () = signals.next() => Ok(()),
-        },
-        Err(error) => Err(RunError::Io(error)),
-    };
-    match ended {
-        Ok(()) => Exit::Done,
-        Err(RunError::Io(error)) if is_reader_gone(&error) => Exit::Done,
-        Err(error) => {
-            terminal::complain(error);
-            Exit::Failed
-        }
-    }
+    super::simulate::until_ended(watchpost::simulator::milestone::run(args)).await
 }
 
 /// The settings of a connection to a simulator, with times to fit its resume window.

@@ -1,0 +1,370 @@
+//! The heart of the simulator: one lock around the world, the sessions and the sockets, so that what happens has one order.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc::SyncSender},
+    time::{Duration, Instant, SystemTime},
+};
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use tokio::sync::Notify;
+
+use super::{
+    DropHow, Options,
+    faults::{Fault, FaultKind},
+    gateway,
+    ledger::{Book, Call, Counters, Happening, SocketRecord},
+    link::{Link, Out},
+    login::Login,
+    sessions::Sessions,
+    world::{Place, Watcher, World},
+};
+use crate::simulator::common::{running::Served, socket::Voice, switches::Switches};
+
+/// How often sessions and quiet sockets are looked through.
+const SWEEP: Duration = Duration::from_millis(100);
+
+pub(super) struct Hub(Mutex<Core>);
+
+/// What is put off.
+pub(super) enum Timer {
+    /// The legacy half of a status word follows.
+    Settle(Place),
+    /// The first answer of a subscription.
+    First(u64, usize),
+}
+
+pub(super) struct Core {
+    pub(super) options: Options,
+    pub(super) world: World,
+    pub(super) switches: Switches<Fault>,
+    pub(super) login: Login,
+    pub(super) sessions: Sessions,
+    pub(super) book: Book,
+    pub(super) counters: Counters,
+    pub(super) calls: VecDeque<Call>,
+    pub(super) links: HashMap<u64, Link>,
+    /// The ids of all links, to draw one of them.
+    pub(super) open: Vec<u64>,
+    pub(super) listeners: Vec<SyncSender<Happening>>,
+    /// Where the branded host is; `None`: where everything is.
+    pub(super) brand: Option<SocketAddr>,
+    /// Where it was before it moved.
+    pub(super) left: Vec<SocketAddr>,
+    timers: BTreeMap<(Instant, u64), Timer>,
+    next_timer: u64,
+    next_link: u64,
+    /// Events owed to the configured rate.
+    owed: f64,
+    swept: Instant,
+    /// Counts what comes in turns.
+    pub(super) turns: usize,
+}
+
+impl Hub {
+    pub(super) fn new(options: Options) -> Self {
+        let mut switches = Switches::default();
+        for fault in &options.faults {
+            switches.set(*fault);
+        }
+        let mut world = World::new(&options);
+        let mut login = Login::default();
+        login.add_user(&mut world, &options.username, &options.password);
+        Self(Mutex::new(Core {
+            world,
+            options,
+            switches,
+            login,
+            sessions: Sessions::default(),
+            book: Book::default(),
+            counters: Counters::default(),
+            calls: VecDeque::new(),
+            links: HashMap::new(),
+            open: Vec::new(),
+            listeners: Vec::new(),
+            brand: None,
+            left: Vec::new(),
+            timers: BTreeMap::new(),
+            next_timer: 0,
+            next_link: 1,
+            owed: 0.0,
+            swept: Instant::now(),
+            turns: 0,
+        }))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
+        // What a panicking test left behind is still the best picture there is.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Served for Hub {
+    const THREAD: &'static str = "een-simulator";
+
+    fn route(
+        request: HttpRequest,
+        payload: web::Payload,
+        this: web::Data<Self>,
+    ) -> impl Future<Output = HttpResponse> + 'static {
+        gateway::route(request, payload, this)
+    }
+
+    fn tick(&self, passed: Duration) {
+        self.lock().tick(passed);
+    }
+}
+
+impl Core {
+    pub(super) fn later(&mut self, due: Instant, timer: Timer) {
+        self.next_timer += 1;
+        self.timers.insert((due, self.next_timer), timer);
+    }
+
+    /// What has to be done every few milliseconds: the rate, what was put off, the periodic faults, the end of sessions.
+    fn tick(&mut self, passed: Duration) {
+        self.owed += self.options.rate * passed.as_secs_f64();
+        let due = self.owed.floor();
+        self.owed -= due;
+        self.emit(due as usize);
+        let now = Instant::now();
+        while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= now) {
+            match entry.remove() {
+                Timer::Settle(place) => self.settle(place),
+                Timer::First(link, slot) => {
+                    if let Some(link) = self.links.get_mut(&link) {
+                        link.push(Out::First(slot));
+                    }
+                }
+            }
+        }
+        for fault in self.switches.due(now) {
+            self.strike(fault);
+        }
+        if now - self.swept >= SWEEP {
+            self.swept = now;
+            self.sweep(now);
+        }
+    }
+
+    fn strike(&mut self, fault: Fault) {
+        match fault {
+            Fault::Close(_) => self.drop_all(DropHow::Close(1001)),
+            Fault::Reset(_) => self.drop_all(DropHow::MidFrame),
+            Fault::Drop(_) => self.drop_all(DropHow::Fin),
+            Fault::HalfOpen(_) => self.drop_all(DropHow::HalfOpen),
+            Fault::Stall(_) => self.drop_all(DropHow::Silent),
+            Fault::DropTenth(_) => {
+                const WAYS: [DropHow; 4] = [DropHow::Fin, DropHow::Reset, DropHow::Close(1001), DropHow::MidFrame];
+                self.turns += 1;
+                let how = WAYS[self.turns % WAYS.len()];
+                self.drop_random(0.1, how)
+            }
+            Fault::Expire(_) => self.expire_sessions(|_| true),
+            Fault::Ping(_) => self.say_to_all(|_| Out::Ping),
+            Fault::Garbage(_) => self.send_garbage(),
+            Fault::UnknownFrames(_) => self.say_to_all(|_| {
+                Out::Text(
+                    br#"{"status_code":200,"message":"OK","notice":{"kind":"maintenance","starts":null}}"#.to_vec(),
+                )
+            }),
+            Fault::Flaps(_) => self.strike_devices(1, |core, place| core.flap(place, 6)),
+            Fault::Invalid(_) => self.strike_devices(5, |core, place| {
+                let word = u32::from(core.world.rng.chance(500));
+                core.blink(place, word);
+            }),
+            _ => 0,
+        };
+    }
+
+    fn strike_devices(&mut self, count: usize, strike: impl Fn(&mut Self, Place)) -> usize {
+        for _ in 0..count {
+            if let Some(place) = self.draw_device() {
+                strike(self, place);
+            }
+        }
+        count
+    }
+
+    fn say_to_all(&mut self, what: impl Fn(&Link) -> Out) -> usize {
+        for link in self.links.values_mut() {
+            let out = what(link);
+            link.push(out);
+        }
+        self.links.len()
+    }
+
+    fn send_garbage(&mut self) -> usize {
+        const SAMPLES: [&[u8]; 5] = [
+            b"{\"status_code\":200,\"message\":\"OK\",\"data\":{\"",
+            b"502 Bad Gateway",
+            b"\xff\xfe{\"status_code\":200}\x80",
+            b"null]",
+            b"[]",
+        ];
+        self.turns += 1;
+        let sample = SAMPLES[self.turns % SAMPLES.len()];
+        self.say_to_all(|_| Out::Text(sample.to_vec()))
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        self.expire_lapsed(now);
+        if let Some(after) = self.switches.duration(FaultKind::IdleClose) {
+            for link in self.links.values_mut() {
+                let waits = !link.queue.is_empty() || link.end.is_some();
+                if !waits && now.saturating_duration_since(link.busy) > after {
+                    link.push(Out::Close(1001));
+                }
+            }
+        }
+    }
+
+    /// Notes a request and its answer.
+    pub(super) fn count_call(&mut self, call: Call) {
+        let tally = self.counters.requests.entry(call.endpoint).or_default();
+        tally.tried += 1;
+        tally.ok += u64::from(call.status < 400);
+        if self.options.calls > 0 {
+            if self.calls.len() >= self.options.calls {
+                self.calls.pop_front();
+            }
+            self.calls.push_back(call);
+        }
+    }
+
+    pub(super) fn open_link(
+        &mut self,
+        session: Option<Arc<str>>,
+        account: String,
+        path: String,
+        wake: Arc<Notify>,
+    ) -> u64 {
+        let id = self.next_link;
+        self.next_link += 1;
+        let denied = session.is_none();
+        let session = session.unwrap_or_default();
+        let record = Book::is_open(self.options.ledger).then(|| {
+            let (session, opened) = (session.clone(), SystemTime::now());
+            self.book.sockets.push(SocketRecord { socket: id, session, account, path, opened, closed: None });
+            self.book.sockets.len() - 1
+        });
+        self.sessions.add_link(&session, id);
+        let link = Link {
+            session,
+            record,
+            position: self.open.len(),
+            subs: Vec::new(),
+            queue: Default::default(),
+            wake,
+            end: None,
+            voice: Voice::Normal,
+            denied,
+            flood: None,
+            busy: Instant::now(),
+        };
+        self.open.push(id);
+        self.links.insert(id, link);
+        self.counters.sockets_opened += 1;
+        self.counters.sockets_open = self.links.len();
+        if denied {
+            self.deny(id, 401, "Access denied");
+        }
+        id
+    }
+
+    /// The socket is gone, whoever ended it.
+    pub(super) fn close_link(&mut self, id: u64) {
+        self.silence(id);
+        let Some(link) = self.links.remove(&id) else {
+            return;
+        };
+        self.open.swap_remove(link.position);
+        if let Some(moved) = self.open.get(link.position).and_then(|moved| self.links.get_mut(moved)) {
+            moved.position = link.position;
+        }
+        self.counters.sockets_open = self.links.len();
+        self.note_end(link.record);
+        self.sessions.remove_link(&link.session, id);
+        link.wake.notify_one();
+    }
+
+    fn note_end(&mut self, record: Option<usize>) {
+        let record = record.and_then(|record| self.book.sockets.get_mut(record));
+        if let Some(record) = record.filter(|record| record.closed.is_none()) {
+            record.closed = Some(SystemTime::now());
+        }
+    }
+
+    /// Ends all subscriptions of a socket. What is queued for it stays.
+    pub(super) fn silence(&mut self, id: u64) {
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        link.flood = None;
+        for (slot, sub) in std::mem::take(&mut link.subs).into_iter().enumerate() {
+            if let Some(sub) = sub {
+                self.world.entities[sub.place].watchers.retain(|watcher| *watcher != Watcher { link: id, slot });
+            }
+        }
+    }
+
+    /// The socket has no valid session any more: it says so, and then nothing else.
+    pub(super) fn deny(&mut self, id: u64, status: u16, text: &str) {
+        // First answers that wait are lost; changes that wait are not.
+        if let Some(link) = self.links.get_mut(&id) {
+            link.queue.retain(|out| !matches!(out, Out::First(_)));
+        }
+        self.silence(id);
+        let close = self.switches.count(FaultKind::CloseOnLoss);
+        if let Some(link) = self.links.get_mut(&id) {
+            link.denied = true;
+            link.push(Out::Text(super::poll::failure(status, text)));
+            if let Some(code) = close.and_then(|code| u16::try_from(code).ok()) {
+                link.push(Out::Close(code));
+            }
+        }
+    }
+
+    pub(super) fn drop_all(&mut self, how: DropHow) -> usize {
+        self.drop_where(how, |_| true)
+    }
+
+    /// Breaks those sockets that are meant, and says how many.
+    pub(super) fn drop_where(&mut self, how: DropHow, meant: impl Fn(&Link) -> bool) -> usize {
+        let ids: Vec<u64> = self.links.iter().filter(|(_, link)| meant(link)).map(|(id, _)| *id).collect();
+        ids.iter().for_each(|id| self.drop_link(*id, how));
+        ids.len()
+    }
+
+    /// Breaks a random part of all sockets, at least one where there are any; says how many.
+    pub(super) fn drop_random(&mut self, fraction: f64, how: DropHow) -> usize {
+        let mut ids = self.open.clone();
+        let count = (ids.len() as f64 * fraction.clamp(0.0, 1.0)).ceil() as usize;
+        for nth in 0..count {
+            let other = nth + self.world.rng.below(ids.len() - nth);
+            ids.swap(nth, other);
+            self.drop_link(ids[nth], how);
+        }
+        count
+    }
+
+    fn drop_link(&mut self, id: u64, how: DropHow) {
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        match how {
+            // A link that is half open already stays so.
+            DropHow::Silent if link.voice == Voice::Mute => {}
+            DropHow::Silent => link.voice = Voice::PongsOnly,
+            DropHow::HalfOpen => link.voice = Voice::Mute,
+            _ => link.end = Some(how),
+        }
+        link.wake.notify_one();
+        let record = link.record;
+        // Nothing that happens from now on is shown on it.
+        link.queue.retain(|out| how == DropHow::Silent && matches!(out, Out::Pong(_)));
+        self.silence(id);
+        self.note_end(record);
+    }
+}

@@ -1,0 +1,417 @@
+//! One WebSocket as the hub sees it: what it listens to, what is queued for it, and how it is to end.
+
+use std::{
+    collections::VecDeque,
+    fmt::Write,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::{
+    DropHow,
+    codes::{self, Code},
+    esn::Esn,
+    faults::FaultKind,
+    hub::Core,
+    ledger::{Note, Shown},
+    stamp,
+    status::word64,
+    world::{Place, Watcher},
+};
+use crate::simulator::common::socket::{Message, Step, Voice};
+
+/// How many changes of a flood are made at a time, at most.
+const FLOOD_STEP: u64 = 500;
+
+/// What can be asked of an entity, as bits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Resources(u16);
+
+impl Resources {
+    const NAMES: [&str; 9] =
+        ["pre", "thumb", "video", "event", "status", "status_hex", "status_masked", "status64", "status_hex64"];
+    const EVENT: u16 = 1 << 3;
+    const LEGACY: u16 = 0b111 << 4;
+    const EXTENDED: u16 = 0b11 << 7;
+
+    /// Adds a resource; false when there is none of this name.
+    pub(super) fn add(&mut self, name: &str) -> bool {
+        let bit = Self::NAMES.iter().position(|known| *known == name);
+        self.0 |= bit.map_or(0, |bit| 1 << bit);
+        bit.is_some()
+    }
+
+    pub(super) const fn any(self) -> bool {
+        self.0 != 0
+    }
+
+    pub(super) const fn has_events(self) -> bool {
+        self.0 & Self::EVENT != 0
+    }
+
+    pub(super) const fn has_legacy(self) -> bool {
+        self.0 & Self::LEGACY != 0
+    }
+
+    pub(super) const fn has_extended(self) -> bool {
+        self.0 & Self::EXTENDED != 0
+    }
+
+    const fn has_status(self) -> bool {
+        self.has_legacy() || self.has_extended()
+    }
+
+    fn has(self, name: &str) -> bool {
+        Self::NAMES.iter().position(|known| *known == name).is_some_and(|bit| self.0 & 1 << bit != 0)
+    }
+
+    /// The members that tell when the newest image was taken, as far as they are asked for.
+    pub(super) fn picture(self, taken: &str) -> String {
+        let names = ["pre", "thumb"].into_iter().filter(|name| self.has(name));
+        names.map(|name| format!(r#""{name}":"{taken}""#)).collect::<Vec<_>>().join(",")
+    }
+
+    /// Writes the members that tell the status, as far as they are asked for.
+    pub(super) fn write_status(
+        self,
+        out: &mut String,
+        (legacy, extended): (u32, u32),
+        (tell_legacy, tell_extended): (bool, bool),
+    ) {
+        let both = word64(legacy, extended);
+        let mut member = |name: &str, value: std::fmt::Arguments<'_>| {
+            if self.has(name) {
+                let _ = write!(out, r#"{}"{name}":{value}"#, if out.is_empty() { "" } else { "," });
+            }
+        };
+        if tell_legacy {
+            member("status", format_args!("{legacy}"));
+            member("status_hex", format_args!(r#""{legacy:08x}""#));
+            member("status_masked", format_args!("{legacy}"));
+        }
+        if tell_extended {
+            member("status64", format_args!("{both}"));
+            // The width is not documented.
+            member("status_hex64", format_args!(r#""{both:016x}""#));
+        }
+    }
+}
+
+/// What a socket wants to know of one entity.
+#[derive(Debug)]
+pub(super) struct Sub {
+    pub(super) place: Place,
+    pub(super) resources: Resources,
+    pub(super) codes: Arc<[Code]>,
+    /// Its first answer was sent. What happens earlier is part of that.
+    pub(super) answered: bool,
+}
+
+/// A change on its way to one socket.
+pub(super) struct News {
+    pub(super) place: Place,
+    pub(super) esn: Esn,
+    /// The members of the entity's object.
+    pub(super) members: String,
+    pub(super) note: Option<Note>,
+    pub(super) legacy: bool,
+    pub(super) extended: bool,
+}
+
+/// What waits to be sent, in order.
+pub(super) enum Out {
+    /// The first answer to a subscription, made when it is sent.
+    First(usize),
+    News(News),
+    /// Something is wrong with one entity.
+    Error(String, u16, &'static str),
+    Text(Vec<u8>),
+    Ping,
+    Pong(Bytes),
+    Close(u16),
+    End(DropHow),
+}
+
+/// A load test, made bit by bit as the socket takes it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Flood {
+    pub(super) left: u64,
+    pub(super) per_frame: usize,
+    pub(super) slot: usize,
+}
+
+pub(super) struct Link {
+    /// Empty without one.
+    pub(super) session: Arc<str>,
+    /// Position in the ledger's list of sockets.
+    pub(super) record: Option<usize>,
+    /// Position in [`Core::open`].
+    pub(super) position: usize,
+    pub(super) subs: Vec<Option<Sub>>,
+    pub(super) queue: VecDeque<Out>,
+    pub(super) wake: Arc<Notify>,
+    /// It must end at once, whatever is queued.
+    pub(super) end: Option<DropHow>,
+    pub(super) voice: Voice,
+    /// It has no valid session any more, or never had one.
+    pub(super) denied: bool,
+    pub(super) flood: Option<Flood>,
+    /// When something was last heard or said.
+    pub(super) busy: Instant,
+}
+
+impl Link {
+    pub(super) fn push(&mut self, out: Out) {
+        self.queue.push_back(out);
+        self.wake.notify_one();
+    }
+
+    /// The next pong in the queue, wherever it is.
+    fn take_pong(&mut self) -> Option<Bytes> {
+        let position = self.queue.iter().position(|out| matches!(out, Out::Pong(_)))?;
+        match self.queue.remove(position) {
+            Some(Out::Pong(payload)) => Some(payload),
+            _ => None,
+        }
+    }
+}
+
+/// One frame of data while it is written.
+struct Frame {
+    text: String,
+    told: Vec<String>,
+}
+
+impl Frame {
+    fn new() -> Self {
+        Self { text: r#"{"status_code":200,"message":"OK","data":{"#.to_owned(), told: Vec::new() }
+    }
+
+    fn add(&mut self, esn: String, members: &str) {
+        let comma = if self.told.is_empty() { "" } else { "," };
+        let _ = write!(self.text, r#"{comma}"{esn}":{{{members}}}"#);
+        self.told.push(esn);
+    }
+
+    fn end(mut self, unknown_members: bool) -> Vec<u8> {
+        self.text.push_str(if unknown_members { r#"},"server":{"node":7,"hints":[null]}}"# } else { "}}" });
+        self.text.into_bytes()
+    }
+}
+
+impl Core {
+    /// What the writer of a link does next. Notes what it hands out as shown.
+    pub(super) fn next(&mut self, id: u64) -> Step {
+        loop {
+            let Some(link) = self.links.get_mut(&id) else {
+                return Step::End(DropHow::Fin);
+            };
+            if let Some(how) = link.end {
+                return Step::End(how);
+            }
+            match link.voice {
+                Voice::Normal => {}
+                Voice::Mute => return Step::Wait,
+                Voice::PongsOnly => {
+                    return link.take_pong().map_or(Step::Wait, |payload| Step::Send(vec![Message::Pong(payload)]));
+                }
+            }
+            if link.queue.is_empty() && link.flood.is_some() {
+                self.flood_on(id);
+                continue;
+            }
+            if link.queue.is_empty() {
+                return Step::Wait;
+            }
+            link.busy = Instant::now();
+            if matches!(link.queue.front(), Some(Out::First(_) | Out::News(_) | Out::Error(..))) {
+                match self.data_frame(id) {
+                    Some(frame) => return Step::Send(vec![Message::Text(frame)]),
+                    None => continue,
+                }
+            }
+            match link.queue.pop_front() {
+                Some(Out::Text(text)) => return Step::Send(vec![Message::Text(text)]),
+                Some(Out::Ping) => return Step::Send(vec![Message::Ping]),
+                Some(Out::Pong(payload)) => return Step::Send(vec![Message::Pong(payload)]),
+                Some(Out::Close(code)) => return Step::End(DropHow::Close(code)),
+                Some(Out::End(how)) => return Step::End(how),
+                _ => {}
+            }
+        }
+    }
+
+    /// A frame with what waits at the head of the queue; `None` when there is nothing to say about it.
+    fn data_frame(&mut self, id: u64) -> Option<Vec<u8>> {
+        let mut link = self.links.remove(&id)?;
+        let one_frame = self.switches.on(FaultKind::OneFrame);
+        let several = self.switches.count(FaultKind::Several).unwrap_or(1);
+        let most = link.flood.map_or(several, |flood| flood.per_frame.max(several)).max(1);
+        let mut frame = Frame::new();
+        let mut firsts = true;
+        while let Some(out) = link.queue.pop_front() {
+            let esn = match &out {
+                Out::First(slot) => match link.subs.get(*slot) {
+                    Some(Some(sub)) => self.world.entities[sub.place].esn.to_string(),
+                    _ => continue,
+                },
+                Out::News(news) => news.esn.to_string(),
+                Out::Error(esn, ..) => esn.clone(),
+                _ => {
+                    link.queue.push_front(out);
+                    break;
+                }
+            };
+            firsts &= matches!(out, Out::First(_) | Out::Error(..));
+            // An entity is told once in a frame.
+            let full = frame.told.len() >= most && !(one_frame && firsts);
+            if full || frame.told.contains(&esn) {
+                link.queue.push_front(out);
+                break;
+            }
+            match out {
+                Out::First(slot) => {
+                    if let Some(members) = self.first_answer(id, &mut link, slot) {
+                        frame.add(esn, &members);
+                    }
+                }
+                Out::News(news) => {
+                    self.count_news(&news);
+                    let shown = shown(id, &link, false, news.legacy, news.extended);
+                    if let Some(note) = news.note {
+                        self.book.shown(news.place, note, shown);
+                    }
+                    frame.add(esn, &news.members);
+                }
+                Out::Error(_, status, text) => {
+                    frame.add(esn, &format!(r#""error":[{{"status_code":{status},"message":"{text}"}}]"#));
+                }
+                _ => {}
+            }
+        }
+        self.links.insert(id, link);
+        if frame.told.is_empty() {
+            return None;
+        }
+        self.counters.frames += 1;
+        Some(frame.end(self.switches.on(FaultKind::UnknownMembers)))
+    }
+
+    fn count_news(&mut self, news: &News) {
+        match news.note {
+            _ if news.legacy || news.extended => self.counters.statuses += 1,
+            _ => self.counters.events += 1,
+        }
+    }
+
+    /// Everything that an entity has to tell, as it is now.
+    fn first_answer(&mut self, id: u64, link: &mut Link, slot: usize) -> Option<String> {
+        let sub = link.subs.get_mut(slot)?.as_mut()?;
+        sub.answered = true;
+        let (place, resources, codes) = (sub.place, sub.resources, sub.codes.clone());
+        let keep = self.options.ledger;
+        let mut members = String::new();
+        if let Some(device) = self.world.device(place).filter(|_| resources.any()) {
+            let now = (device.legacy, device.extended);
+            let (recording, streaming, newest) = (device.real.recording, device.real.streaming, device.newest);
+            resources.write_status(&mut members, now, (true, true));
+            if keep != super::Keep::Nothing && resources.has_status() {
+                let note = self.book.newest_status(place, (now.0, word64(now.0, now.1)));
+                self.book.shown(place, note, shown(id, link, true, resources.has_legacy(), resources.has_extended()));
+            }
+            write_pictures(&mut members, resources, streaming, recording, newest);
+        }
+        if resources.has_events() {
+            let told: Vec<_> =
+                self.world.entities[place].last.iter().copied().filter(|coded| codes.contains(&coded.code)).collect();
+            if !told.is_empty() {
+                members.push_str(if members.is_empty() { r#""event":{"# } else { r#","event":{"# });
+                let esn = self.world.entities[place].esn;
+                for (nth, coded) in told.iter().enumerate() {
+                    let _ = write!(members, r#"{}"{}":"#, if nth > 0 { "," } else { "" }, coded.code);
+                    codes::write_event(&mut members, esn, coded, self.world.author);
+                    if keep != super::Keep::Nothing {
+                        let note = self.book.newest_event(keep, place, coded.code.0, stamp::text(coded.at));
+                        self.book.shown(place, note, shown(id, link, true, false, false));
+                    }
+                }
+                members.push('}');
+            }
+        }
+        self.counters.firsts += 1;
+        // What is said about an entity that has nothing to tell is not documented.
+        (!members.is_empty() || !self.switches.on(FaultKind::EmptyUnanswered)).then_some(members)
+    }
+
+    /// Whether a writer must stop in the middle of what it writes, and how.
+    pub(super) fn interrupted(&self, id: u64) -> Option<DropHow> {
+        match self.links.get(&id) {
+            None => Some(DropHow::Fin),
+            Some(link) if link.voice == Voice::Mute => Some(DropHow::HalfOpen),
+            Some(link) => link.end,
+        }
+    }
+
+    /// Makes the next changes of a flood: its cameras begin and cease to record, one after the other.
+    fn flood_on(&mut self, id: u64) {
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        let Some(mut flood) = link.flood.take() else {
+            return;
+        };
+        let count = flood.left.min(FLOOD_STEP);
+        let mut places = Vec::new();
+        for step in 0..link.subs.len() {
+            if places.len() as u64 >= count {
+                break;
+            }
+            let slot = (flood.slot + step) % link.subs.len();
+            let ready = link.subs[slot].as_ref().filter(|sub| sub.answered && sub.resources.has_status());
+            places.extend(ready.map(|sub| sub.place));
+        }
+        flood.slot = flood.slot.wrapping_add(places.len()) % link.subs.len().max(1);
+        places.retain(|place| self.world.device(*place).is_some_and(|device| !device.is_bridge()));
+        if places.is_empty() {
+            return;
+        }
+        let made = places.iter().filter(|place| self.flip_recording(**place)).count() as u64;
+        flood.left -= made.min(flood.left);
+        if let Some(link) = self.links.get_mut(&id).filter(|_| flood.left > 0 && made > 0) {
+            link.flood = Some(flood);
+        }
+    }
+
+    /// Ends a subscription; what is queued of it is sent all the same.
+    pub(super) fn unsubscribe(&mut self, id: u64, slot: usize) {
+        let sub = self.links.get_mut(&id).and_then(|link| link.subs.get_mut(slot)?.take());
+        if let Some(sub) = sub {
+            self.world.entities[sub.place].watchers.retain(|watcher| *watcher != Watcher { link: id, slot });
+        }
+    }
+}
+
+fn write_pictures(members: &mut String, resources: Resources, streaming: bool, recording: bool, newest: stamp::Millis) {
+    let mut member = |name: &str, value: String| {
+        if resources.has(name) {
+            let _ = write!(members, r#"{}"{name}":{value}"#, if members.is_empty() { "" } else { "," });
+        }
+    };
+    let now = stamp::now();
+    let taken = if streaming { now } else { newest.min(now) };
+    if taken > 0 {
+        let taken = format!(r#""{}""#, stamp::text(taken));
+        member("pre", taken.clone());
+        member("thumb", taken);
+    }
+    if recording {
+        member("video", format!(r#"["{}","{}"]"#, stamp::text(newest.min(now)), stamp::text(now)));
+    }
+}
+
+fn shown(socket: u64, link: &Link, first: bool, legacy: bool, extended: bool) -> Shown {
+    Shown { at: SystemTime::now(), socket, session: link.session.clone(), first, legacy, extended }
+}
