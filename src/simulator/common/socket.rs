@@ -120,9 +120,11 @@ pub(in crate::simulator) trait Host: Send + Sync + 'static {
     fn closed(&self, link: u64);
 }
 
-/// The answer to a handshake; a refusal where the client's is no handshake.
-pub(in crate::simulator) fn handshake(request: &HttpRequest) -> Result<actix_http::ResponseBuilder, HttpResponse> {
-    ws::handshake(request.head()).map_err(|error| HttpResponse::from(actix_http::Response::from(error)))
+/// The answer to a handshake, unless the client's is none.
+pub(in crate::simulator) fn handshake(
+    request: &HttpRequest,
+) -> Result<actix_http::ResponseBuilder, ws::HandshakeError> {
+    ws::handshake(request.head())
 }
 
 /// Accepts a handshake: from now on `host` is asked what to say on `link`, whenever that is woken.

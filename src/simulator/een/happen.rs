@@ -3,7 +3,7 @@
 use std::{
     fmt::Write,
     sync::mpsc::TrySendError,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{
@@ -24,43 +24,48 @@ const ENDS: [(Pair, &[u8; 4]); 2] = [(Pair::Motion, b"EMEE"), (Pair::Region, b"R
 impl Core {
     /// Lets something happen to a device; false when it cannot happen now, or there is no such device.
     pub(super) fn change(&mut self, place: Place, change: Change) -> bool {
+        self.change_after(place, change, self.options.legacy_delay)
+    }
+
+    /// The same, with another delay of the legacy half.
+    fn change_after(&mut self, place: Place, change: Change, delay: Duration) -> bool {
         let Some(after) = self.world.device(place).and_then(|device| device.real.after(change)) else {
             return false;
         };
         self.become_real(place, after);
-        let delay = self.options.legacy_delay;
         let Some(device) = self.world.device_mut(place) else {
             return false;
         };
-        if delay.is_zero() {
-            self.show(place, after.legacy(), after.extended());
-            return true;
-        }
-        let settles = !std::mem::replace(&mut device.settling, true);
-        let shown = device.legacy;
-        if settles {
-            self.later(Instant::now() + delay, Timer::Settle(place));
-        }
-        self.show(place, shown, after.extended());
+        let legacy = if delay.is_zero() {
+            device.settles = None;
+            after.legacy()
+        } else {
+            if device.settles.is_none() {
+                let due = Instant::now() + delay;
+                device.settles = Some(due);
+                self.later(due, Timer::Settle(place, due));
+            }
+            self.world.device(place).map_or(0, |device| device.legacy)
+        };
+        self.show(place, legacy, after.extended());
         true
     }
 
-    /// The legacy half catches up with what happened.
-    pub(super) fn settle(&mut self, place: Place) {
-        if let Some(device) = self.world.device_mut(place) {
-            device.settling = false;
+    /// The legacy half catches up with what happened, unless it was told otherwise meanwhile.
+    pub(super) fn settle(&mut self, place: Place, due: Instant) {
+        if let Some(device) = self.world.device_mut(place).filter(|device| device.settles == Some(due)) {
+            device.settles = None;
             let (legacy, extended) = (device.real.legacy(), device.extended);
-            if !self.world.entities[place].gone {
-                self.show(place, legacy, extended);
-            }
+            self.show(place, legacy, extended);
         }
     }
 
     /// Lets a device show these words, whatever was before.
     pub(super) fn say_word(&mut self, place: Place, word: u32, extended: Option<u32>) {
-        let Some(device) = self.world.device(place) else {
+        let Some(device) = self.world.device_mut(place) else {
             return;
         };
+        device.settles = None;
         let shown = device.extended;
         if says_nothing(word) {
             self.show(place, word, extended.unwrap_or(shown));
@@ -114,6 +119,31 @@ impl Core {
             device.open[pair as usize] = starts.then_some(nth);
         }
         self.raise(place, Code::of(code), nth, None);
+    }
+
+    /// Raises an event by itself, with the ids of the pair that it belongs to.
+    pub(super) fn raise_alone(&mut self, place: Place, code: Code) {
+        let (pair, starts) = match &code.0 {
+            b"EMES" | b"EMEE" => (Pair::Motion, code.0[3] == b'S'),
+            b"ROMS" | b"ROME" => (Pair::Region, code.0[3] == b'S'),
+            b"VRES" | b"VREE" => (Pair::Recording, code.0[3] == b'S'),
+            b"CSAU" | b"CSDU" => (Pair::Stream, code.0[2] == b'A'),
+            _ => {
+                let open = |pair: Pair| self.world.device(place).and_then(|device| device.open[pair as usize]);
+                let known = match &code.0 {
+                    b"EMEU" => open(Pair::Motion),
+                    b"ROMU" => open(Pair::Region),
+                    b"VRKF" => open(Pair::Recording),
+                    b"CSSU" => open(Pair::Stream),
+                    b"RCON" | b"RCOF" | b"RCHB" => Some(1),
+                    _ => None,
+                };
+                let nth = known.unwrap_or_else(|| self.world.occurrence(place));
+                self.raise(place, code, nth, None);
+                return;
+            }
+        };
+        self.raise_pair(place, pair, starts, &code.0);
     }
 
     /// Changes the words that a device shows, and tells everybody who listens to them.
@@ -255,12 +285,12 @@ impl Core {
         self.show(place, said, extended);
     }
 
-    /// The next change of a flood.
+    /// The next change of a flood, which no delay filters out.
     pub(super) fn flip_recording(&mut self, place: Place) -> bool {
         [Change::RecordingStopped, Change::RecordingStarted]
             .into_iter()
             .chain(Change::ALL)
-            .any(|change| self.change(place, change))
+            .any(|change| self.change_after(place, change, Duration::ZERO))
     }
 
     /// Takes a device out. What its listeners are told is inferred: that it can no longer be resolved.

@@ -30,7 +30,7 @@ pub(super) struct Hub(Mutex<Core>);
 /// What is put off.
 pub(super) enum Timer {
     /// The legacy half of a status word follows.
-    Settle(Place),
+    Settle(Place, Instant),
     /// The first answer of a subscription.
     First(u64, usize),
 }
@@ -131,7 +131,7 @@ impl Core {
         let now = Instant::now();
         while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= now) {
             match entry.remove() {
-                Timer::Settle(place) => self.settle(place),
+                Timer::Settle(place, due) => self.settle(place, due),
                 Timer::First(link, slot) => {
                     if let Some(link) = self.links.get_mut(&link) {
                         link.push(Out::First(slot));

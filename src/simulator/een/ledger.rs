@@ -28,7 +28,7 @@ pub struct DeviceLedger {
     pub forgotten: u64,
 }
 
-/// A status word.
+/// A status word. It differs from the one before in one half at least: who asked for the legacy half is not told of a change of the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusRecord {
     /// Counts the statuses of this device from 0.

@@ -4,11 +4,13 @@
 //! - `world` holds accounts, users and devices (`names` for people to read); `status` is the status word in both its halves; `codes` are the
 //!   four-letter events; `walk` picks what happens next. What happens goes through `happen`: to the ledger, and to every socket that asked for it.
 //! - `gateway` routes HTTP requests (`request` reads them): to `login` and its `sessions`, to `rest` with its `rows`, and to `upgrade`.
-//! - `poll` reads what clients subscribe to; a `link` is one WebSocket: its subscriptions, and what is queued for it.
+//! - `poll` reads what clients subscribe to (`resources` are what can be asked of an entity); a `link` is one WebSocket: its subscriptions, and what is
+//!   queued for it.
 //! - [`Ledger`], [`Truth`], [`Counters`] and [`Call`] tell a test what a client must know and what it did.
 //!
 //! What the vendor's documentation leaves open is decided here in one way, said at the place, and can be switched by a fault where it matters.
 
+mod acts;
 mod args;
 mod codes;
 mod control;
@@ -24,12 +26,14 @@ mod names;
 mod options;
 mod poll;
 mod request;
+mod resources;
 mod rest;
 mod rows;
 mod sessions;
 mod stamp;
 mod status;
 mod upgrade;
+mod views;
 mod walk;
 mod world;
 

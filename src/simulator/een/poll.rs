@@ -9,7 +9,8 @@ use super::{
     codes::Code,
     faults::FaultKind,
     hub::{Core, Timer},
-    link::{Out, Resources, Sub},
+    link::{Flood, Out, Sub},
+    resources::Resources,
     world::{Place, Watcher},
 };
 
@@ -256,7 +257,7 @@ impl Core {
         for (nth, id) in (0..).zip(&takers) {
             if let Some(link) = self.links.get_mut(id) {
                 let left = changes / count + u64::from(nth < changes % count);
-                link.flood = Some(super::link::Flood { left, per_frame: per_frame.max(1), slot: 0 });
+                link.flood = Some(Flood { left, per_frame: per_frame.max(1), slot: 0 });
                 link.wake.notify_one();
             }
         }

@@ -52,11 +52,10 @@ pub(super) fn upgrade(request: &HttpRequest, payload: web::Payload, hub: web::Da
     }
     let mut response = match socket::handshake(request) {
         Ok(response) => response,
-        Err(response) => {
+        Err(_) => {
             // The documentation knows no other status for this.
             call.status = 400;
             core.count_call(call);
-            drop(response);
             return gateway::respond(Answer::failure(400), &core);
         }
     };

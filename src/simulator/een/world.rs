@@ -1,6 +1,6 @@
 //! Accounts, users and devices.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Instant};
 
 use super::{
     codes::{Author, Code, Coded},
@@ -66,8 +66,8 @@ pub(super) struct Device {
     pub(super) extended: u32,
     /// The newest legacy word that said something.
     pub(super) said: u32,
-    /// Its legacy word follows at a moment that is fixed already.
-    pub(super) settling: bool,
+    /// When its legacy word catches up with what happened, if it is behind.
+    pub(super) settles: Option<Instant>,
     /// What is going on, by [`Pair`]: the number that start and end carry.
     pub(super) open: [Option<u32>; 4],
     /// Counts what happened, for ids.
@@ -208,7 +208,7 @@ impl World {
             legacy: word,
             extended: if operates { real.extended() } else { real.told_by(word).extended() },
             said: word,
-            settling: false,
+            settles: None,
             open: [None, None, None, (operates && !is_bridge).then_some(1)],
             occurrences: 0,
             newest: 0,

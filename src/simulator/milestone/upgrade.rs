@@ -44,7 +44,8 @@ pub(super) fn upgrade(request: &HttpRequest, payload: web::Payload, hub: web::Da
     };
     let response = match socket::handshake(request) {
         Ok(response) => response,
-        Err(response) => {
+        Err(error) => {
+            let response = HttpResponse::from(actix_http::Response::from(error));
             hub.lock().count_upgrade(response.status().as_u16());
             return response;
         }
