@@ -135,7 +135,13 @@ async fn the_branded_host_is_another_one_and_can_move() {
 
 #[actix_rt::test]
 async fn the_host_of_the_logins_may_send_everything_else_away() {
-    for simulator in [with_faults(&["login-redirects"]), with_faults(&["moved"])] {
+    let from_the_start = ["login-redirects", "moved"].map(|fault| with_faults(&[fault]));
+    let later = ["login-redirects", "moved"].map(|fault| {
+        let simulator = start(quiet());
+        simulator.inject(parse(fault));
+        simulator
+    });
+    for simulator in from_the_start.into_iter().chain(later) {
         let session = log_in(&simulator);
         let brand = simulator.branded_url();
         let answer = session.get("/g/user");

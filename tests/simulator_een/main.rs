@@ -4,7 +4,12 @@
 
 mod accounts;
 mod auth_lost;
+#[cfg(unix)]
+#[path = "../cli_support/mod.rs"]
+mod cli_support;
 mod client;
+#[cfg(unix)]
+mod command;
 mod devices;
 mod faults;
 mod ledger;
@@ -12,5 +17,7 @@ mod load;
 mod login;
 mod poll;
 mod python;
+#[path = "../python/runner.rs"]
+mod runner;
 mod sockets;
 mod statuses;

@@ -2,10 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::mpsc::{self, Receiver},
     thread,
     time::{Duration, Instant},
 };
@@ -13,56 +9,12 @@ use std::{
 use serde_json::Value;
 use watchpost::simulator::een::{Change, DropHow, Simulator};
 
-use crate::client::{DEADLINE, quiet, start};
-
-/// A running client, and the lines that it prints.
-struct Python {
-    child: Child,
-    lines: Receiver<Value>,
-}
-
-impl Drop for Python {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn interpreter() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python =
-        std::env::var_os("WATCHPOST_TEST_PYTHON").map_or_else(|| root.join("target/venv/bin/python"), PathBuf::from);
-    assert!(
-        python.exists(),
-        "there is no Python with the tests' packages at {}: run ./scripts/test, or tests/python/make_venv.sh, or set WATCHPOST_TEST_PYTHON",
-        python.display()
-    );
-    python
-}
+use crate::{
+    client::{DEADLINE, quiet, start},
+    runner::Python,
+};
 
 impl Python {
-    fn run(simulator: &Simulator) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/een_status_client.py");
-        let mut child = Command::new(interpreter())
-            .arg(script)
-            .args([&simulator.url(), "watchpost", "watchpost"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python runs");
-        let output = BufReader::new(child.stdout.take().expect("its output"));
-        let (told, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                let line = serde_json::from_str(&line).expect("JSON lines");
-                if told.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { child, lines }
-    }
-
     /// Reads on until every device was last told as it is, in the VMS's own words.
     fn until_true(&self, simulator: &Simulator, told: &mut BTreeMap<String, Value>) {
         let truth = simulator.truth();
@@ -70,7 +22,7 @@ impl Python {
             truth.iter().all(|(esn, truth)| told.get(esn).is_some_and(|told| told["word"] == truth.word))
         };
         while !agrees(told) {
-            let line = self.lines.recv_timeout(DEADLINE).expect("the client says something");
+            let line = self.line();
             assert!(line.get("failed").is_none(), "{line}");
             if let Some(esn) = line["esn"].as_str() {
                 told.insert(esn.to_owned(), line.clone());
@@ -97,7 +49,7 @@ impl Python {
 #[test]
 fn a_python_client_listens_to_every_sub_account_whatever_breaks() {
     let simulator = start(quiet());
-    let python = Python::run(&simulator);
+    let python = Python::run("een_status_client.py", &simulator.url());
     let mut told = BTreeMap::new();
     python.until_true(&simulator, &mut told);
     assert_eq!(told.len(), 15);

@@ -8,5 +8,7 @@ mod faults;
 mod load;
 mod python;
 mod rest;
+#[path = "../python/runner.rs"]
+mod runner;
 mod sessions;
 mod sockets;

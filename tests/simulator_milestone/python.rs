@@ -1,71 +1,13 @@
 //! A client in another language, by another WebSocket library, against the simulator.
 
-use std::{
-    collections::BTreeSet,
-    io::{BufRead, BufReader},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::mpsc::{self, Receiver},
-    thread,
-};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
-use watchpost::simulator::milestone::{DropHow, Options, Simulator};
+use watchpost::simulator::milestone::{DropHow, Options};
 
-use crate::client::{DEADLINE, start};
-
-/// A running client, and the lines that it prints.
-struct Python {
-    child: Child,
-    lines: Receiver<Value>,
-}
-
-impl Drop for Python {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn interpreter() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python =
-        std::env::var_os("WATCHPOST_TEST_PYTHON").map_or_else(|| root.join("target/venv/bin/python"), PathBuf::from);
-    assert!(
-        python.exists(),
-        "there is no Python with the tests' packages at {}: run ./scripts/test, or tests/python/make_venv.sh, or set WATCHPOST_TEST_PYTHON",
-        python.display()
-    );
-    python
-}
+use crate::{client::start, runner::Python};
 
 impl Python {
-    fn run(simulator: &Simulator) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/events_client.py");
-        let mut child = Command::new(interpreter())
-            .arg(script)
-            .args([&simulator.url(), "watchpost", "watchpost"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python runs");
-        let output = BufReader::new(child.stdout.take().expect("its output"));
-        let (told, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                let line = serde_json::from_str(&line).expect("JSON lines");
-                if told.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        Self { child, lines }
-    }
-
-    fn line(&self) -> Value {
-        self.lines.recv_timeout(DEADLINE).expect("the client says something")
-    }
-
     /// Waits for a line with this member and returns its text; ids of events on the way are collected.
     fn until(&self, member: &str, ids: &mut Vec<String>) -> Value {
         loop {
@@ -89,7 +31,7 @@ impl Python {
 #[test]
 fn a_python_client_loses_its_socket_again_and_again_and_misses_nothing() {
     let simulator = start(Options::default());
-    let python = Python::run(&simulator);
+    let python = Python::run("events_client.py", &simulator.url());
     let mut ids = Vec::new();
     assert_eq!(python.until("session", &mut ids), "new");
     simulator.emit(100);
@@ -118,7 +60,7 @@ fn a_python_client_takes_fragments_repeats_and_odd_frames_and_misses_nothing() {
     let faults = ["fragments", "duplicates", "empty-events", "unknown-members", "interleave", "bytewise"];
     let faults = faults.iter().map(|fault| fault.parse().expect("a fault")).collect();
     let simulator = start(Options { faults, ..Options::default() });
-    let python = Python::run(&simulator);
+    let python = Python::run("events_client.py", &simulator.url());
     let mut ids = Vec::new();
     assert_eq!(python.until("session", &mut ids), "new");
     for _ in 0..20 {

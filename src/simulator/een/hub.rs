@@ -188,11 +188,9 @@ impl Core {
     }
 
     fn say_to_all(&mut self, what: impl Fn(&Link) -> Out) -> usize {
-        for link in self.links.values_mut() {
-            let out = what(link);
-            link.push(out);
-        }
-        self.links.len()
+        // Nothing ever takes from the queue of a mute one.
+        let hearing = self.links.values_mut().filter(|link| link.voice == Voice::Normal);
+        hearing.map(|link| link.push(what(link))).count()
     }
 
     fn send_garbage(&mut self) -> usize {
