@@ -1,7 +1,7 @@
 //! What the simulator tells afterwards of what happened, and of what it showed to whom.
 
 use serde_json::json;
-use watchpost::simulator::een::{Change, DropHow, Keep, Options};
+use watchpost::simulator::een::{Change, DropHow, Keep, Options, Overall};
 
 use crate::{
     client::{events, inside, quiet, request, start, statuses_of},
@@ -33,6 +33,11 @@ async fn every_status_is_kept_with_those_who_saw_it() {
     assert!(statuses.windows(2).all(|pair| pair[0].at <= pair[1].at));
     let seen = &statuses[2].shown[0];
     assert_eq!((&*seen.session, seen.legacy, seen.extended), (session.id.as_str(), true, false));
+    let readings: Vec<_> =
+        ledger.devices[&camera].readings().iter().map(|(shown, reading)| (shown.first, reading.overall)).collect();
+    assert_eq!(readings, [(true, Overall::Off), (false, Overall::Online), (true, Overall::Online)]);
+    assert_eq!(simulator.device_ledger(&camera).unwrap().statuses, *statuses);
+    assert!(simulator.device_ledger("deadbeef").is_none());
     assert_eq!(ledger.sockets.len(), 2);
     let [first, second] = [&ledger.sockets[0], &ledger.sockets[1]];
     assert!(first.closed.is_some() && second.closed.is_none());
@@ -59,6 +64,30 @@ async fn every_event_is_kept_with_those_who_saw_it() {
     assert_eq!(kept, expected, "what is older than the simulator is there once it was shown");
     assert_eq!((&events[0].timestamp, &events[3].timestamp), (&missed.timestamp, &live.timestamp));
     assert!(events[0].timestamp < events[1].timestamp && events[1].timestamp < events[3].timestamp);
+}
+
+#[actix_rt::test]
+async fn what_a_client_could_read_follows_from_the_halves_that_it_asked_for() {
+    let simulator = start(quiet());
+    let (mut client, _, cameras) = connected(&simulator).await;
+    let [old, new] = [&cameras[0], &cameras[1]];
+    client.subscribe(&statuses_of([old])).await;
+    client.subscribe(&request([new], &json!({ "resource": ["status64"] }))).await;
+    for camera in [old, new] {
+        simulator.change(camera, Change::Off);
+        simulator.change(camera, Change::InternetLost);
+        simulator.set_status(camera, 0);
+        simulator.change(camera, Change::InternetBack);
+    }
+    client.all().await;
+    let ledger = simulator.ledger();
+    let internet = |esn: &str| {
+        let readings = ledger.devices[esn].readings();
+        assert!(readings.windows(2).all(|pair| pair[0].0.order < pair[1].0.order));
+        readings.iter().map(|(_, reading)| reading.internet).collect::<Vec<_>>()
+    };
+    assert_eq!(internet(old), [Some(true), None, None], "what is suppressed is not read");
+    assert_eq!(internet(new), [Some(true), Some(true), Some(false), Some(true)]);
 }
 
 #[actix_rt::test]

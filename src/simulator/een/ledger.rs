@@ -6,7 +6,11 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use super::{options::Keep, status::Reading, world::Place};
+use super::{
+    options::Keep,
+    status::{Reading, says_nothing},
+    world::Place,
+};
 
 /// A consistent picture of everything so far.
 #[derive(Debug, Clone, Default)]
@@ -20,12 +24,31 @@ pub struct Ledger {
 /// Statuses and events of one device.
 #[derive(Debug, Clone, Default)]
 pub struct DeviceLedger {
+    /// Whether it is a bridge.
+    pub bridge: bool,
     /// Every status word that the device showed, in order; the first is that from before anything happened.
     pub statuses: Vec<StatusRecord>,
     /// Every event, in order; those from before the simulator was there are added when they are first shown.
     pub events: Vec<EventRecord>,
     /// How many older statuses and events were thrown away to keep the ledger small.
     pub forgotten: u64,
+}
+
+impl DeviceLedger {
+    /// What a client could read from the statuses that it was shown, in the order in which it was; words that say nothing are left out. A client
+    /// that asked for the extended half reads both.
+    pub fn readings(&self) -> Vec<(&Shown, Reading)> {
+        let said = self.statuses.iter().filter(|status| !says_nothing(status.word));
+        let mut readings: Vec<_> = said
+            .flat_map(|status| status.shown.iter().map(move |shown| (shown, status)))
+            .map(|(shown, status)| {
+                let half = if shown.extended { (status.word64 >> 32) as u32 } else { 0 };
+                (shown, Reading::of_extended(self.bridge, status.word, half))
+            })
+            .collect();
+        readings.sort_by_key(|(shown, _)| shown.order);
+        readings
+    }
 }
 
 /// A status word. It differs from the one before in one half at least: who asked for the legacy half is not told of a change of the other.
@@ -59,6 +82,8 @@ pub struct EventRecord {
 /// One time that something was handed to a socket. What is lost with the socket right after that was handed to it all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
+    /// Counts everything that was shown, of all devices, in order.
+    pub order: u64,
     /// When.
     pub at: SystemTime,
     /// Counts all sockets from 1.
@@ -282,6 +307,7 @@ struct Page {
 #[derive(Default)]
 pub(super) struct Book {
     pages: HashMap<Place, Page>,
+    next_shown: u64,
     pub(super) sockets: Vec<SocketRecord>,
 }
 
@@ -334,7 +360,9 @@ impl Book {
         }
     }
 
-    pub(super) fn shown(&mut self, place: Place, note: Note, shown: Shown) {
+    pub(super) fn shown(&mut self, place: Place, note: Note, mut shown: Shown) {
+        shown.order = self.next_shown;
+        self.next_shown += 1;
         let Some(page) = self.pages.get_mut(&place) else {
             return;
         };
@@ -347,15 +375,19 @@ impl Book {
         }
     }
 
-    pub(super) fn copy(&self, name: impl Fn(Place) -> String) -> Ledger {
-        let devices = self.pages.iter().map(|(place, page)| {
-            let device = DeviceLedger {
-                statuses: page.statuses.records.iter().cloned().collect(),
-                events: page.events.records.iter().cloned().collect(),
-                forgotten: page.statuses.first + page.events.first,
-            };
-            (name(*place), device)
-        });
-        Ledger { devices: devices.collect(), sockets: self.sockets.clone() }
+    /// The page of one entity.
+    pub(super) fn copy_of(&self, place: Place, bridge: bool) -> Option<DeviceLedger> {
+        let page = self.pages.get(&place)?;
+        Some(DeviceLedger {
+            bridge,
+            statuses: page.statuses.records.iter().cloned().collect(),
+            events: page.events.records.iter().cloned().collect(),
+            forgotten: page.statuses.first + page.events.first,
+        })
+    }
+
+    /// The entities that have a page.
+    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
+        self.pages.keys().copied()
     }
 }

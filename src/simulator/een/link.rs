@@ -322,5 +322,5 @@ impl Core {
 }
 
 fn shown(socket: u64, link: &Link, first: bool, legacy: bool, extended: bool) -> Shown {
-    Shown { at: SystemTime::now(), socket, session: link.session.clone(), first, legacy, extended }
+    Shown { order: 0, at: SystemTime::now(), socket, session: link.session.clone(), first, legacy, extended }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    AccountNow, Call, Counters, Happening, Ledger, Reading, SessionNow, Simulator, Truth,
+    AccountNow, Call, Counters, DeviceLedger, Happening, Ledger, Reading, SessionNow, Simulator, Truth,
     hub::Core,
     status::word64,
     world::{Device, Place},
@@ -114,7 +114,16 @@ impl Simulator {
     /// All statuses, events and sockets so far, as far as the options keep them.
     pub fn ledger(&self) -> Ledger {
         let core = self.lock();
-        core.book.copy(|place| core.name_of(place))
+        let devices = core.book.places().filter_map(|place| Some((core.name_of(place), core.page_of(place)?)));
+        Ledger { devices: devices.collect(), sockets: core.book.sockets.clone() }
+    }
+
+    /// The statuses and events of one device; `None` where nothing has happened to it.
+    pub fn device_ledger(&self, esn: &str) -> Option<DeviceLedger> {
+        let core = self.lock();
+        // One that is gone has its page all the same.
+        let place = core.book.places().find(|place| core.name_of(*place) == esn)?;
+        core.page_of(place)
     }
 
     /// What happens from now on, in the VMS's own words. Of those who do not listen fast enough nothing waits: at most `bound` happenings are kept.
@@ -132,6 +141,10 @@ impl Core {
 
     pub(super) fn device(&self, esn: &str) -> Option<Place> {
         self.world.find(esn).filter(|place| self.world.device(*place).is_some())
+    }
+
+    fn page_of(&self, place: Place) -> Option<DeviceLedger> {
+        self.book.copy_of(place, self.world.is_bridge(place))
     }
 
     fn truth_of(&self, place: Place) -> Option<Truth> {
