@@ -201,6 +201,26 @@ async fn the_walk_is_legal_and_ends_where_the_truth_is() {
     }
 }
 
+#[test]
+fn a_bridge_of_the_walk_takes_its_cameras_with_it() {
+    let simulator = start(Options { cameras: 20, ..quiet() });
+    let (session, _) = inside(&simulator, 0);
+    let rows = session.devices();
+    let (mut lost, mut back) = (false, false);
+    for _ in 0..500 {
+        simulator.emit(20);
+        let truth = simulator.truth();
+        let reached = |esn: &str| truth[esn].extended.internet == Some(true);
+        let pairs = rows.iter().filter(|row| row[3] == "camera").map(|row| (row[1].as_str(), row[4][0][0].as_str()));
+        for (camera, bridge) in pairs.map(|(camera, bridge)| (camera.unwrap(), bridge.unwrap())) {
+            back |= lost && reached(camera) && reached(bridge);
+            lost |= !reached(bridge);
+            assert!(reached(bridge) || !reached(camera));
+        }
+    }
+    assert!(lost && back);
+}
+
 #[actix_rt::test]
 async fn only_events_that_were_asked_for_are_told() {
     let simulator = start(quiet());

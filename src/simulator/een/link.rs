@@ -16,7 +16,7 @@ use super::{
     esn::Esn,
     faults::FaultKind,
     hub::Core,
-    ledger::{Note, Shown},
+    ledger::{Book, Note, Shown},
     resources::Resources,
     stamp,
     status::word64,
@@ -245,7 +245,7 @@ impl Core {
             let now = (device.legacy, device.extended);
             let (recording, streaming, newest) = (device.real.recording, device.real.streaming, device.newest);
             resources.write_status(&mut members, now, (true, true));
-            if keep != super::Keep::Nothing && resources.has_status() {
+            if Book::is_open(keep) && resources.has_status() {
                 let note = self.book.newest_status(place, (now.0, word64(now.0, now.1)));
                 self.book.shown(place, note, shown(id, link, true, resources.has_legacy(), resources.has_extended()));
             }
@@ -260,7 +260,7 @@ impl Core {
                 for (nth, coded) in told.iter().enumerate() {
                     let _ = write!(members, r#"{}"{}":"#, if nth > 0 { "," } else { "" }, coded.code);
                     codes::write_event(&mut members, esn, coded, self.world.author);
-                    if keep != super::Keep::Nothing {
+                    if Book::is_open(keep) {
                         let note = self.book.newest_event(keep, place, coded.code.0, stamp::text(coded.at));
                         self.book.shown(place, note, shown(id, link, true, false, false));
                     }

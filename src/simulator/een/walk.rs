@@ -121,23 +121,42 @@ impl Core {
     }
 
     fn status_step(&mut self, place: Place) -> bool {
-        let Some(real) = self.world.device(place).map(|device| device.real) else {
+        let Some(device) = self.world.device(place) else {
             return false;
         };
-        let legal = || CHANGES.iter().filter(|(change, _)| real.after(*change).is_some());
-        let total: usize = legal().map(|(_, weight)| weight).sum();
+        let (real, bridge) = (device.real, device.bridge);
+        // A camera reaches the cloud through its bridge.
+        let cut_off = bridge.and_then(|bridge| self.world.device(bridge)).is_some_and(|bridge| !bridge.real.registered);
+        let legal = || {
+            let possible = CHANGES.iter().filter(|(change, _)| real.after(*change).is_some());
+            possible.filter(|(change, _)| !(cut_off && *change == Change::InternetBack))
+        };
         // A healthy bridge could only break; it does so as rarely as a camera.
         if real.bridge && real.registered && !self.world.rng.chance(50) {
             return false;
         }
-        let mut left = self.world.rng.below(total);
+        let mut left = self.world.rng.below(legal().map(|(_, weight)| weight).sum());
         for (change, weight) in legal() {
             if left < *weight {
-                return self.change(place, *change);
+                self.change(place, *change);
+                self.follow(place, *change);
+                return true;
             }
             left -= weight;
         }
         false
+    }
+
+    /// The cameras of a bridge lose the internet with it, and have it back with it.
+    fn follow(&mut self, bridge: Place, change: Change) {
+        let account = self.world.device(bridge).filter(|device| device.is_bridge()).map(|device| device.account);
+        let devices = account.and_then(|account| self.world.account(account)).map(|account| account.devices.clone());
+        for place in devices.unwrap_or_default() {
+            if self.world.device(place).is_some_and(|device| device.bridge == Some(bridge) && device.service == "ATTD")
+            {
+                self.change(place, change);
+            }
+        }
     }
 
     /// A new preview image, for those who asked for it; false when there is none.
