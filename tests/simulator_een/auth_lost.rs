@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use watchpost::simulator::een::{Change, Options};
+use watchpost::simulator::een::{Change, FaultKind, Options};
 
 use crate::{
     client::{Heard, eventually, inside, log_in, parse, quiet, refusal, start, statuses_of, with_faults},
@@ -85,7 +85,7 @@ async fn a_socket_outlives_a_switch_unless_it_does_not() {
 
 #[actix_rt::test]
 async fn an_open_socket_is_activity_unless_it_is_not() {
-    let life = std::time::Duration::from_millis(200);
+    let life = std::time::Duration::from_secs(1);
     let simulator = start(Options { inactive_life: Some(life), ..quiet() });
     let (mut client, session, _) = subscribed(&simulator).await;
     let idle = log_in(&simulator);
@@ -98,10 +98,12 @@ async fn an_open_socket_is_activity_unless_it_is_not() {
 
 #[actix_rt::test]
 async fn sessions_can_end_by_themselves_again_and_again() {
-    let simulator = with_faults(&["expire=100ms"]);
+    let simulator = start(quiet());
     for _ in 0..2 {
         let session = log_in(&simulator);
         let mut client = session.open("any").await.unwrap();
+        simulator.inject(parse("expire=100ms"));
         assert_eq!(client.failure().await["status_code"], 412);
+        simulator.clear(FaultKind::Expire);
     }
 }

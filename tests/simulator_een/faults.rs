@@ -10,8 +10,8 @@ use watchpost::simulator::een::{FaultKind, Options};
 
 use crate::{
     client::{
-        DEADLINE, SILENCE, Session, authenticate, authorize, http, inside, log_in, open, parse, quiet, refusal, start,
-        token, with_faults,
+        DEADLINE, SILENCE, Session, authenticate, authorize, eventually, http, inside, log_in, open, parse, quiet,
+        refusal, start, token, with_faults,
     },
     poll::subscribed,
 };
@@ -71,6 +71,12 @@ async fn everything_can_be_down_for_a_while() {
         assert!(statuses.contains(&status), "{status}");
     }
     simulator.clear(FaultKind::Hiccups);
+    simulator.inject(parse("outage=600ms"));
+    for down in [true, false, true] {
+        eventually("it goes down and comes back", || (session.get("/g/user").status > 500) == down).await;
+    }
+    simulator.clear(FaultKind::Outage);
+    eventually("it is back for good", || session.get("/g/user").status == 200).await;
     for status in [400, 404, 502, 503] {
         simulator.inject(parse(&format!("refuse-upgrade={status}:1")));
         assert_eq!(refusal(session.open("any").await), status);

@@ -245,7 +245,7 @@ fn isauth_says_true_until_the_logout() {
 
 #[actix_rt::test]
 async fn a_session_ends_with_its_life_and_without_activity() {
-    let life = Duration::from_millis(300);
+    let life = Duration::from_secs(1);
     let simulator = start(Options { session_life: Some(life), ..quiet() });
     let session = log_in(&simulator);
     assert_eq!(session.get("/g/aaa/isauth").status, 200);

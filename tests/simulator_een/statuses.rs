@@ -74,7 +74,7 @@ async fn an_off_camera_hides_its_internet_from_the_legacy_word_only() {
 
 #[actix_rt::test]
 async fn the_legacy_half_follows_later_and_filters_what_is_short() {
-    let delay = Duration::from_millis(300);
+    let delay = Duration::from_secs(1);
     let simulator = start(Options { legacy_delay: delay, ..quiet() });
     let (mut client, _, cameras) = connected(&simulator).await;
     let both = json!({ "resource": ["status", "status64"] });

@@ -49,6 +49,9 @@ pub struct SimulateArgs {
     /// How long a session lives; for ever without
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub session_life: Option<Duration>,
+    /// How long a session lives without a request or an open socket; for ever without
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub inactive_life: Option<Duration>,
     /// Has the branded host on a port of its own
     #[arg(long)]
     pub branded: bool,
@@ -80,6 +83,7 @@ impl SimulateArgs {
             two_factor: self.two_factor,
             api_key: self.api_key,
             session_life: self.session_life,
+            inactive_life: self.inactive_life,
             seed: self.seed,
             faults: self.faults,
             // Nobody would read them, and they would grow for ever.

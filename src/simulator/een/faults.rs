@@ -29,6 +29,7 @@ faults! {
     RateLimit(count: usize, "COUNT", 5) = "rate-limit", "answers 429 to more requests a second of one user";
     RetryAfter(wait: Duration, "DURATION", SECOND) = "retry-after", "says `Retry-After` with 429 and 503; whole seconds";
     Down(how: Refusal, "STATUS[:COUNT]", refusal(503)) = "down", "answers everything, upgrades too, with 502, 503, 504 …";
+    Outage(every: Duration, "EVERY", 60 * SECOND) = "outage", "answers everything with 502, 503 or 504 for a sixth of each such time; open sockets stay";
     Hiccups(percent: usize, "PERCENT", 20) = "hiccups", "answers so many of a hundred REST requests with 502, 503 or 504 in turn";
     Slow(wait: Duration, "DURATION", 5 * SECOND) = "slow", "takes this long for each REST answer";
     Hang = "hang", "never answers REST";

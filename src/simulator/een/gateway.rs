@@ -2,12 +2,13 @@
 
 use std::{
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{Method, StatusCode, Uri, header},
+    http::{Method, StatusCode, header},
     rt, web,
 };
 use serde_json::Value;
@@ -19,7 +20,7 @@ use super::{
     request::Asked,
     upgrade::{account_in, upgrade},
 };
-use std::sync::Arc;
+use crate::simulator::common::socket;
 
 /// What can be asked by HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,9 +124,15 @@ impl Answer {
         Self::empty(status)
     }
 
-    pub(super) fn moved(base: &str, uri: &Uri) -> Self {
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        Self { status: 301, location: Some(format!("{base}{path}")), ..Self::default() }
+    /// To the same path at another host, which has the name under which the client came where it listens everywhere.
+    pub(super) fn moved(brand: SocketAddr, request: &HttpRequest) -> Self {
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let host = socket::header(request.headers(), "host").and_then(|host| host.rsplit_once(':'));
+        let location = match host {
+            Some((name, _)) if brand.ip().is_unspecified() => format!("http://{name}:{}{path}", brand.port()),
+            _ => format!("http://{brand}{path}"),
+        };
+        Self { status: 301, location: Some(location), ..Self::default() }
     }
 }
 
@@ -180,14 +187,13 @@ impl Core {
         session: Option<&Arc<str>>,
         path: &str,
     ) -> Answer {
-        if let Some(status) = self.switches.refuse(FaultKind::Down) {
+        if let Some(status) = self.down() {
             return Answer::failure(status);
         }
         if let Some(percent) = self.switches.count(FaultKind::Hiccups)
             && self.world.rng.below(100) < percent
         {
-            self.turns += 1;
-            return Answer::failure([502, 503, 504][self.turns % 3]);
+            return Answer::failure(self.bad_gateway());
         }
         // As third parties observed.
         if path.len() > 1 && path.ends_with('/') {
@@ -207,8 +213,8 @@ impl Core {
                 return Answer::failure(429);
             }
         }
-        if let Some(base) = self.moved_from(request.app_config().local_addr(), endpoint.is_login()) {
-            return Answer::moved(&base, request.uri());
+        if let Some(brand) = self.moved_from(request.app_config().local_addr(), endpoint.is_login()) {
+            return Answer::moved(brand, request);
         }
         if self.options.api_key.as_ref().is_some_and(|needed| !asked.has_key(needed)) {
             return Answer::failure(self.switches.status(FaultKind::BadKey).unwrap_or(401));
@@ -232,11 +238,11 @@ impl Core {
     }
 
     /// Where a request has to go that came here, when that is elsewhere.
-    pub(super) fn moved_from(&self, at: SocketAddr, is_login: bool) -> Option<String> {
+    pub(super) fn moved_from(&self, at: SocketAddr, is_login: bool) -> Option<SocketAddr> {
         let brand = self.brand.filter(|brand| *brand != at)?;
         let redirects = self.switches.on(FaultKind::LoginRedirects);
         let moved = self.left.contains(&at) || redirects;
-        (moved && !is_login).then(|| format!("http://{brand}"))
+        (moved && !is_login).then_some(brand)
     }
 }
 

@@ -58,6 +58,8 @@ pub(super) struct Core {
     /// Events owed to the configured rate.
     owed: f64,
     swept: Instant,
+    /// Until when everything is answered with this status.
+    out: Option<(Instant, u16)>,
     /// Counts what comes in turns.
     pub(super) turns: usize,
 }
@@ -90,6 +92,7 @@ impl Hub {
             next_link: 1,
             owed: 0.0,
             swept: Instant::now(),
+            out: None,
             turns: 0,
         }))
     }
@@ -161,6 +164,10 @@ impl Core {
                 let how = WAYS[self.turns % WAYS.len()];
                 self.drop_random(0.1, how)
             }
+            Fault::Outage(every) => {
+                self.out = Some((Instant::now() + every / 6, self.bad_gateway()));
+                0
+            }
             Fault::Expire(_) => self.expire_sessions(|_| true),
             Fault::Ping(_) => self.say_to_all(|_| Out::Ping),
             Fault::Garbage(_) => self.send_garbage(),
@@ -185,6 +192,18 @@ impl Core {
             }
         }
         count
+    }
+
+    /// One of the statuses of a proxy that cannot reach what is behind it, in turn.
+    pub(super) fn bad_gateway(&mut self) -> u16 {
+        self.turns += 1;
+        [502, 503, 504][self.turns % 3]
+    }
+
+    /// The status with which everything is answered at the moment, if it is down.
+    pub(super) fn down(&mut self) -> Option<u16> {
+        let out = self.out.filter(|(until, _)| Instant::now() < *until);
+        out.map(|(_, status)| status).or_else(|| self.switches.refuse(FaultKind::Down))
     }
 
     fn say_to_all(&mut self, what: impl Fn(&Link) -> Out) -> usize {

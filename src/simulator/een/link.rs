@@ -53,7 +53,7 @@ pub(super) enum Out {
     /// The first answer to a subscription, made when it is sent.
     First(usize),
     News(News),
-    /// Something is wrong with one entity.
+    /// Something is wrong with one entity. Its id may be anything that a client made up, and is escaped as JSON wants it.
     Error(String, u16, &'static str),
     Text(Vec<u8>),
     Ping,
@@ -287,7 +287,8 @@ impl Core {
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
-        let Some(mut flood) = link.flood.take() else {
+        // At its end it stays until its last changes are sent.
+        let Some(mut flood) = link.flood.take().filter(|flood| flood.left > 0) else {
             return;
         };
         let count = flood.left.min(FLOOD_STEP);
@@ -307,7 +308,7 @@ impl Core {
         }
         let made = places.iter().filter(|place| self.flip_recording(**place)).count() as u64;
         flood.left -= made.min(flood.left);
-        if let Some(link) = self.links.get_mut(&id).filter(|_| flood.left > 0 && made > 0) {
+        if let Some(link) = self.links.get_mut(&id).filter(|_| made > 0) {
             link.flood = Some(flood);
         }
     }

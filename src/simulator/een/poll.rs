@@ -71,7 +71,9 @@ impl Core {
 
     fn refuse(&mut self, link: u64, esn: String, status: u16, text: &'static str) {
         if let Some(link) = self.links.get_mut(&link) {
-            link.push(Out::Error(esn, status, text));
+            let quoted = Value::from(esn).to_string();
+            let escaped = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            link.push(Out::Error(escaped.unwrap_or_default().to_owned(), status, text));
         }
     }
 
@@ -262,5 +264,37 @@ impl Core {
             }
         }
         takers.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn whatever_a_client_says_is_read_or_refused(text in any::<Vec<u8>>()) {
+            let _ = read(&text, true);
+        }
+
+        #[test]
+        fn whatever_is_asked_of_entities_is_read_or_refused(
+            esns in proptest::collection::vec(".{0,10}", 0..4),
+            resources in proptest::collection::vec("status|event|pre|x|", 0..3),
+            codes in proptest::collection::vec("[A-Z]{3,5}|.{4}", 0..3),
+            lax in any::<bool>(),
+        ) {
+            let wanted = json!({ "resource": resources, "event": codes });
+            let cameras: Map<String, Value> = esns.iter().map(|esn| (esn.clone(), wanted.clone())).collect();
+            let count = cameras.len();
+            let request = json!({ "cameras": cameras, "drop": { "cameras": esns.clone() } }).to_string();
+            if let Ok((wishes, drops)) = read(request.as_bytes(), lax) {
+                prop_assert_eq!((wishes.len(), drops.len()), (count, esns.len()));
+            }
+        }
     }
 }

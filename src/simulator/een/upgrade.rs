@@ -32,10 +32,10 @@ pub(super) fn upgrade(request: &HttpRequest, payload: web::Payload, hub: web::Da
     let named = account.map(|account| core.world.entities[account].esn.to_string());
     let mut call = core.call("ws", &asked, session.as_ref());
     call.account = Some(path.to_owned());
-    let refusal = if let Some(status) = core.switches.refuse(FaultKind::Down) {
+    let refusal = if let Some(status) = core.down() {
         Some(Answer::failure(status))
-    } else if let Some(base) = core.moved_from(at, false) {
-        Some(Answer::moved(&base, request.uri()))
+    } else if let Some(brand) = core.moved_from(at, false) {
+        Some(Answer::moved(brand, request))
     } else if let Some(status) = core.switches.refuse(FaultKind::RefuseUpgrade) {
         Some(Answer::failure(status))
     } else if session.is_none() && !core.switches.on(FaultKind::AuthByMessage) {

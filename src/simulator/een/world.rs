@@ -228,13 +228,19 @@ impl World {
 
     /// What happened before the simulator was there: most devices came online days ago, and most cameras saw motion since.
     fn remember_history(&mut self, place: Place, nth: usize) {
-        let is_bridge = self.device(place).is_some_and(Device::is_bridge);
+        let Some((is_bridge, service)) = self.device(place).map(|device| (device.is_bridge(), device.service)) else {
+            return;
+        };
+        // Nobody ever looked through one that was not attached.
+        if service == "IGND" {
+            return;
+        }
         let age = (1 + self.rng.next() % 20) * stamp::DAY + self.rng.next() % stamp::DAY;
         let began = self.now.saturating_sub(age);
         let coded = |code: &[u8; 4], at: Millis| Coded { code: Code::of(code), at, nth: 1, about: None };
         let entity = &mut self.entities[place];
         entity.last = vec![coded(b"RCON", began)];
-        if !is_bridge {
+        if !is_bridge && service != "IDLE" {
             entity.last.push(coded(b"CONN", began.saturating_sub(stamp::DAY)));
             entity.last.push(coded(b"CSAU", began + 1_207));
             if nth % 3 != 2 {
