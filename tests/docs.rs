@@ -12,6 +12,8 @@ use watchpost::actors::model::event::Committed;
 use watchpost::actors::model::vocabulary::WORDS;
 use watchpost::actors::model::{ConnectionName, Event, EventId, Item, Meaning, Origin, Sequence, StateMeaning};
 use watchpost::actors::settings::ByteSize;
+use watchpost::actors::vendors::een::codes::{self, CODES, States};
+use watchpost::actors::vendors::een::status::{Form, Reading, Rule, StatusWord, Told, VALUES};
 use watchpost::actors::vendors::milestone::vocabulary::TYPES;
 use watchpost::config::{Config, ConfigErrors, Surroundings, parse};
 
@@ -84,6 +86,66 @@ fn the_vocabulary_is_that_of_the_engine() {
 
     let types = TYPES.iter().map(|(guid, kind)| format!("| `{guid}` | `{kind}` |"));
     assert_table("types", "| GUID | type |", &types.collect::<Vec<_>>());
+}
+
+/// `group`, `value` and `type`, each as a cell.
+fn state_cells(meaning: &Meaning) -> [String; 3] {
+    let state = meaning.state.as_ref();
+    let cell = |text: Option<&str>| text.map_or_else(String::new, |text| format!("`{text}`"));
+    [cell(state.map(|state| &*state.group)), cell(state.map(|state| &*state.value)), cell(Some(&meaning.kind))]
+}
+
+#[test]
+fn the_states_of_eagle_eye_are_those_of_the_decoder() {
+    let values = VALUES.iter().map(|(told, _, text)| {
+        let [group, value, kind] = state_cells(told.meaning());
+        format!("| {group} | {value} | {kind} | {text} |")
+    });
+    assert_table("een values", "| state group | state | type | in Eagle Eye's words |", &values.collect::<Vec<_>>());
+
+    // The words are the page's own choice; what they read is not.
+    let words = table(&page("docs/events.md"), "een words");
+    let rows = words.iter().map(|row| {
+        let word = StatusWord::read(Form::Hex64, &format!("\"{}\"", unquoted(&row[0]))).unwrap();
+        let rule = match &*row[1] {
+            "camera" => Rule::Camera,
+            "bridge" => Rule::Bridge,
+            other => panic!("there is no rule {other:?}"),
+        };
+        let told: Vec<_> = Reading::of(word, rule).values().collect();
+        let value = |of: fn(&Told) -> bool| {
+            told.iter().find(|told| of(told)).map_or_else(String::new, |told| state_cells(told.meaning())[1].clone())
+        };
+        let values = [
+            value(|told| matches!(told, Told::Enabled(_))),
+            value(|told| matches!(told, Told::Connection(_))),
+            value(|told| matches!(told, Told::Streaming(_))),
+            value(|told| matches!(told, Told::Recording(_))),
+            value(|told| matches!(told, Told::Status(_))),
+        ];
+        format!("| {} | {} | {} |", row[0], row[1], values.join(" | "))
+    });
+    let head = "| word | rule | `enabled` | `connection` | `streaming` | `recording` | `status` |";
+    assert_table("een words", head, &rows.collect::<Vec<_>>());
+}
+
+#[test]
+fn the_codes_of_eagle_eye_are_those_of_the_engine() {
+    let rows = CODES.iter().map(|code| {
+        let known = codes::find(code.code).unwrap();
+        let [group, value, kind] = state_cells(known.meaning(States::Words));
+        let [other_group, other_value, other_kind] = state_cells(known.meaning(States::Codes));
+        let state = |group: &str, value: &str| format!("{group} {value}").trim().to_owned();
+        let without = match kind == other_kind {
+            true => String::new(),
+            false => format!("{other_kind}: {}", state(&other_group, &other_value)),
+        };
+        let id = if code.id.is_empty() { String::new() } else { format!("`{}`", code.id) };
+        let (state, role, standing) = (state(&group, &value), code.role.as_str(), code.standing.as_str());
+        format!("| `{}` | {} | {kind} | {state} | {without} | {role} | {id} | {standing} |", code.code, code.name)
+    });
+    let head = "| code | name | type | state | without a status word | part | told apart by | standing |";
+    assert_table("een codes", head, &rows.collect::<Vec<_>>());
 }
 
 /// The attributes of the line of an event about which everything or nothing is known, in their order.

@@ -11,6 +11,7 @@
 //! here, a line there, and a variant of [`VendorSettings`].
 
 mod directory;
+pub mod een;
 mod entries;
 mod entry;
 mod login;
