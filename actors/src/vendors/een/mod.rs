@@ -3,7 +3,10 @@
 //! - [`wire`]: what frames, requests, ids and times look like.
 //! - [`status`]: the status word of a camera or bridge, and the states that it stands for.
 //! - [`codes`]: the four-letter codes of events in shared words.
+//! - [`devices`], [`accounts`]: the lists that REST answers, by position.
 
+pub mod accounts;
 pub mod codes;
+pub mod devices;
 pub mod status;
 pub mod wire;

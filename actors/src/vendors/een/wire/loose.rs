@@ -17,6 +17,19 @@ pub(in crate::vendors::een) fn number(json: &str) -> Option<i64> {
     text(json)?.trim().parse().ok()
 }
 
+/// `true`, `1`, `"1"`, `"true"`, and their opposites. Anything else is not known.
+pub(in crate::vendors::een) fn flag(json: &str) -> Option<bool> {
+    match json {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => match &*text(json)? {
+            "1" | "true" => Some(true),
+            "0" | "false" => Some(false),
+            _ => None,
+        },
+    }
+}
+
 /// What kind of value it is, for people.
 pub(in crate::vendors::een) fn kind(json: &str) -> &'static str {
     match json.trim_start().as_bytes().first() {

@@ -429,7 +429,7 @@ proptest! {
         let _ = EventMembers::of(&text, "eventid");
         let _ = een_time::parse(&text);
         let _ = Rfc3339::of(&text);
-        let _ = (loose::text(&text), loose::number(&text), loose::kind(&text));
+        let _ = (loose::text(&text), loose::flag(&text), loose::number(&text), loose::kind(&text));
         prop_assert!(loose::head(&text).chars().count() <= 200);
     }
 
