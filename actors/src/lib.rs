@@ -11,7 +11,7 @@
 //!
 //! - [`model`]: the nouns. [`settings`]: what a person sets.
 //! - [`transport`]: WebSocket and REST. [`vendors`]: each vendor's protocol, as pure code.
-//! - `connection`: one actor per session; `account`, `lookup`: login and names, shared by connections of one user at one server.
+//! - `connection`: one actor per session; `account`, `gate`, `lookup`: login and names, shared by connections of one user at one server.
 //! - `state_tracker`, `lane`, `names`, `seen`: repeats, names, what changes, commit. [`journal`]: what storage must promise.
 //! - `supervisor`: starts, watches, starts again. [`watch`], [`callbacks`]: who wants to know.
 #![forbid(unsafe_code)]
@@ -21,6 +21,7 @@ pub mod callbacks;
 mod connection;
 mod engine;
 mod fatal;
+mod gate;
 pub mod journal;
 mod lane;
 mod lookup;

@@ -148,7 +148,7 @@ impl<V: Vendor> Lookup<V> {
             asked.into_actor(lookup)
         });
         ctx.spawn(asking.map(move |(ask, answer, serial), lookup, ctx| {
-            let unauthorized = matches!(&answer, Ok(Ok(answer)) if answer.status == 401);
+            let unauthorized = matches!(&answer, Ok(Ok(answer)) if lookup.directory.refuses_grant(answer));
             if unauthorized && refused.is_none() {
                 return lookup.put(ask, serial, ctx);
             }
@@ -325,6 +325,7 @@ impl<V: Vendor> Drop for OwnedDirectories<V> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::gate::Gate;
     use crate::journal::{Memory, Writer};
     use crate::refusals::Refusals;
     use crate::settings::{CommonSettings, Heartbeat, Secret, TlsSettings};
@@ -336,8 +337,9 @@ mod tests {
         let tls = TlsSettings::default().client_config().unwrap();
         let login = Milestone::login(&config, &common);
         let journal = Writer::start(Box::new(Memory::default())).unwrap().handle();
-        let refusals = Refusals::new(journal, "a", true);
-        let account = Account::<Milestone>::new("a".into(), login, Duration::ZERO, Arc::clone(&tls), refusals).start();
+        let refusals = Refusals::new(journal.clone(), "a", true);
+        let gate = Gate::new("pw".into(), Duration::ZERO, None, refusals).start();
+        let account = Account::<Milestone>::new("a".into(), login, gate, journal, Arc::clone(&tls)).start();
         let directory = Milestone::directory(&config, &common);
         let lookup = Lookup::<Milestone>::new("a".into(), directory, account.clone(), tls).start();
         Directories { account, lookup }

@@ -26,6 +26,9 @@ pub struct ConnectionInfo {
     /// Its name.
     #[serde(serialize_with = "as_text")]
     pub name: ConnectionName,
+    /// What people call what it leads to, where the vendor told: the name of an account, say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// Its vendor.
     pub vendor: &'static str,
     /// State, since when, why; what came through.

@@ -58,7 +58,12 @@ pub(crate) struct Refusals {
 
 impl Refusals {
     pub(crate) fn new(journal: JournalHandle, account: &str, count: bool) -> Self {
-        Self { journal, key: format!("refused {account}"), count }
+        Self { journal, key: Self::key(account), count }
+    }
+
+    /// The note's key.
+    pub(crate) fn key(account: &str) -> String {
+        format!("refused {account}")
     }
 
     /// The refusal of this very secret, if there was one, and whether there was one of any. What cannot be read is of none.

@@ -6,7 +6,8 @@ use actix::MailboxError;
 
 use super::Control;
 use super::batches::Stored;
-use crate::account::{AuthorizeError, Granted};
+use crate::account::Granted;
+use crate::gate::AuthorizeError;
 use crate::transport::{CloseReason, OpenError, Permit, RestAnswer, RestError, WebSocket};
 use crate::vendors::{CallId, Directory, Session, Vendor};
 

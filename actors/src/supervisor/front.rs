@@ -22,6 +22,7 @@ impl Supervisor {
     fn info(&self, name: &ConnectionName, row: &Row) -> ConnectionInfo {
         ConnectionInfo {
             name: name.clone(),
+            title: row.config.vendor.title(),
             vendor: row.config.vendor.name(),
             status: self.ground.states.status(name.as_str()).unwrap_or_default(),
             restarts: row.restarts,

@@ -23,6 +23,7 @@ use self::row::{Phase, Row};
 use crate::account::Account;
 use crate::connection::{Control, Launch, Launcher, PANICKED, Setup};
 use crate::engine::ConnectionConfig;
+use crate::gate::Gate;
 use crate::journal::JournalHandle;
 use crate::lookup::{Directories, FollowNames, Lookup, OwnedDirectories, ResolveNames};
 use crate::messages::{AddError, UnknownConnection};
@@ -35,7 +36,7 @@ use crate::state_map::StateMap;
 use crate::state_tracker::{CloseLane, ShowStatus, StateTracker};
 use crate::telemetry::ConnectionPanicked;
 use crate::transport::{Budget, Paces};
-use crate::vendors::{Vendor, WantedChild, WithVendor};
+use crate::vendors::{Vendor, VendorSettings, WantedChild, WithVendor};
 
 /// A connection has ended.
 #[derive(Debug, Message)]
@@ -103,6 +104,8 @@ pub struct Supervisor {
     table: BTreeMap<ConnectionName, Box<Row>>,
     /// The [`OwnedDirectories`] of each vendor's accounts.
     accounts: HashMap<AccountKey, Box<dyn Any + Send>>,
+    /// Where logins of one user wait for each other.
+    gates: HashMap<AccountKey, actix::WeakAddr<Gate>>,
     /// Keyed anew by each process, so that what comes of a secret means nothing elsewhere.
     secrets: RandomState,
     homes: Homes,
@@ -137,15 +140,18 @@ impl WithVendor for NewRow<'_> {
 
     fn with<V: Vendor>(self, config: &V::Config) -> VendorPart {
         let Self { supervisor, config: connection, tls } = self;
+        let secret = supervisor.secrets.hash_one(V::secret(config).expose());
         // The same user behind other TLS settings is another matter: a token must not travel over a weaker connection.
-        let name: Arc<str> = match &connection.common.tls {
-            TlsSettings { insecure: true, .. } => format!("{}, insecure", V::account(config)),
-            TlsSettings { ca_file: Some(file), .. } => format!("{}, by {}", V::account(config), file.display()),
-            TlsSettings { ca_file: None, .. } => V::account(config),
-        }
-        .into();
-        let key = AccountKey { name, secret: supervisor.secrets.hash_one(V::secret(config).expose()) };
-        let directories = supervisor.directories::<V>(&key, config, &connection.common, &tls);
+        let key = |name: String| {
+            let name = match &connection.common.tls {
+                TlsSettings { insecure: true, .. } => format!("{name}, insecure"),
+                TlsSettings { ca_file: Some(file), .. } => format!("{name}, by {}", file.display()),
+                TlsSettings { ca_file: None, .. } => name,
+            };
+            AccountKey { name: name.into(), secret }
+        };
+        let (gate, key) = (key(V::gate(config)), key(V::account(config)));
+        let directories = supervisor.directories::<V>(&key, &gate, config, &connection.common, &tls);
         VendorPart { account: key, lookup: directories.lookup.recipient(), window: V::resume_window(config) }
     }
 }
@@ -173,6 +179,7 @@ impl Supervisor {
             ground,
             table: BTreeMap::new(),
             accounts: HashMap::new(),
+            gates: HashMap::new(),
             secrets: RandomState::new(),
             generations: 0,
             watches: 0,
@@ -184,6 +191,7 @@ impl Supervisor {
     fn directories<V: Vendor>(
         &mut self,
         key: &AccountKey,
+        gate: &AccountKey,
         config: &V::Config,
         common: &CommonSettings,
         tls: &Arc<ClientConfig>,
@@ -192,11 +200,11 @@ impl Supervisor {
             return known.share();
         }
         let (login, directory) = (V::login(config, common), V::directory(config, common));
-        let services = &self.ground.services;
         let (of, with) = (Arc::clone(&key.name), Arc::clone(tls));
-        let window = V::resume_window(config);
-        let refusals = Refusals::new(self.ground.journal.clone(), &key.name, !self.ground.insist);
-        let account = Actor::start_in_arbiter(services, move |_| Account::<V>::new(of, login, window, with, refusals));
+        let gate = self.gate::<V>(gate, config);
+        let services = &self.ground.services;
+        let journal = self.ground.journal.clone();
+        let account = Actor::start_in_arbiter(services, move |_| Account::<V>::new(of, login, gate, journal, with));
         let (of, with, of_account) = (Arc::clone(&key.name), Arc::clone(tls), account.clone());
         let lookup = Actor::start_in_arbiter(services, move |_| Lookup::<V>::new(of, directory, of_account, with));
         for shard in &self.ground.shards {
@@ -205,6 +213,20 @@ impl Supervisor {
         let directories = Directories { account, lookup };
         self.accounts.insert(key.clone(), Box::new(OwnedDirectories::new(directories.clone())));
         directories
+    }
+
+    /// The gate of a user's logins, which ends with the last account behind it.
+    fn gate<V: Vendor>(&mut self, key: &AccountKey, config: &V::Config) -> Addr<Gate> {
+        if let Some(gate) = self.gates.get(key).and_then(actix::WeakAddr::upgrade) {
+            return gate;
+        }
+        self.gates.retain(|_, gate| gate.upgrade().is_some());
+        let refusals = Refusals::new(self.ground.journal.clone(), &key.name, !self.ground.insist);
+        let gate =
+            Gate::new(V::secret(config).clone(), V::resume_window(config), V::logins_per_second(config), refusals);
+        let gate = Actor::start_in_arbiter(&self.ground.services, move |_| gate);
+        self.gates.insert(key.clone(), gate.downgrade());
+        gate
     }
 
     fn client_config(&mut self, name: &ConnectionName, settings: &TlsSettings) -> Result<Arc<ClientConfig>, AddError> {
@@ -243,6 +265,8 @@ impl Supervisor {
             started: Instant::now(),
             phase: Phase::Launching,
             insisted: false,
+            anew: false,
+            mark: String::new(),
             leaving: None,
             state: ConnectionState::Connecting,
             tries: 0,
@@ -304,7 +328,7 @@ impl Supervisor {
             // It may have ended before this answer came.
             if let Some(row) = row.filter(|row| matches!(row.phase, Phase::Launching)) {
                 // It may have been told to go while it was being started.
-                if row.leaving.is_some() {
+                if row.leaving.is_some() || row.anew {
                     address.do_send(Control::Stop);
                 } else if std::mem::take(&mut row.insisted) {
                     address.do_send(Control::Restart);
@@ -356,6 +380,23 @@ impl Supervisor {
         }
     }
 
+    /// Gives a child the settings that its parent wants now, and starts it anew if it depends on what has changed.
+    fn renew(&mut self, name: &ConnectionName, vendor: VendorSettings, mark: String, ctx: &mut Context<Self>) {
+        let Some(row) = self.table.get_mut(name).filter(|row| row.leaving.is_none()) else { return };
+        row.config.vendor = vendor;
+        if std::mem::replace(&mut row.mark, mark) == row.mark {
+            return;
+        }
+        match &row.phase {
+            Phase::Running(address) => {
+                row.anew = true;
+                address.do_send(Control::Stop);
+            }
+            Phase::Launching => row.anew = true,
+            Phase::Waiting | Phase::Ended => self.start(name.clone(), ctx),
+        }
+    }
+
     fn order(
         &mut self,
         name: &ConnectionName,
@@ -389,6 +430,9 @@ impl Handler<ConnectionEnded> for Supervisor {
         let Some(row) = self.table.get_mut(&name).filter(|row| row.generation == generation) else { return };
         if row.leaving.is_some() {
             return self.gone(&name);
+        }
+        if std::mem::take(&mut row.anew) {
+            return self.start(name, ctx);
         }
         if how == How::Stopped {
             row.phase = Phase::Ended;
@@ -434,13 +478,18 @@ impl Handler<WantChildren> for Supervisor {
             return;
         }
         let mut wanted = HashSet::new();
-        for WantedChild { id, vendor } in children {
+        for WantedChild { id, vendor, mark } in children {
             let Ok(name) = parent.child(&id) else { continue };
             wanted.insert(name.clone());
-            if !self.table.contains_key(&name) {
-                let config = ConnectionConfig { name, common: common.clone(), vendor };
-                // The parent's TLS settings are known to be good, and the name is free.
-                drop(self.add(config, Some(parent.clone()), ctx));
+            if self.table.contains_key(&name) {
+                self.renew(&name, vendor, mark, ctx);
+                continue;
+            }
+            let config = ConnectionConfig { name: name.clone(), common: common.clone(), vendor };
+            // The parent's TLS settings are known to be good, and the name is free.
+            drop(self.add(config, Some(parent.clone()), ctx));
+            if let Some(row) = self.table.get_mut(&name) {
+                row.mark = mark;
             }
         }
         let of_parent = |row: &Row| row.parent.as_ref() == Some(&parent) && row.leaving.is_none();

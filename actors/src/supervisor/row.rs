@@ -28,6 +28,10 @@ pub(super) struct Row {
     pub(super) phase: Phase,
     /// Somebody has asked for a restart before its actor was there to be told.
     pub(super) insisted: bool,
+    /// It shall end and be started anew, with the settings that are in the table then.
+    pub(super) anew: bool,
+    /// Of a child: what it depends on.
+    pub(super) mark: String,
     /// It shall end, and these want to know when it has.
     pub(super) leaving: Option<Vec<oneshot::Sender<()>>>,
     pub(super) state: ConnectionState,

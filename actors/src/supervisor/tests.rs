@@ -70,7 +70,7 @@ async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl Fn
 }
 
 fn want(ids: &[&str]) -> WantChildren {
-    let child = |id: &&str| WantedChild { id: (*id).to_owned(), vendor: vendor() };
+    let child = |id: &&str| WantedChild { id: (*id).to_owned(), vendor: vendor(), mark: String::new() };
     let common = CommonSettings::new(Heartbeat::UNHURRIED);
     WantChildren { parent: "hq".parse().unwrap(), common, children: ids.iter().map(child).collect() }
 }

@@ -319,14 +319,18 @@ fn shown(url: &Url) -> String {
     format!("{}://{host}{port}{}", url.scheme(), url.path())
 }
 
+/// No server is left alone for longer than this, whatever it asks for.
+const LONGEST_REST: Duration = Duration::from_secs(3_600);
+
 /// Reads `Retry-After`: seconds, or an HTTP date, of which a past one means now (RFC 9110, section
-/// 10.2.3).
+/// 10.2.3). An hour at most.
 pub(super) fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    let wait = until.duration_since(now).max(SignedDuration::ZERO);
-    Duration::try_from(wait).ok()
+    let wait = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let until = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Duration::try_from(until.duration_since(now).max(SignedDuration::ZERO)).ok()?
+    };
+    Some(wait.min(LONGEST_REST))
 }

@@ -75,6 +75,10 @@ pub trait Directory: 'static {
     fn asks(&self, now: Now, keys: &[NameKey]) -> Vec<Self::Ask>;
     /// The call that asks it.
     fn call(&self, grant: &Self::Grant, ask: &Self::Ask) -> RestCall;
+    /// Whether an answer says that the grant is not good any more: then the question is put once more, with a new one.
+    fn refuses_grant(&self, answer: &RestAnswer) -> bool {
+        answer.status == 401
+    }
     /// Takes an answer in and says what was learned from it, and what to ask next.
     fn learn(&mut self, now: Now, ask: &Self::Ask, answer: Result<RestAnswer, RestError>) -> Taken<Self::Ask>;
     /// Forgets an item, or everything, so that it is asked for again; says what to ask at once.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use super::Now;
 use crate::settings::Secret;
 use crate::transport::RestError;
@@ -31,16 +33,30 @@ pub enum LoginError {
     /// The server said no to these credentials. Trying again at once could lock the user out.
     #[error("login refused: {0}")]
     Refused(String),
+    /// The credentials are good, and this connection alone is refused: others with the same secret go on. Trying again at an unhurried pace harms
+    /// nothing, and helps once a person has changed something at the server.
+    #[error("login refused for this connection alone: {0}")]
+    NotThis(String),
     /// The server could not be asked, or was not able to answer. Trying again later can help.
-    #[error("login not possible now: {0}")]
-    Unavailable(String),
+    #[error("login not possible now: {why}")]
+    Unavailable {
+        /// What happened.
+        why: String,
+        /// For how long the server asks to be left alone.
+        not_before: Option<Duration>,
+    },
 }
 
 impl LoginError {
     /// Whether trying again later can help without a person.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable { .. })
+    }
+
+    /// Trying again later can help.
+    pub fn unavailable(why: impl Into<String>) -> Self {
+        Self::Unavailable { why: why.into(), not_before: None }
     }
 }
 
@@ -50,8 +66,19 @@ pub trait Login: 'static {
     type Grant;
     /// What a person would change after a refusal.
     fn secret(&self) -> &Secret;
+    /// The journal's note in which a step that a person took once may have left a secret that this login needs.
+    fn note(&self) -> Option<String> {
+        None
+    }
+    /// What that note holds, told before each login.
+    fn recall(&mut self, _note: Option<SecretString>) {}
     /// Begins anew.
     fn begin(&mut self, now: Now) -> LoginStep<Self::Grant>;
+    /// Whether the server has judged the credentials good, though there may be more to do. Until then no other login with the same secret is
+    /// under way, so that a wrong one costs one request and not one for each connection.
+    fn is_proven(&self) -> bool {
+        false
+    }
     /// Goes on with the answer to the last call.
     fn answer(&mut self, now: Now, answer: Result<RestAnswer, RestError>) -> LoginStep<Self::Grant>;
 }

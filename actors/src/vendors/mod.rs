@@ -19,11 +19,13 @@ pub mod milestone;
 mod session;
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use crate::journal::Checkpoint;
+use crate::refusals::Refusals;
 use crate::settings::{CommonSettings, Fields, Heartbeat, Secret};
 
 pub use directory::{Directory, Forget, Learned, LearnedMeaning, NameKey, Taken};
@@ -70,8 +72,21 @@ pub trait Vendor: 'static {
 
     /// Connections with the same key share login and directory. It tells servers and users apart and holds no secret.
     fn account(config: &Self::Config) -> String;
+    /// Connections with the same key go through one gate when they log in: it tells servers and users apart, and no more. See
+    /// [`Login::is_proven`].
+    fn gate(config: &Self::Config) -> String {
+        Self::account(config)
+    }
+    /// How many logins of a user may begin in a second; any number where nothing is said.
+    fn logins_per_second(_: &Self::Config) -> Option<NonZeroU32> {
+        None
+    }
     /// The secret that the account logs in with. Connections share an account only if they have the same.
     fn secret(config: &Self::Config) -> &Secret;
+    /// What people call what the connection leads to, where the vendor told: the name of an account, say.
+    fn title(_: &Self::Config) -> Option<&str> {
+        None
+    }
     /// How long the vendor keeps a lost session; zero if it does not.
     fn resume_window(config: &Self::Config) -> Duration;
     /// A login that has not begun.
@@ -113,11 +128,13 @@ pub struct Listed {
 }
 
 /// Every vendor there is.
-pub const VENDORS: &[Listed] = &[Listed {
-    name: milestone::Milestone::NAME,
-    heartbeat: milestone::Milestone::HEARTBEAT,
-    read: |fields| milestone::config::read(fields).map(VendorSettings::Milestone),
-}];
+pub const VENDORS: &[Listed] = &[
+    Listed {
+        name: milestone::Milestone::NAME,
+        heartbeat: milestone::Milestone::HEARTBEAT,
+        read: |fields| milestone::config::read(fields).map(VendorSettings::Milestone),
+    },
+];
 
 /// Does something with the settings of whichever vendor it is.
 pub(crate) trait WithVendor {
@@ -139,6 +156,31 @@ impl VendorSettings {
             }
         }
         self.with(Name)
+    }
+
+    /// The journal's note that keeps why the last login was refused, so that the next start does not try the same secret again. Who has mended the
+    /// cause without changing the secret forgets the note.
+    #[must_use]
+    pub fn refusal_note(&self) -> String {
+        struct Note;
+        impl WithVendor for Note {
+            type Output = String;
+            fn with<V: Vendor>(self, config: &V::Config) -> String {
+                Refusals::key(&V::gate(config))
+            }
+        }
+        self.with(Note)
+    }
+
+    pub(crate) fn title(&self) -> Option<String> {
+        struct Title;
+        impl WithVendor for Title {
+            type Output = Option<String>;
+            fn with<V: Vendor>(self, config: &V::Config) -> Option<String> {
+                V::title(config).map(str::to_owned)
+            }
+        }
+        self.with(Title)
     }
 
     pub(crate) fn with<W: WithVendor>(&self, visitor: W) -> W::Output {

@@ -128,6 +128,8 @@ pub struct WantedChild {
     pub id: String,
     /// Its settings.
     pub vendor: VendorSettings,
+    /// What the child depends on: when it changes, the child is started anew.
+    pub mark: String,
 }
 
 /// Why a session ended itself.

@@ -267,7 +267,7 @@ impl Login for MilestoneLogin {
 }
 
 fn unavailable(why: impl Into<String>) -> LoginStep<Grant> {
-    LoginStep::Failed(LoginError::Unavailable(why.into()))
+    LoginStep::Failed(LoginError::unavailable(why.into()))
 }
 
 /// A path under an address, whether or not that ends with a slash.
@@ -395,7 +395,7 @@ mod tests {
             assert!(error.is_retryable() == (token != 200 || discovery != 200), "{error}");
         }
         let (_, end) = play(|_| away());
-        assert!(matches!(end, LoginStep::Failed(LoginError::Unavailable(_))));
+        assert!(matches!(end, LoginStep::Failed(LoginError::Unavailable { .. })));
     }
 
     #[test]

@@ -1,0 +1,291 @@
+//! The gate before all logins of a user at a server: one request that shows the secret at a time, at a pace.
+//!
+//! A login asks for a [`Turn`] and gives it back as soon as the server has judged the secret, so that the rest of it (further calls for a
+//! grant) may overlap with others. A refusal halts everyone: one further try is made after ten minutes, then none until somebody insists,
+//! because each refused login counts towards a lock-out. So a wrong secret costs two requests however many connections have it. A server
+//! that cannot be asked is left alone for a moment, however many connections retry by their own clocks.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+
+use crate::refusals::Refusals;
+use crate::settings::Secret;
+
+/// A server that could not be asked is left alone for this share of the resume window, however many connections ask.
+const PAUSE_SHARE: u32 = 60;
+/// The same where there is no window.
+const PAUSE: Duration = Duration::from_secs(1);
+/// After a refused login, the one further try.
+const FURTHER_TRY: Duration = Duration::from_secs(600);
+
+/// Why there is no grant.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum AuthorizeError {
+    /// The server said no. A person is needed, unless a further try is due.
+    #[error("{why}")]
+    Refused { why: Arc<str>, again_at: Option<Instant> },
+    /// The server could not be asked.
+    #[error("{why}")]
+    Unavailable { why: Arc<str> },
+}
+
+/// Asks for a turn.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Turn, AuthorizeError>")]
+pub(crate) struct Enter {
+    /// Somebody insists: forget that a login was refused.
+    pub(crate) insist: bool,
+}
+
+/// What has come of a login; answered with what to tell those who wait for it, once a refusal is kept: whoever hears of it may end the process.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<AuthorizeError>")]
+pub(crate) struct Judged {
+    pub(crate) turn: u64,
+    pub(crate) verdict: Verdict,
+}
+
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// The server takes the secret; there is more to do, for which no turn is needed.
+    Proven,
+    /// The login is complete.
+    Granted,
+    /// The server said no.
+    Refused(Arc<str>),
+    /// The server could not be asked, and may want to be left alone for so long.
+    Unavailable(Arc<str>, Option<Duration>),
+    /// It is over, and says nothing about the secret.
+    Over,
+}
+
+/// The right to show the secret. Dropped, it ends.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) number: u64,
+    gate: Recipient<Judged>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // A verdict that was told before has ended it already.
+        self.gate.do_send(Judged { turn: self.number, verdict: Verdict::Over });
+    }
+}
+
+/// See the [module](self).
+pub(crate) struct Gate {
+    secret: Secret,
+    refusals: Refusals,
+    recall: Recall,
+    /// A refusal may be kept.
+    noted: bool,
+    refusal: Option<Refusal>,
+    /// The server could not be asked, and is not asked again before this.
+    unavailable: Option<(Arc<str>, Instant)>,
+    pause: Duration,
+    /// The least time between two turns.
+    spacing: Duration,
+    next_at: Option<Instant>,
+    turn: Option<u64>,
+    turns: u64,
+    queue: VecDeque<oneshot::Sender<Result<Turn, AuthorizeError>>>,
+}
+
+/// Whether it is known that an earlier process was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recall {
+    NotYet,
+    UnderWay,
+    Done,
+}
+
+struct Refusal {
+    why: Arc<str>,
+    count: u32,
+    again_at: Option<Instant>,
+    /// The last turn before it. Whatever comes of that one and those before is of the same round.
+    turns: u64,
+}
+
+impl Gate {
+    /// A gate for logins with `secret`, at most `rate` of them beginning in a second.
+    pub(crate) fn new(secret: Secret, window: Duration, rate: Option<NonZeroU32>, refusals: Refusals) -> Self {
+        Self {
+            secret,
+            recall: if refusals.count { Recall::NotYet } else { Recall::Done },
+            noted: true,
+            refusals,
+            refusal: None,
+            unavailable: None,
+            pause: if window.is_zero() { PAUSE } else { window / PAUSE_SHARE },
+            spacing: rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.get()),
+            next_at: None,
+            turn: None,
+            turns: 0,
+            queue: VecDeque::new(),
+        }
+    }
+
+    /// The answer to all who ask, if nobody may enter.
+    fn closed(&self, now: Instant) -> Option<AuthorizeError> {
+        if let Some(Refusal { why, again_at, .. }) = &self.refusal
+            && again_at.is_none_or(|at| at > now)
+        {
+            return Some(AuthorizeError::Refused { why: Arc::clone(why), again_at: *again_at });
+        }
+        let (why, until) = self.unavailable.as_ref()?;
+        (*until > now).then(|| AuthorizeError::Unavailable { why: Arc::clone(why) })
+    }
+
+    /// Lets the next one in, if that may be.
+    fn go_on(&mut self, ctx: &mut Context<Self>) {
+        if self.turn.is_some() || self.queue.is_empty() || self.recall == Recall::UnderWay {
+            return;
+        }
+        if self.recall == Recall::NotYet {
+            return self.ask_for_refusal(ctx);
+        }
+        let now = Instant::now();
+        if let Some(error) = self.closed(now) {
+            return self.turn_away(&error);
+        }
+        if let Some(at) = self.next_at.filter(|at| *at > now) {
+            // Whoever comes meanwhile asks for this again; the first to wake lets one in, and the others find the next moment.
+            ctx.run_later(at - now, |gate, ctx| gate.go_on(ctx));
+            return;
+        }
+        while let Some(asking) = self.queue.pop_front() {
+            // Who asked may be gone.
+            if asking.is_closed() {
+                continue;
+            }
+            self.turns += 1;
+            self.turn = Some(self.turns);
+            self.next_at = Some(now + self.spacing);
+            drop(asking.send(Ok(Turn { number: self.turns, gate: ctx.address().recipient() })));
+            return;
+        }
+    }
+
+    fn turn_away(&mut self, error: &AuthorizeError) {
+        for asking in self.queue.drain(..) {
+            drop(asking.send(Err(error.clone())));
+        }
+    }
+
+    /// Asks whether an earlier process was refused with the same secret.
+    fn ask_for_refusal(&mut self, ctx: &mut Context<Self>) {
+        self.recall = Recall::UnderWay;
+        let (refusals, secret) = (self.refusals.clone(), self.secret.clone());
+        let recalling = async move { refusals.recall(secret).await };
+        ctx.spawn(recalling.into_actor(self).map(|(refused, noted), gate, ctx| {
+            gate.recall = Recall::Done;
+            gate.noted = noted;
+            gate.refusal = refused.map(|refused| Refusal {
+                again_at: (refused.count == 1).then(|| further_try(refused.at)),
+                why: refused.why.into(),
+                count: refused.count,
+                turns: 0,
+            });
+            gate.go_on(ctx);
+        }));
+    }
+
+    /// A login is complete: what was said against the secret before does not count any more.
+    fn granted(&mut self, turn: u64) -> impl Future<Output = ()> + use<> {
+        self.unavailable = None;
+        let stands = self.refusal.as_ref().is_some_and(|refusal| turn <= refusal.turns);
+        if !stands {
+            self.refusal = None;
+        }
+        let refusals = (!stands && std::mem::take(&mut self.noted)).then(|| self.refusals.clone());
+        async move {
+            if let Some(refusals) = refusals {
+                refusals.forget().await;
+            }
+        }
+    }
+
+    fn refused(&mut self, turn: u64, why: Arc<str>) -> AuthorizeError {
+        let refusal = match self.refusal.take() {
+            Some(same) if turn <= same.turns => same,
+            before => {
+                let count = before.map_or(0, |refusal| refusal.count) + 1;
+                let again_at = (count == 1).then(|| Instant::now() + FURTHER_TRY);
+                Refusal { why, count, again_at, turns: self.turns }
+            }
+        };
+        self.noted = true;
+        let error = AuthorizeError::Refused { why: Arc::clone(&refusal.why), again_at: refusal.again_at };
+        self.refusal = Some(refusal);
+        error
+    }
+}
+
+/// When the one further try is due, of a refusal at a time that an earlier process has noted.
+fn further_try(refused: jiff::Timestamp) -> Instant {
+    let passed = jiff::Timestamp::now().duration_since(refused).unsigned_abs();
+    Instant::now() + FURTHER_TRY.saturating_sub(passed)
+}
+
+impl Actor for Gate {
+    type Context = Context<Self>;
+}
+
+impl Handler<Enter> for Gate {
+    type Result = ResponseFuture<Result<Turn, AuthorizeError>>;
+
+    fn handle(&mut self, ask: Enter, ctx: &mut Self::Context) -> Self::Result {
+        if ask.insist && self.turn.is_none() && self.recall != Recall::UnderWay {
+            (self.refusal, self.unavailable, self.recall) = (None, None, Recall::Done);
+        }
+        let (answer, result) = oneshot::channel();
+        self.queue.push_back(answer);
+        self.go_on(ctx);
+        let gone = || AuthorizeError::Unavailable { why: "the login was given up".into() };
+        Box::pin(async move { result.await.unwrap_or_else(|_| Err(gone())) })
+    }
+}
+
+impl Handler<Judged> for Gate {
+    type Result = ResponseActFuture<Self, Option<AuthorizeError>>;
+
+    fn handle(&mut self, Judged { turn, verdict }: Judged, _: &mut Self::Context) -> Self::Result {
+        let (error, keeping) = match verdict {
+            Verdict::Over => (None, async {}.boxed_local()),
+            // After a refusal nobody else enters before the further try is through.
+            Verdict::Proven if self.refusal.is_some() => return Box::pin(async { None }.into_actor(self)),
+            Verdict::Proven => (None, async {}.boxed_local()),
+            Verdict::Granted => (None, self.granted(turn).boxed_local()),
+            Verdict::Refused(why) => {
+                let error = self.refused(turn, Arc::clone(&why));
+                let count = self.refusal.as_ref().map_or(1, |refusal| refusal.count);
+                let (refusals, secret) = (self.refusals.clone(), self.secret.clone());
+                (Some(error), async move { refusals.keep(secret, why.to_string(), count).await }.boxed_local())
+            }
+            Verdict::Unavailable(why, not_before) => {
+                let pause = not_before.unwrap_or_default().max(self.pause);
+                self.unavailable = Some((Arc::clone(&why), Instant::now() + pause));
+                (Some(AuthorizeError::Unavailable { why }), async {}.boxed_local())
+            }
+        };
+        Box::pin(keeping.into_actor(self).map(move |(), gate, ctx| {
+            // A verdict may come when the turn is over: after a later call of the same login.
+            if gate.turn == Some(turn) {
+                gate.turn = None;
+            }
+            gate.go_on(ctx);
+            error
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;
