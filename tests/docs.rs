@@ -17,13 +17,15 @@ use watchpost::actors::vendors::een::status::{Form, Reading, Rule, StatusWord, T
 use watchpost::actors::vendors::milestone::vocabulary::TYPES;
 use watchpost::config::{Config, ConfigErrors, Surroundings, parse};
 
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "docs/architecture.md",
+    "docs/commands.md",
     "docs/configuration.md",
     "docs/delivery.md",
     "docs/events.md",
     "docs/performance.md",
+    "docs/vendors/een.md",
     "docs/vendors/milestone.md",
 ];
 
@@ -229,22 +231,45 @@ password = { env = "HQ_PASSWORD" }
 const ALL: &str =
     r#"subscribe = [ { modifier = "include", resource_types = ["*"], sources = ["*"], events = ["*"] } ]"#;
 
-const SECTIONS: [Section; 8] = [
+const MILESTONE: [(&str, &str); 6] = [
+    ("name", r#"name = "hq""#),
+    ("vendor", r#"vendor = "milestone""#),
+    ("url", r#"url = "https://xprotect.example.com""#),
+    ("username", r#"username = "svc""#),
+    ("password", r#"password = { env = "HQ_PASSWORD" }"#),
+    ("subscribe", ALL),
+];
+
+const SECTIONS: [Section; 10] = [
     Section { name: "engine", before: "[engine]\n", required: &[], separator: "\n", after: "", beside: None },
     Section {
         name: "connection",
         before: "[[connection]]\n",
+        required: &MILESTONE,
+        separator: "\n",
+        after: "",
+        beside: Some("milestone"),
+    },
+    Section {
+        name: "milestone",
+        before: "[[connection]]\n",
+        required: &MILESTONE,
+        separator: "\n",
+        after: "",
+        beside: Some("connection"),
+    },
+    Section {
+        name: "een",
+        before: "[[connection]]\n",
         required: &[
-            ("name", r#"name = "hq""#),
-            ("vendor", r#"vendor = "milestone""#),
-            ("url", r#"url = "https://xprotect.example.com""#),
-            ("username", r#"username = "svc""#),
-            ("password", r#"password = { env = "HQ_PASSWORD" }"#),
-            ("subscribe", ALL),
+            ("name", r#"name = "stores""#),
+            ("vendor", r#"vendor = "een""#),
+            ("username", r#"username = "ops@example.com""#),
+            ("password", r#"password = { env = "EEN_PASSWORD" }"#),
         ],
         separator: "\n",
         after: "",
-        beside: None,
+        beside: Some("connection"),
     },
     Section {
         name: "tls",
@@ -417,6 +442,21 @@ fn every_configuration_in_the_pages_is_read() {
     assert!(count >= 2, "{count}");
 }
 
+#[test]
+fn every_configuration_among_the_examples_is_read_without_a_word() {
+    let mut count = 0;
+    for entry in fs::read_dir(root().join("examples")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let config = read(&fs::read_to_string(&path).unwrap())
+                .unwrap_or_else(|errors| panic!("{}: {errors}", path.display()));
+            assert!(config.warnings.is_empty(), "{}: {:?}", path.display(), config.warnings);
+            count += 1;
+        }
+    }
+    assert!(count >= 1, "{count}");
+}
+
 /// All Rust sources under a folder.
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -448,10 +488,12 @@ fn every_message_that_is_explained_can_be_met() {
     sources(&root().join("actors/src"), &mut paths);
     sources(&root().join("src"), &mut paths);
     let printed = printed(&paths);
-    for row in table(&page("docs/vendors/milestone.md"), "messages") {
-        for part in unquoted(&row[0]).split('…').filter(|part| !part.is_empty()) {
-            // What stands between two parts that change is too short to be found by itself.
-            assert!(part.len() < 6 || printed.contains(part), "no source says {part:?}");
+    for path in ["docs/vendors/een.md", "docs/vendors/milestone.md"] {
+        for row in table(&page(path), "messages") {
+            for part in unquoted(&row[0]).split('…').filter(|part| !part.is_empty()) {
+                // What stands between two parts that change is too short to be found by itself.
+                assert!(part.len() < 6 || printed.contains(part), "{path}: no source says {part:?}");
+            }
         }
     }
 }

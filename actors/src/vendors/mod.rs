@@ -113,6 +113,8 @@ pub struct Resume {
 pub enum VendorSettings {
     /// Milestone XProtect.
     Milestone(milestone::MilestoneConfig),
+    /// Eagle Eye Networks.
+    Een(Box<een::EenConfig>),
 }
 
 /// What the settings of a connection need to know of its vendor.
@@ -133,6 +135,11 @@ pub const VENDORS: &[Listed] = &[
         name: milestone::Milestone::NAME,
         heartbeat: milestone::Milestone::HEARTBEAT,
         read: |fields| milestone::config::read(fields).map(VendorSettings::Milestone),
+    },
+    Listed {
+        name: een::Een::NAME,
+        heartbeat: een::Een::HEARTBEAT,
+        read: |fields| een::config::read(fields).map(|config| VendorSettings::Een(Box::new(config))),
     },
 ];
 
@@ -186,6 +193,7 @@ impl VendorSettings {
     pub(crate) fn with<W: WithVendor>(&self, visitor: W) -> W::Output {
         match self {
             Self::Milestone(config) => visitor.with::<milestone::Milestone>(config),
+            Self::Een(config) => visitor.with::<een::Een>(config),
         }
     }
 }

@@ -1,0 +1,153 @@
+//! Subscriptions to what the list names, and what time alone brings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::devices::{ENTITIES, Listed};
+use super::held::Held;
+use super::{EenSession, Phase};
+use crate::model::ids::fingerprint;
+use crate::vendors::een::directory::Catalog;
+use crate::vendors::een::wire::{Esn, drop_entities};
+use crate::vendors::{Action, Now, SessionEnd, Todo};
+
+/// A device that has not answered for so long has nothing to say (design of the engine; EEN documents no time).
+const ANSWER_MOST: Duration = Duration::from_secs(60);
+/// Devices that are made one after the other do not cause a listing each.
+const RELIST_PAUSE: Duration = Duration::from_secs(10);
+/// After a listing that failed.
+const RELIST_SOON: Duration = Duration::from_secs(30);
+/// Asking for all states again is no more frequent than this.
+const AGAIN_PAUSE: Duration = Duration::from_secs(10);
+
+impl EenSession {
+    pub(super) fn opened(&mut self, now: Now, todo: &mut Todo) {
+        if self.phase != Phase::Opening {
+            return;
+        }
+        (self.phase, self.online) = (Phase::Open, false);
+        if let Some(catalog) = self.catalog.clone() {
+            self.list(&catalog);
+        }
+        if self.mark.established {
+            let from = self.mark.heard.unwrap_or(now.wall).min(now.wall);
+            self.mark.open_gap(from, "connection_lost");
+            self.held = Some(Held::until(now));
+        }
+        let all = self.devices.await_all();
+        self.subscribe(now, all, todo);
+        if self.devices.is_empty() {
+            // No answer will say that the subscription is one.
+            todo.act(Action::Barrier);
+        }
+        self.answers_until = Some(now.instant + ANSWER_MOST);
+        self.relist_at = Some(now.instant + self.first_relisting());
+    }
+
+    /// A thousand accounts of one reseller do not list at the same time.
+    fn first_relisting(&self) -> Duration {
+        let account = self.grant.as_ref().map_or(0, |grant| fingerprint(grant.account.as_str()));
+        self.config.relist_every.mul_f64(((account % 1_024) as f64 + 1.0) / 1_024.0)
+    }
+
+    fn subscribe(&mut self, now: Now, esns: Vec<Esn>, todo: &mut Todo) {
+        for request in self.devices.requests(esns) {
+            todo.act(Action::Send(request));
+        }
+        self.answers_until = Some(now.instant + ANSWER_MOST);
+    }
+
+    fn list(&mut self, catalog: &Catalog) -> Listed {
+        self.has_news = false;
+        let account = self.grant.as_ref().filter(|_| !self.denied).map(|grant| &grant.account);
+        self.devices.list(&catalog.devices, account)
+    }
+
+    /// Whether a list is to be followed. One that has become empty may be that of another account, into which the session has fallen back: it is
+    /// believed when it comes again.
+    fn believes(&mut self, catalog: &Catalog) -> bool {
+        let is_empty = catalog.devices.wanted().next().is_none();
+        let was_empty = std::mem::replace(&mut self.was_empty, is_empty);
+        !is_empty || was_empty || self.devices.is_empty()
+    }
+
+    /// The answer to a listing while the socket is open.
+    pub(super) fn relisted(&mut self, now: Now, catalog: Option<Arc<Catalog>>, todo: &mut Todo) {
+        self.listing = false;
+        self.listed_at = Some(now.instant);
+        let catalog = catalog.filter(|catalog| self.believes(catalog));
+        let pause =
+            if catalog.is_some() { self.config.relist_every } else { self.config.relist_every.min(RELIST_SOON) };
+        self.relist_at = Some(now.instant + pause);
+        // Also if it is the same list: who was refused is asked again.
+        self.has_news = catalog.is_some();
+        self.catalog = catalog.or(self.catalog.take());
+        self.relist(now, todo);
+    }
+
+    /// Follows the list that has come last, unless that waits for the gap to be told.
+    pub(super) fn relist(&mut self, now: Now, todo: &mut Todo) {
+        let Some(catalog) = self.catalog.clone().filter(|_| self.has_news && self.held.is_none()) else { return };
+        let Listed { ask, drop } = self.list(&catalog);
+        for request in drop_entities(&drop, ENTITIES) {
+            todo.act(Action::Send(request));
+        }
+        if !ask.is_empty() {
+            self.subscribe(now, ask, todo);
+        }
+        self.devices.tell_gone(&mut todo.entries);
+        self.mark.change_at_once();
+    }
+
+    /// The devices have changed: they are listed anew, soon.
+    pub(super) fn relist_soon(&mut self, now: Now) {
+        let soon = self.listed_at.map_or(now.instant, |last| (last + RELIST_PAUSE).max(now.instant));
+        self.relist_at = Some(self.relist_at.map_or(soon, |at| at.min(soon)));
+    }
+
+    /// Asks all for their states once more, because a frame was lost.
+    pub(super) fn ask_again(&mut self, now: Now, todo: &mut Todo) {
+        if self.asked_again.is_some_and(|last| now.instant < last + AGAIN_PAUSE) {
+            return;
+        }
+        self.asked_again = Some(now.instant);
+        for request in self.devices.requests(self.devices.followed()) {
+            todo.act(Action::Send(request));
+        }
+    }
+
+    pub(super) fn barrier_passed(&mut self, now: Now, todo: &mut Todo) {
+        if self.phase == Phase::Open && self.devices.is_empty() {
+            self.go_online(todo);
+            self.release(now, todo);
+        }
+    }
+
+    pub(super) fn go_online(&mut self, todo: &mut Todo) {
+        if !self.online {
+            (self.online, self.worked, self.mark.established) = (true, true, true);
+            self.mark.change_at_once();
+            todo.act(Action::Online);
+        }
+    }
+
+    /// Does what the time has come for.
+    pub(super) fn follow(&mut self, now: Now, todo: &mut Todo) {
+        self.release(now, todo);
+        if self.answers_until.is_some_and(|until| until <= now.instant) {
+            self.answers_until = None;
+            if !self.online {
+                let why = format!("no answer to the subscription for {ANSWER_MOST:?}");
+                return self.end(SessionEnd::retry(why), todo);
+            }
+            self.devices.give_up(&mut todo.entries);
+            self.mark.change_at_once();
+        }
+        if self.relist_at.is_some_and(|at| at <= now.instant) {
+            self.relist_at = None;
+            if !std::mem::replace(&mut self.listing, true) {
+                todo.act(Action::Prepare { patience: self.request_timeout * 2, anew: true });
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! A reseller's connection: it has no socket, and lists the accounts below it. Each of them is a connection of its own.
+
+use std::time::{Duration, Instant};
+
+use super::{EenSession, Phase};
+use crate::transport::RestError;
+use crate::transport::request::RestAnswer;
+use crate::vendors::een::accounts::{AccountList, Standing};
+use crate::vendors::een::config::{Accounts, ChildAccount, EenConfig};
+use crate::vendors::een::rest::{self, CallError};
+use crate::vendors::een::wire::AccountId;
+use crate::vendors::{Action, CallId, Now, SessionEnd, Todo, VendorSettings, WantedChild};
+
+/// After a listing that failed; it doubles up to the usual pause.
+const RELIST_SOON: Duration = Duration::from_secs(15);
+
+/// The listing of accounts.
+#[derive(Debug, Default)]
+pub(super) struct Reseller {
+    /// How many have been asked for; the last one counts.
+    calls: u32,
+    /// The answer is awaited.
+    listing: bool,
+    relist_at: Option<Instant>,
+    /// Failures in a row.
+    failures: u32,
+    /// Whether there were children in the last list that counted.
+    has_children: bool,
+    /// The list was empty the last time, though there were children: once is taken for a mistake of the server's.
+    was_empty: bool,
+}
+
+impl Reseller {
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.relist_at
+    }
+}
+
+impl EenSession {
+    pub(super) fn list_accounts(&mut self, todo: &mut Todo) {
+        let Some(grant) = &self.grant else { return };
+        let call = rest::list_accounts(grant);
+        let reseller = self.reseller.get_or_insert_default();
+        reseller.calls = reseller.calls.wrapping_add(1);
+        (reseller.listing, reseller.relist_at) = (true, None);
+        todo.act(Action::Call(CallId(reseller.calls), call));
+    }
+
+    pub(super) fn list_accounts_if_due(&mut self, now: Now, todo: &mut Todo) {
+        let is_due = self.reseller.as_ref().and_then(|reseller| reseller.relist_at).is_some_and(|at| at <= now.instant);
+        if is_due {
+            self.list_accounts(todo);
+        }
+    }
+
+    pub(super) fn accounts_answered(
+        &mut self,
+        now: Now,
+        call: CallId,
+        answer: Result<RestAnswer, RestError>,
+        todo: &mut Todo,
+    ) {
+        let Some(reseller) = self.reseller.as_mut().filter(|one| one.listing && CallId(one.calls) == call) else {
+            return;
+        };
+        reseller.listing = false;
+        let answer = match answer {
+            Ok(answer) => rest::read_accounts(&answer),
+            Err(error) => return self.listing_failed(now, &error.to_string(), None, todo),
+        };
+        match answer {
+            Ok(list) => self.accounts_listed(now, &list, todo),
+            Err(error) if error.wants_login() => {
+                self.reauthorize(format!("the accounts cannot be listed with a new login either: {error}"), todo);
+            }
+            Err(CallError::Forbidden) if !self.online => self.is_no_reseller(todo),
+            Err(CallError::Busy { status, not_before }) => {
+                let why = CallError::Busy { status, not_before }.to_string();
+                self.listing_failed(now, &why, not_before, todo);
+            }
+            Err(error) => self.listing_failed(now, &error.to_string(), None, todo),
+        }
+    }
+
+    fn accounts_listed(&mut self, now: Now, list: &AccountList, todo: &mut Todo) {
+        let Some(grant) = &self.grant else { return };
+        let own = &grant.user.owner_account;
+        let has_others = list.accounts.iter().any(|account| account.id != *own);
+        if !self.online && !has_others && !grant.user.is_master && self.wants_own_alone(own) {
+            return self.is_no_reseller(todo);
+        }
+        let Some(reseller) = &mut self.reseller else { return };
+        // A reseller's list that is empty at first may be a hiccup, and would close all accounts that a session before it has opened.
+        if list.accounts.is_empty() && !std::mem::replace(&mut reseller.was_empty, true) {
+            return self.listing_failed(now, "the list is empty", None, todo);
+        }
+        let children = children(list, &self.config, own);
+        (reseller.has_children, reseller.was_empty, reseller.failures) = (!children.is_empty(), false, 0);
+        reseller.relist_at = Some(now.instant + self.config.relist_every);
+        // The next time that the login is not good any more it is replaced again.
+        self.reauthorized = false;
+        let wanted = children.into_iter().map(|child| {
+            let (id, mark) = (child.id.as_str().to_owned(), mark(&child));
+            let config = EenConfig { accounts: Accounts::Own, child: Some(child), ..self.config.clone() };
+            WantedChild { id, vendor: VendorSettings::Een(Box::new(config)), mark }
+        });
+        todo.act(Action::Children(wanted.collect()));
+        if !std::mem::replace(&mut self.online, true) {
+            todo.act(Action::Online);
+        }
+    }
+
+    /// The settings name no other account than the user's own.
+    fn wants_own_alone(&self, own: &AccountId) -> bool {
+        match &self.config.accounts {
+            Accounts::Own | Accounts::All => true,
+            Accounts::Only(ids) => ids.iter().all(|id| id == own),
+        }
+    }
+
+    /// A plain account: its own devices are followed.
+    fn is_no_reseller(&mut self, todo: &mut Todo) {
+        let own = self.grant.as_ref().map(|grant| grant.user.owner_account.clone());
+        if own.is_none_or(|own| !self.wants_own_alone(&own)) {
+            let why = "this user may not list accounts: use one of the reseller's, or leave `accounts` out";
+            return self.end(SessionEnd::Halt(why.to_owned()), todo);
+        }
+        self.reseller = None;
+        self.proceed(todo);
+    }
+
+    /// The accounts that are there stay.
+    fn listing_failed(&mut self, now: Now, why: &str, not_before: Option<Duration>, todo: &mut Todo) {
+        let Some(reseller) = &mut self.reseller else { return };
+        if !self.online {
+            let why = format!("the accounts cannot be listed: {why}");
+            return self.end(SessionEnd::Retry { why, not_before }, todo);
+        }
+        let soon = RELIST_SOON.saturating_mul(1 << reseller.failures.min(8)).min(self.config.relist_every);
+        reseller.failures = reseller.failures.saturating_add(1);
+        reseller.relist_at = Some(now.instant + soon.max(not_before.unwrap_or_default()));
+        self.phase = Phase::Reselling;
+    }
+}
+
+/// The accounts that are to be connected to, and those that cannot be, with the reason.
+fn children(list: &AccountList, config: &EenConfig, own: &AccountId) -> Vec<ChildAccount> {
+    let child = |id: &AccountId, name: Option<&str>, barred: Option<&str>| ChildAccount {
+        id: id.clone(),
+        name: name.unwrap_or(id.as_str()).to_owned(),
+        barred: barred.map(str::to_owned),
+    };
+    let only = match &config.accounts {
+        Accounts::Only(ids) => Some(ids),
+        Accounts::Own | Accounts::All => None,
+    };
+    // A reseller's own account has no devices.
+    let listed = list.accounts.iter().filter(|account| account.id != *own);
+    let listed = listed.filter(|account| only.is_none_or(|ids| ids.contains(&account.id))).map(|account| {
+        let barred = match account.standing {
+            Standing::Active => None,
+            Standing::Suspended => Some("the account is suspended; Eagle Eye or the reseller can lift that"),
+            Standing::Inactive => Some("the account is inactive; Eagle Eye or the reseller can activate it"),
+        };
+        child(&account.id, account.name.as_deref(), barred)
+    });
+    let mut children: Vec<_> = listed.collect();
+    for id in only.into_iter().flatten() {
+        if children.iter().any(|child| child.id == *id) {
+            continue;
+        }
+        children.push(child(
+            id,
+            None,
+            Some(if id == own {
+                "it is the reseller's own account, which has no devices: take it out of `accounts`"
+            } else {
+                "the account list does not have it: correct `accounts`, or it was closed"
+            }),
+        ));
+    }
+    children
+}
+
+/// What a child depends on, beside the settings of its parent. Another name is no reason to break its stream.
+fn mark(child: &ChildAccount) -> String {
+    child.barred.clone().unwrap_or_default()
+}

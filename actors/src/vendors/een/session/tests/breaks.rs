@@ -1,0 +1,274 @@
+//! After a break: what is held, one gap, what was missed.
+
+use super::*;
+
+#[test]
+fn a_break_is_one_gap_and_then_states_and_what_was_missed() {
+    let mut talk = Talk::live();
+    talk.receive(frame(json!({A:{"event":{"EMES":event(1,7)}}})));
+    talk.wait(2);
+    talk.again(CAMERAS);
+    // The answers come one by one, with something live between them.
+    talk.receive(frame(
+        json!({A:{"status":RECORDING,"event":{"EMES":event(30,8),"EMEE":event(40,8),"EMEU":event(39,8)}}}),
+    ));
+    talk.receive(frame(json!({A:{"event":{"EMES":event(61,9)}}})));
+    assert!(talk.took_online());
+    assert!(talk.told.is_empty() && !talk.session.is_caught_up());
+    assert!(talk.remembered().gap.is_some(), "it is not forgotten if there is a break before it is told");
+    talk.pass(1);
+    talk.receive(status(B, ONLINE));
+    assert_eq!(
+        talk.told,
+        [
+            "gap connection_lost 2..63",
+            "backfill cameras/100aaaaa motion.started",
+            "backfill cameras/100aaaaa motion.stopped",
+            "snapshot cameras/100aaaaa status=online connection=online enabled=on streaming=on recording=on motion=clear",
+            "live cameras/100aaaaa motion.started",
+            "snapshot cameras/100bbbbb status=online connection=online enabled=on streaming=on recording=off",
+        ]
+    );
+    let stored = [
+        ("gap", Origin::Engine),
+        ("motion.started", Origin::Backfill),
+        ("motion.stopped", Origin::Backfill),
+        ("recording.started", Origin::Snapshot),
+        ("motion.started", Origin::Live),
+    ];
+    assert_eq!(talk.events(), stored);
+    assert!(talk.session.is_caught_up() && talk.remembered().gap.is_none());
+    assert_eq!(
+        talk.states("cameras/100aaaaa"),
+        "connection=online enabled=on motion=detected recording=on status=online streaming=on"
+    );
+}
+
+#[test]
+fn what_is_not_newer_than_what_is_stored_was_not_missed() {
+    let rows = [
+        // The newest one again; another of the same moment; an older one; one of which nothing is known.
+        ("EMES", event(1, 7), None),
+        ("EMES", event(1, 8), Some("motion.started")),
+        ("EMES", event(0, 6), None),
+        ("EMEE", event(-100, 6), Some("motion.stopped")),
+        // Goes on, and was never asked for.
+        ("EMEU", event(50, 7), None),
+        ("ROMS", event(50, 7), None),
+    ];
+    for (code, event_again, missed) in rows {
+        let mut talk = Talk::live();
+        talk.receive(frame(json!({A:{"event":{"EMES":event(1,7)}}})));
+        talk.wait(2);
+        talk.again(&[(A, "camera")]);
+        talk.receive(frame(json!({A:{"status":ONLINE,"event":{code:event_again}}})));
+        let backfilled: Vec<_> =
+            talk.told.iter().filter_map(|told| told.strip_prefix("backfill cameras/100aaaaa ")).collect();
+        assert_eq!(backfilled, missed.into_iter().collect::<Vec<_>>(), "{code}");
+    }
+}
+
+#[test]
+fn nothing_is_missed_of_a_device_that_is_seen_for_the_first_time() {
+    let mut talk = Talk::live();
+    talk.again(&[(A, "camera"), (B, "camera"), ("100ccccc", "camera")]);
+    for esn in [A, B, "100ccccc"] {
+        talk.receive(frame(json!({esn:{"status":ONLINE,"event":{"EMES":event(30,7)}}})));
+    }
+    let backfilled = talk.told.iter().filter(|told| told.starts_with("backfill")).count();
+    assert_eq!(backfilled, 2, "{:?}", talk.told);
+    assert!(!talk.told.contains(&"backfill cameras/100ccccc motion.started".to_owned()));
+}
+
+#[test]
+fn nothing_is_missed_of_a_code_that_was_not_asked_for_before() {
+    let mut talk = Talk::live();
+    let mut config = config();
+    config.events.push("ROMS".parse().unwrap());
+    talk.lose_with(config.clone());
+    talk.open(CAMERAS);
+    let answer = |second: i64| frame(json!({A:{"event":{"ROMS":{"timestamp":een(second),"roiid":second}}}}));
+    talk.receive(answer(-100));
+    // Not all have answered when it breaks again.
+    talk.lose_with(config.clone());
+    talk.open(CAMERAS);
+    talk.receive(answer(-100));
+    talk.receive(status(B, ONLINE));
+    assert!(!talk.told.iter().any(|told| told.starts_with("backfill")), "{:?}", talk.told);
+    talk.lose_with(config);
+    talk.open(CAMERAS);
+    talk.receive(answer(-50));
+    talk.receive(frame(json!({B:{"event":{"ROMS":{"timestamp":een(-70),"roiid":1}}}})));
+    let backfilled = talk.told.iter().filter(|told| told.starts_with("backfill")).count();
+    assert_eq!(backfilled, 2, "from then on it is: {:?}", talk.told);
+}
+
+#[test]
+fn a_break_before_the_gap_was_told_extends_it() {
+    let mut talk = Talk::live();
+    talk.again(CAMERAS);
+    talk.receive(status(A, ONLINE));
+    talk.again(CAMERAS);
+    assert!(talk.told.is_empty());
+    talk.again(CAMERAS);
+    talk.receive(status(A, ONLINE));
+    talk.receive(status(B, ONLINE));
+    let gaps: Vec<_> = talk.told.iter().filter(|told| told.starts_with("gap")).collect();
+    assert_eq!(gaps, ["gap connection_lost 0..180"]);
+    // The next one begins where this one has ended.
+    talk.pass(20);
+    talk.again(&[(A, "camera")]);
+    talk.receive(status(A, ONLINE));
+    assert_eq!(talk.told[0], "gap connection_lost 200..260");
+}
+
+#[test]
+fn five_seconds_or_four_mebibytes_are_enough_if_anything_has_come() {
+    let mut talk = Talk::live();
+    talk.again(CAMERAS);
+    talk.wait(5);
+    assert!(talk.told.is_empty(), "nothing says that the gap is over");
+    talk.receive(status(A, ONLINE));
+    assert_eq!(talk.told[0], "gap connection_lost 0..65");
+    talk.again(CAMERAS);
+    talk.receive(status(A, ONLINE));
+    talk.wait(4);
+    assert!(talk.told.is_empty());
+    talk.wait(1);
+    assert_eq!(talk.told[0], "gap connection_lost 65..130");
+    // Late answers are first answers, without another gap.
+    talk.receive(frame(json!({B:{"status":ONLINE,"event":{"EMES":event(80,1)}}})));
+    let late = [
+        "backfill cameras/100bbbbb motion.started",
+        "snapshot cameras/100bbbbb status=online connection=online enabled=on streaming=on recording=off motion=detected",
+    ];
+    assert_eq!(talk.told[2..], late);
+    talk.again(CAMERAS);
+    let large = frame(json!({A:{"status":ONLINE,"pre":" ".repeat(1 << 20)}}));
+    for _ in 0..4 {
+        assert!(talk.told.is_empty());
+        talk.receive(large.clone());
+    }
+    assert!(talk.told[0].starts_with("gap"));
+}
+
+#[test]
+fn no_answer_at_all_ends_the_try_and_the_gap_stays_open() {
+    let mut talk = Talk::live();
+    talk.again(CAMERAS);
+    talk.wait(5);
+    talk.wait(55);
+    assert!(talk.end_in_words().starts_with("retry: no answer"));
+    assert!(talk.told.is_empty());
+    assert_eq!(talk.remembered().gap.unwrap().from, at(0));
+}
+
+#[test]
+fn a_camera_that_is_off_keeps_its_connection_over_a_restart() {
+    let mut talk = Talk::live();
+    talk.receive(status(A, NO_INTERNET));
+    talk.receive(status(A, OFF));
+    assert!(talk.states("cameras/100aaaaa").contains("connection=offline"));
+    talk.again(CAMERAS);
+    for esn in [A, B] {
+        talk.receive(status(esn, OFF));
+    }
+    assert!(talk.states("cameras/100aaaaa").contains("connection=offline"));
+    assert!(talk.states("cameras/100bbbbb").contains("connection=online"));
+    let changes: Vec<_> = talk.events().into_iter().filter(|(kind, _)| kind.starts_with("connection")).collect();
+    assert_eq!(changes, []);
+}
+
+#[test]
+fn a_word_that_says_nothing_after_a_break_changes_nothing() {
+    for nothing in [0, 0x1_0000] {
+        let mut talk = Talk::live();
+        talk.again(CAMERAS);
+        for esn in [A, B] {
+            talk.receive(status(esn, nothing));
+        }
+        assert_eq!(talk.events(), [("gap", Origin::Engine)]);
+        assert!(talk.states("cameras/100aaaaa").contains("status=online"));
+    }
+}
+
+#[test]
+fn a_device_that_has_gone_meanwhile_is_unknown_behind_the_gap() {
+    let mut talk = Talk::live();
+    talk.again(&[(A, "camera")]);
+    // And it is not forgotten if there is another break before.
+    talk.again(&[(A, "camera")]);
+    talk.receive(status(A, ONLINE));
+    assert_eq!(talk.told[1], "snapshot cameras/100bbbbb");
+    assert!(talk.states("cameras/100bbbbb").starts_with("connection=unknown"));
+    assert!(!talk.remembered().devices.contains_key(B));
+    // The account may have lost its last one.
+    talk.again(&[]);
+    talk.step(Input::BarrierPassed);
+    assert_eq!(talk.told[1..], ["snapshot cameras/100aaaaa"]);
+}
+
+#[test]
+fn a_list_that_comes_while_frames_are_held_waits_for_the_gap() {
+    let mut talk = Talk::live();
+    talk.again(CAMERAS);
+    talk.session.relist_soon(talk.now);
+    talk.step(Input::Woken);
+    assert!(talk.took_listing());
+    talk.step(Input::Prepared(Some(catalog(&[(A, "camera")]))));
+    assert!(talk.told.is_empty());
+    talk.receive(status(A, ONLINE));
+    talk.receive(status(B, ONLINE));
+    assert!(talk.told[0].starts_with("gap"), "{:?}", talk.told);
+    assert_eq!(talk.told.last().unwrap(), "snapshot cameras/100bbbbb");
+}
+
+#[test]
+fn a_checkpoint_that_is_lost_is_a_gap_and_states_are_compared_all_the_same() {
+    let mut talk = Talk::live();
+    let common = CommonSettings::new(Heartbeat::UNHURRIED);
+    let resume = Resume { checkpoint: Some(Checkpoint("{}".into())), heard: Some(at(3)) };
+    talk.session = EenSession::new(config(), &common, resume);
+    talk.pass(60);
+    talk.forget();
+    talk.open(CAMERAS);
+    talk.receive(frame(json!({A:{"status":RECORDING,"event":{"EMES":event(30,7)}}})));
+    talk.receive(status(B, ONLINE));
+    assert_eq!(talk.told[0], "gap connection_lost 3..60");
+    assert_eq!(talk.events(), [("gap", Origin::Engine), ("recording.started", Origin::Snapshot)]);
+}
+
+#[test]
+fn a_break_after_a_lagging_checkpoint_tells_nothing_twice() {
+    let mut talk = Talk::live();
+    talk.wait(2);
+    let old = talk.session.checkpoint();
+    talk.receive(frame(json!({A:{"event":{"EMES":event(3,7)}}})));
+    talk.receive(status(A, RECORDING));
+    let common = CommonSettings::new(Heartbeat::UNHURRIED);
+    talk.session = EenSession::new(config(), &common, Resume { checkpoint: old, heard: None });
+    talk.forget();
+    talk.open(CAMERAS);
+    talk.receive(frame(json!({A:{"status":RECORDING,"event":{"EMES":event(3,7)}}})));
+    talk.receive(status(B, ONLINE));
+    assert_eq!(talk.events(), [("gap", Origin::Engine)]);
+}
+
+#[test]
+fn who_was_silent_when_another_code_was_asked_for_the_first_time_has_missed_none_of_it() {
+    let mut talk = Talk::live();
+    let mut config = config();
+    config.events.push("ROMS".parse().unwrap());
+    let old = frame(json!({B:{"status":ONLINE,"event":{"ROMS":{"timestamp":een(-100),"roiid":1}}}}));
+    for breaks in 0..2 {
+        talk.lose_with(config.clone());
+        talk.open(CAMERAS);
+        talk.receive(status(A, ONLINE));
+        talk.wait(5);
+        if breaks == 0 {
+            talk.wait(55);
+        }
+    }
+    talk.receive(old);
+    assert!(!talk.told.iter().any(|told| told.starts_with("backfill")), "{:?}", talk.told);
+}

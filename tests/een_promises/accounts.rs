@@ -1,0 +1,101 @@
+//! Sub-accounts: one connection each, by name, coming and going.
+
+use std::collections::BTreeSet;
+
+use watchpost::actors::model::ConnectionState::{Halted, Online};
+use watchpost::actors::vendors::een::config::Accounts;
+use watchpost::simulator::een::Options;
+
+use crate::cloud::{Cloud, STORES, options};
+use crate::common::{DEADLINE, eventually};
+
+#[test]
+fn each_account_of_a_reseller_is_a_connection_with_its_name_and_states_and_the_reseller_has_no_socket() {
+    let cloud = Cloud::online(Options { oddities: true, ..options() });
+    let accounts = cloud.sim.accounts();
+    let own = cloud.sim.own_account();
+    for account in accounts.iter().filter(|account| account.id != own) {
+        let info = cloud.info(&format!("{STORES}/{}", account.id)).unwrap();
+        assert_eq!((info.status.state, info.title.as_deref()), (Online, Some(account.name.as_str())));
+        assert!(info.states > 0);
+    }
+    assert_eq!(cloud.connections().len(), accounts.len(), "the reseller and its accounts, and nothing else");
+    let sockets: BTreeSet<_> = cloud.sim.ledger().sockets.into_iter().map(|socket| socket.account).collect();
+    assert!(!sockets.contains(&own), "{sockets:?}");
+    let first_sight = cloud.lines().into_iter().filter(|line| line["stategroup"].is_string()).count();
+    assert_eq!(first_sight, 0, "what is seen for the first time is no event");
+}
+
+#[test]
+fn a_plain_account_is_just_one_connection_whether_or_not_all_are_asked_for() {
+    for accounts in [Accounts::Own, Accounts::All] {
+        let cloud = Cloud::with(Options { accounts: 0, ..options() }, move |config| config.accounts = accounts.clone());
+        cloud.wait_for(STORES, Online);
+        cloud.wait_truth();
+        assert_eq!(cloud.connections().len(), 1);
+    }
+}
+
+#[test]
+fn accounts_that_are_named_are_the_only_ones_and_one_that_is_not_there_is_told() {
+    let sim = watchpost::simulator::een::Simulator::start(options()).unwrap();
+    let wanted = sim.accounts().into_iter().map(|account| account.id).find(|id| *id != sim.own_account()).unwrap();
+    drop(sim);
+    // The same seed makes the same accounts.
+    let only = [wanted.clone(), "0badcafe".to_owned()].map(|id| id.parse().unwrap()).to_vec();
+    let cloud = Cloud::with(options(), move |config| config.accounts = Accounts::Only(only.clone()));
+    cloud.wait_for(&format!("{STORES}/{wanted}"), Online);
+    cloud.wait_for(&format!("{STORES}/0badcafe"), Halted);
+    assert_eq!(cloud.connections().len(), 3);
+}
+
+#[test]
+fn accounts_come_and_go_without_a_restart_and_a_suspended_one_says_so() {
+    let cloud = Cloud::online(options());
+    let (first, second) = (cloud.name(0), cloud.name(1));
+    let id = |name: &str| name.rsplit('/').next().unwrap().to_owned();
+    let new = format!("{STORES}/{}", cloud.sim.add_account("Harbour", 2));
+    assert!(cloud.sim.suspend_account(&id(&first)));
+    assert!(cloud.sim.close_account(&id(&second)));
+    cloud.wait_for(&new, Online);
+    assert_eq!(cloud.info(&new).unwrap().title.as_deref(), Some("Harbour"));
+    eventually(DEADLINE, "the closed account goes", || cloud.info(&second).is_none());
+    cloud.wait_for(&first, Halted);
+    let reason = cloud.info(&first).unwrap().status.reason;
+    assert!(reason.contains("suspended"), "{reason}");
+    assert!(cloud.sim.restore_account(&id(&first)));
+    cloud.wait_for(&first, Online);
+    cloud.wait_truth();
+}
+
+#[test]
+fn devices_come_and_go_and_have_names() {
+    let cloud = Cloud::online(options());
+    let (name, account) = (cloud.name(0), cloud.accounts()[0].clone());
+    let camera = cloud.sim.add_camera(&account).unwrap();
+    let item = format!("cameras/{camera}");
+    eventually(DEADLINE, "the new camera has states", || cloud.value(&name, &item, "status").is_some());
+    cloud.wait_truth();
+    let states = cloud.engine().states();
+    let shown = || states.get(&name, &item, "status").and_then(|state| state.item.name.as_deref().map(str::to_owned));
+    eventually(DEADLINE, "it has a name", || shown().is_some());
+    assert!(cloud.sim.rename_camera(&camera, "Ramp"));
+    eventually(DEADLINE, "its new name is known", || shown().as_deref() == Some("Ramp"));
+    assert!(cloud.sim.remove_camera(&camera));
+    eventually(DEADLINE, "what it was is not known any more", || {
+        cloud.value(&name, &item, "status").as_deref() == Some("unknown")
+    });
+}
+
+#[test]
+fn an_account_that_was_suspended_from_the_start_begins_when_it_is_not_any_more() {
+    let sim = watchpost::simulator::een::Simulator::start(options()).unwrap();
+    let suspended = sim.accounts().into_iter().map(|account| account.id).find(|id| *id != sim.own_account()).unwrap();
+    assert!(sim.suspend_account(&suspended));
+    let cloud = Cloud::at(sim, |_| ());
+    let name = format!("{STORES}/{suspended}");
+    cloud.wait_for(&name, Halted);
+    assert!(cloud.sim.restore_account(&suspended));
+    cloud.wait_for(&name, Online);
+    cloud.wait_truth();
+}
