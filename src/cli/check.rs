@@ -33,7 +33,13 @@ pub(super) async fn run(args: CheckArgs) -> Exit {
     if let Err(error) = written {
         return terminal::written(Err(error));
     }
-    if args.connect { connect(&config.connections).await } else { Exit::Done }
+    if !args.connect {
+        return Exit::Done;
+    }
+    let mut visitor = Visitor::new(config.engine.data_dir);
+    let exit = connect(&mut visitor, &config.connections).await;
+    visitor.leave().await;
+    exit
 }
 
 fn counted(config: &Config) -> String {
@@ -41,8 +47,7 @@ fn counted(config: &Config) -> String {
     format!("ok ({}, {})", count(config.connections.len(), "connection"), count(config.sinks.len(), "sink"))
 }
 
-async fn connect(connections: &[ConnectionConfig]) -> Exit {
-    let mut visitor = Visitor::default();
+async fn connect(visitor: &mut Visitor, connections: &[ConnectionConfig]) -> Exit {
     let mut exit = Exit::Done;
     for connection in connections {
         let findings = visitor.visit(connection).await;

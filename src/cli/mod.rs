@@ -5,7 +5,8 @@
 //!
 //! - `sinks`, `dead_letters`, `replay`: deliveries, as they are stored in the data folder (`data`).
 //! - `descriptors`: as many as the system allows. `table`: tables for people. `terminal`: standard output and standard error, without a panic when nobody reads them. `signals`: Ctrl-C and SIGTERM.
-//! - `vendors`: what commands can do with a connection's vendor; `milestone` is one such room.
+//! - `login`: the steps of a login that need a person.
+//! - `vendors`: what commands can do with a connection's vendor; `milestone` and `een` are such rooms. `trial`: one subscription, as the engine makes it.
 
 mod check;
 #[cfg(feature = "sqlite")]
@@ -15,7 +16,10 @@ mod dead_letters;
 #[cfg(feature = "simulator")]
 mod demo;
 mod descriptors;
+mod een;
 mod log;
+#[cfg(feature = "sqlite")]
+mod login;
 mod milestone;
 #[cfg(feature = "sqlite")]
 mod replay;
@@ -31,6 +35,7 @@ mod table;
 mod terminal;
 #[cfg(all(test, feature = "sqlite"))]
 mod testing;
+mod trial;
 mod vendors;
 
 use std::{future::Future, io, process::ExitCode};
@@ -93,6 +98,8 @@ enum Command {
     Demo(demo::DemoArgs),
     Check(check::CheckArgs),
     #[cfg(feature = "sqlite")]
+    Login(login::LoginArgs),
+    #[cfg(feature = "sqlite")]
     Sinks(sinks::SinksArgs),
     #[cfg(feature = "sqlite")]
     DeadLetters(dead_letters::DeadLettersArgs),
@@ -144,6 +151,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => on_runtime(run::run(args)),
         Command::Check(args) => on_runtime(check::run(args)),
         #[cfg(feature = "sqlite")]
+        Command::Login(args) => on_runtime(login::run(args)),
+        #[cfg(feature = "sqlite")]
         Command::Sinks(args) => sinks::run(&args),
         #[cfg(feature = "sqlite")]
         Command::DeadLetters(args) => on_runtime(dead_letters::run(args)),
@@ -175,7 +184,7 @@ impl Command {
             Self::Demo(_) => "error,actix_http=off",
             Self::Check(_) | Self::Completions(_) => "error",
             #[cfg(feature = "sqlite")]
-            Self::Sinks(_) | Self::DeadLetters(_) | Self::Replay(_) => "error",
+            Self::Login(_) | Self::Sinks(_) | Self::DeadLetters(_) | Self::Replay(_) => "error",
         }
     }
 }

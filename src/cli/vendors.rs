@@ -1,8 +1,12 @@
 //! What commands can do with a connection, whatever its vendor: the one place that lists the vendors' rooms.
 
+use std::path::PathBuf;
+
+#[cfg(feature = "sqlite")]
+use watchpost::actors::vendors::een::EenConfig;
 use watchpost::actors::{ConnectionConfig, vendors::VendorSettings};
 
-use super::milestone;
+use super::{een, milestone};
 
 /// What a look at a system has told, in lines for a person.
 #[derive(Debug, Default)]
@@ -23,22 +27,42 @@ impl Findings {
     }
 }
 
+/// The settings of a connection to Eagle Eye, if it is one.
+#[cfg(feature = "sqlite")]
+pub(super) fn een_of(connection: &ConnectionConfig) -> Option<&EenConfig> {
+    match &connection.vendor {
+        VendorSettings::Een(config) => Some(config),
+        _ => None,
+    }
+}
+
 /// Looks at systems. One that looks at several logs in once per user and server, as the engine does.
-#[derive(Default)]
 pub(super) struct Visitor {
     milestone: milestone::Visitor,
+    een: een::Visitor,
 }
 
 impl Visitor {
+    /// One that has seen nothing yet. What earlier steps of a person left in the data folder, it makes use of.
+    pub(super) fn new(data_dir: PathBuf) -> Self {
+        Self { milestone: milestone::Visitor::default(), een: een::Visitor::new(data_dir) }
+    }
+
     /// Logs in, and looks at what the connection may see.
     pub(super) async fn visit(&mut self, connection: &ConnectionConfig) -> Findings {
         match &connection.vendor {
             VendorSettings::Milestone(config) => self.milestone.visit(config, &connection.common).await,
+            VendorSettings::Een(config) => self.een.visit(config, &connection.common).await,
             other => {
                 let mut findings = Findings::default();
                 findings.fail(format!("vendor \"{}\" cannot be looked at by this version", other.name()));
                 findings
             }
         }
+    }
+
+    /// Leaves nothing behind at the systems.
+    pub(super) async fn leave(self) {
+        self.een.leave().await;
     }
 }

@@ -181,6 +181,16 @@ impl SqliteJournal {
         Ok(connection.map(|connection| Box::new(SqliteReader::new(connection, file)) as Box<dyn Reader>))
     }
 
+    /// Reads one note in the journal of a folder, beside whoever has it open.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing is changed.
+    pub fn note_beside(folder: &Path, key: &str) -> Result<Option<String>, OpenError> {
+        let file = JournalFile::of(folder);
+        let Some(connection) = opening::beside(&file)? else { return Ok(None) };
+        notes::note(&connection, key).map_err(|source| OpenError::Sqlite { file: file.path().to_owned(), source })
+    }
+
     /// Keeps in mind that a write has failed, and says so.
     fn failed(&mut self, error: &rusqlite::Error) -> JournalError {
         self.failing = true;

@@ -3,6 +3,8 @@
 //! [`Site`] is a system with a folder and a configuration; [`Watchpost`] is the program at work there. Both end with the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, dead_code)]
 
+pub mod cloud;
+
 use std::{
     fs::{self, File},
     path::PathBuf,

@@ -1,8 +1,6 @@
 //! Milestone: a look at a system for `check --connect`, and the simulator.
 //!
-//! A look is a login, the lists of the Configuration REST API, and (`trial`) one subscription over the WebSocket.
-
-mod trial;
+//! A look is a login, the lists of the Configuration REST API, and one subscription over the WebSocket.
 
 use std::{
     collections::{BTreeSet, HashMap, hash_map::Entry},
@@ -15,7 +13,7 @@ use watchpost::actors::{
     settings::{CommonSettings, closest},
     transport::{Budget, RestAnswer, RestClient, RestError, TlsSettings, WebSocketClient},
     vendors::{
-        Directory, Login, LoginStep, Now, Vendor,
+        Directory, Login, LoginStep, Now, Resume, Vendor,
         milestone::{
             Grant, Milestone, MilestoneConfig,
             config::{EventType, Selection},
@@ -25,9 +23,12 @@ use watchpost::actors::{
     },
 };
 
-use super::vendors::Findings;
 #[cfg(feature = "simulator")]
 use super::{Exit, terminal};
+use super::{
+    trial::{self, Admitted},
+    vendors::Findings,
+};
 #[cfg(feature = "simulator")]
 use watchpost::actors::{
     ConnectionConfig,
@@ -75,6 +76,29 @@ impl Admission {
         let fresh = log_in(config, common).await?;
         *self = Self { renewed: true, ..fresh };
         Ok(())
+    }
+}
+
+/// A login that can be made once more.
+struct Renewable<'a> {
+    admission: &'a mut Admission,
+    config: &'a MilestoneConfig,
+    common: &'a CommonSettings,
+}
+
+impl Admitted for Renewable<'_> {
+    type Grant = Grant;
+
+    fn sockets(&self) -> &WebSocketClient {
+        &self.admission.sockets
+    }
+
+    fn grant(&self) -> Arc<Grant> {
+        Arc::new(self.admission.grant.clone())
+    }
+
+    async fn renew(&mut self) -> Result<(), String> {
+        self.admission.renew(self.config, self.common).await
     }
 }
 
@@ -157,7 +181,9 @@ async fn look(admission: &mut Admission, config: &MilestoneConfig, common: &Comm
     }
     // Where something is wrong already, a subscription would only say it again.
     if findings.failures.is_empty() {
-        match trial::subscribe(admission, config, common, directory.catalog()).await {
+        let session = Milestone::session(config, common, Resume::default());
+        let mut admitted = Renewable { admission, config, common };
+        match trial::subscribe(session, &mut admitted, directory.catalog(), common.request_timeout).await {
             Ok(()) => findings.tell("channel", "the gateway accepts the subscription"),
             Err(why) => findings.fail(why),
         }

@@ -1,35 +1,45 @@
-//! One subscription, made as the engine makes it and given up at once: does the gateway take it?
+//! One subscription, made as the engine makes it and given up at once: does the server take it?
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
 use watchpost::actors::{
-    settings::CommonSettings,
-    transport::{Incoming, WebSocket},
-    vendors::{
-        Action, Input, Now, Resume, Session, Todo, Vendor,
-        milestone::{Milestone, MilestoneConfig, directory::Catalog, session::MilestoneSession},
-    },
+    transport::{Incoming, WebSocket, WebSocketClient},
+    vendors::{Action, Input, Now, Session, Todo},
 };
-
-use super::Admission;
 
 /// The close code of somebody who is done.
 const NORMAL: u16 = 1000;
 
-/// Opens the channel, starts a session and subscribes with the configured filter.
+/// A login that went well, as a session needs it.
+pub(super) trait Admitted {
+    /// What it has yielded.
+    type Grant;
+
+    fn sockets(&self) -> &WebSocketClient;
+
+    /// The grant in hand.
+    fn grant(&self) -> Arc<Self::Grant>;
+
+    /// The server does not take the grant: gets another, if that is worth a try.
+    ///
+    /// # Errors
+    /// In words, why there is none.
+    async fn renew(&mut self) -> Result<(), String>;
+}
+
+/// Opens the channel and subscribes as the session is configured to. The session is the engine's own, and has not begun, so that what is tried here is
+/// what will happen there. It waits for `patience` where the session does not say how long.
 ///
 /// # Errors
 /// In words, who refused what.
-pub(super) async fn subscribe(
-    admission: &mut Admission,
-    config: &MilestoneConfig,
-    common: &CommonSettings,
-    catalog: Option<Arc<Catalog>>,
+pub(super) async fn subscribe<S: Session>(
+    session: S,
+    admitted: &mut impl Admitted<Grant = S::Grant>,
+    catalog: Option<Arc<S::Catalog>>,
+    patience: Duration,
 ) -> Result<(), String> {
-    // The engine's own session, so that what is tried here is what will happen there.
-    let session = Milestone::session(config, common, Resume::default());
-    let mut trial = Trial { admission, config, common, catalog, session, socket: None, wake: None };
+    let mut trial = Trial { admitted, catalog, patience, session, socket: None, wake: None };
     let mut inputs = VecDeque::from([Input::Start]);
     loop {
         while let Some(input) = inputs.pop_front() {
@@ -45,21 +55,18 @@ pub(super) async fn subscribe(
 }
 
 /// A session, and what carries it.
-struct Trial<'a> {
-    admission: &'a mut Admission,
-    config: &'a MilestoneConfig,
-    common: &'a CommonSettings,
-    catalog: Option<Arc<Catalog>>,
-    session: MilestoneSession,
+struct Trial<'a, S: Session, A> {
+    admitted: &'a mut A,
+    catalog: Option<Arc<S::Catalog>>,
+    patience: Duration,
+    session: S,
     socket: Option<WebSocket>,
     wake: Option<Instant>,
 }
 
-type Inputs = VecDeque<Input<MilestoneSession>>;
-
-impl Trial<'_> {
+impl<S: Session, A: Admitted<Grant = S::Grant>> Trial<'_, S, A> {
     /// Tells the session something, and does what it wants. Whether the subscription is confirmed.
-    async fn step(&mut self, input: Input<MilestoneSession>, inputs: &mut Inputs) -> Result<bool, String> {
+    async fn step(&mut self, input: Input<S>, inputs: &mut VecDeque<Input<S>>) -> Result<bool, String> {
         let mut todo = Todo::default();
         self.session.step(Now::read(), input, &mut todo);
         if self.session.is_caught_up() {
@@ -69,13 +76,13 @@ impl Trial<'_> {
             match action {
                 Action::Authorize { refused } => {
                     if refused {
-                        self.admission.renew(self.config, self.common).await?;
+                        self.admitted.renew().await?;
                     }
-                    inputs.push_back(Input::Granted(Arc::new(self.admission.grant.clone())));
+                    inputs.push_back(Input::Granted(self.admitted.grant()));
                 }
                 Action::Prepare { .. } => inputs.push_back(Input::Prepared(self.catalog.clone())),
                 Action::Open(request) => {
-                    inputs.push_back(match self.admission.sockets.open(&request).await {
+                    inputs.push_back(match self.admitted.sockets().open(&request).await {
                         Ok(socket) => {
                             self.socket = Some(socket);
                             Input::Opened
@@ -103,9 +110,9 @@ impl Trial<'_> {
     }
 
     /// Waits for messages, or for the moment that the session has asked for.
-    async fn listen(&mut self, inputs: &mut Inputs) -> Result<(), String> {
+    async fn listen(&mut self, inputs: &mut VecDeque<Input<S>>) -> Result<(), String> {
         let Some(socket) = &mut self.socket else { return Err("the session could not be begun".to_owned()) };
-        let until = self.wake.unwrap_or_else(|| Instant::now() + self.common.request_timeout);
+        let until = self.wake.unwrap_or_else(|| Instant::now() + self.patience);
         let mut came = Vec::new();
         match timeout_at(until, socket.wake(&mut came)).await {
             Err(_) => inputs.push_back(Input::Woken),
@@ -121,7 +128,7 @@ impl Trial<'_> {
     }
 }
 
-fn heard(message: Incoming) -> Option<Input<MilestoneSession>> {
+fn heard<S: Session>(message: Incoming) -> Option<Input<S>> {
     match message {
         Incoming::Text(text) | Incoming::LargeText(text, _) => Some(Input::Message(text)),
         Incoming::Binary(_) | Incoming::LargeBinary(..) | Incoming::Ping | Incoming::Pong(_) => None,
