@@ -37,7 +37,9 @@ fn a_short_demo_shows_resumed_sessions_and_a_gap_and_loses_nothing_in_silence() 
     // The lines before the summary say the same.
     let count = |part: &str| stdout.lines().filter(|line| line.contains(part)).count() as u64;
     assert_eq!(count(" ** gap: "), gaps);
-    assert!(count("connecting -> online") == 1 && count("online -> delayed") >= 2);
+    let of_gateway = |what: &str| count(&format!(" hq ** engine.connection: {what}"));
+    assert!(of_gateway("connecting -> online") == 1 && of_gateway("online -> delayed") >= 2);
+    assert!(count(" stores ** engine.connection: connecting -> online") == 1 && count("-- the cloud: ") >= 1);
     assert!(count("the simulator resumes the session") >= 1);
     assert!(count("motion.started") > 10);
     assert!(!stdout.contains('\x1b'), "no steering of terminals in a pipe");

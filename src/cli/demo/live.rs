@@ -17,6 +17,7 @@ use watchpost::actors::{
 use super::{
     View,
     plain::{Row, printable},
+    stage::Notice,
     tally::Tally,
 };
 use crate::cli::terminal;
@@ -26,7 +27,7 @@ const EVENTS: usize = 12;
 /// For how long it is shown what the simulator did.
 const NOTICE: Duration = Duration::from_secs(8);
 /// State groups that come first in a row; the others follow in the order of the alphabet.
-const GROUPS: [&str; 4] = ["connection", "recording", "motion", "output"];
+const GROUPS: [&str; 5] = ["status", "connection", "recording", "motion", "output"];
 /// A terminal that does not tell its size.
 const USUAL: (usize, usize) = (80, 24);
 
@@ -88,7 +89,7 @@ impl View for Live {
         Ok(())
     }
 
-    fn notice(&mut self, _: &str) -> io::Result<()> {
+    fn notice(&mut self, _: &Notice) -> io::Result<()> {
         Ok(())
     }
 
@@ -139,6 +140,13 @@ impl Picture {
             ("", &format!("   {}{of}", seconds(tally.elapsed()))),
             (FAINT, &format!("   {}", printable(&status.reason))),
         ]);
+        let (online, accounts, cloud) = tally.cloud();
+        let colour = if online == accounts { GREEN } else { YELLOW };
+        self.line(&[
+            (colour, &format!("● {} ", cloud.state)),
+            ("", &format!("  {online} of {accounts} accounts in the cloud online")),
+            (FAINT, &format!("   {}", printable(&cloud.reason))),
+        ]);
         let gaps = if tally.gaps > 0 { YELLOW } else { "" };
         self.line(&[
             ("", &format!("{} events   {} repeats left out   ", status.events, status.repeats)),
@@ -146,7 +154,7 @@ impl Picture {
             (gaps, &format!("{} gaps", tally.gaps)),
         ]);
         let fresh = |(at, _): &&(Instant, String)| at.elapsed() < NOTICE;
-        let notice = tally.notice.as_ref().filter(fresh).map(|(_, notice)| format!("the simulator {notice}"));
+        let notice = tally.notice.as_ref().filter(fresh).map(|(_, notice)| notice.clone());
         self.line(&[(YELLOW, &notice.unwrap_or_default())]);
     }
 
@@ -196,7 +204,7 @@ impl Picture {
 /// Values that a person looks for.
 fn shade(value: &str) -> &'static str {
     match value {
-        "offline" | "error" => RED,
+        "offline" | "error" | "internet_offline" | "password_needed" => RED,
         "detected" | "unknown" => YELLOW,
         "online" | "on" => GREEN,
         _ => "",

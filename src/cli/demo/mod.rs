@@ -1,14 +1,16 @@
-//! `watchpost demo`: a simulated system, an engine that watches it over real sockets, and a view of both.
+//! `watchpost demo`: simulated systems, an engine that watches them over real sockets, and a view of both sides.
 //!
 //! ```text
-//! stage (simulator: events, and breaks by a script) ─► sockets ─► engine ─► callback ─► tally ─► view
+//! stage (simulators: events, and breaks by a script) ─► sockets ─► engine ─► callback ─► tally ─► view
 //! ```
 //!
-//! - `stage` lets things happen and go wrong, on a thread of its own. `script` says what and when.
+//! - `stage` lets things happen and go wrong, on a thread of its own. `script` says what and when at the XProtect gateway; `cloud` is the Eagle
+//!   Eye cloud, where nothing breaks.
 //! - `tally` is what an embedder would know: it hears events from a callback and reads the states.
 //! - `plain` shows it line by line, for a pipe; `live` in place, for a terminal.
 //! - `summary` is the end: the simulator's auditor compares what happened with what was told.
 
+mod cloud;
 mod live;
 mod plain;
 mod script;
@@ -33,7 +35,14 @@ use watchpost::{
     simulator::milestone::{Fault, Options, Simulator, audit::Report},
 };
 
-use self::{live::Live, plain::Plain, script::Timing, stage::Stage, tally::Tally};
+use self::{
+    cloud::Cloud,
+    live::Live,
+    plain::Plain,
+    script::Timing,
+    stage::{Notice, Stage},
+    tally::Tally,
+};
 use super::{Exit, descriptors::Descriptors, is_reader_gone, milestone, signals::Signals, terminal};
 
 /// The name of the connection.
@@ -47,9 +56,9 @@ const SETTLE: Duration = Duration::from_secs(20);
 /// How long the engine may take to end.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Show the engine at work against a simulated system, with connections that break
+/// Show the engine at work against simulated systems, with connections that break
 ///
-/// A simulated XProtect system is started, and the engine watches it over real sockets. Every ten seconds or so the simulator drops the
+/// A simulated XProtect system and a simulated Eagle Eye cloud are started, and the engine watches both over real sockets. Every ten seconds or so the simulator drops the
 /// socket, each time in another way; once in a minute it stays away for longer than it keeps a session. In the end an auditor compares
 /// what happened with what was told: the exit status is 1 if an event was lost in silence or a state is wrong. It remembers every event for that,
 /// about 1 KiB each.
@@ -62,7 +71,7 @@ pub(super) struct DemoArgs {
     /// End after so long; a short demo does everything faster. Without it, end at Ctrl-C
     #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
     length: Option<Duration>,
-    /// Where the simulated system listens; port 0 takes a free one. (A later version will show its dashboard here.)
+    /// Where the simulated XProtect system listens; port 0 takes a free one. (A later version will show its dashboard here.)
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// How many cameras there are; all other items follow from it
@@ -77,8 +86,8 @@ pub(super) struct DemoArgs {
 trait View {
     /// An event was told.
     fn event(&mut self, event: &SharedEvent) -> io::Result<()>;
-    /// The simulator does something.
-    fn notice(&mut self, notice: &str) -> io::Result<()>;
+    /// Something happens at a simulator.
+    fn notice(&mut self, notice: &Notice) -> io::Result<()>;
     /// Time has passed.
     fn tick(&mut self, tally: &Tally) -> io::Result<()>;
     /// It is over; what comes now is the summary.
@@ -122,6 +131,7 @@ async fn play(args: DemoArgs) -> Result<Exit, Failure> {
     let faults = vec![Fault::Duplicates];
     let options = Options { listen: args.listen, items, window: timing.window, faults, ..Options::default() };
     let simulator = Simulator::start(options.clone())?;
+    let cloud = Cloud::start()?;
     let engine = Engine::start(EngineConfig::default())?;
     // The callback is there before the connection, so that it misses nothing.
     let (told, events) = mpsc::channel(QUEUE);
@@ -134,17 +144,24 @@ async fn play(args: DemoArgs) -> Result<Exit, Failure> {
     });
     let connection = milestone::simulated(CONNECTION, &simulator.url(), &options).map_err(Failure::Address)?;
     engine.send(AddConnection(connection)).await??;
+    engine.send(AddConnection(cloud.connection().map_err(Failure::Address)?)).await??;
 
-    let demo = Demo { tally: Tally::new(engine.clone(), args.length), view: view(&simulator)?, simulator, events };
+    let tally = Tally::new(engine.clone(), cloud.clone(), args.length);
+    let demo = Demo { tally, view: view(&simulator, &cloud)?, simulator, cloud, events };
     let exit = demo.run(signals, args.rate, timing).await;
     callback.remove().await;
     engine.shutdown(DEADLINE).await;
     Ok(exit?)
 }
 
-fn view(simulator: &Simulator) -> io::Result<Box<dyn View>> {
+fn view(simulator: &Simulator, cloud: &Cloud) -> io::Result<Box<dyn View>> {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    let title = format!("watchpost demo: connection {CONNECTION} to a simulated XProtect at {}", simulator.url());
+    let title = format!(
+        "watchpost demo: connection {CONNECTION} to a simulated XProtect at {}, {} to a simulated Eagle Eye cloud at {}",
+        simulator.url(),
+        cloud::CONNECTION,
+        cloud.url()
+    );
     if io::stdout().is_terminal() && !is_dumb {
         Ok(Box::new(Live::new(title, terminal::colours_are_welcome())))
     } else {
@@ -156,6 +173,7 @@ fn view(simulator: &Simulator) -> io::Result<Box<dyn View>> {
 /// A demo under way.
 struct Demo {
     simulator: Simulator,
+    cloud: Cloud,
     tally: Tally,
     view: Box<dyn View>,
     events: mpsc::Receiver<SharedEvent>,
@@ -163,7 +181,7 @@ struct Demo {
 
 impl Demo {
     async fn run(mut self, mut signals: Signals, rate: u32, timing: Timing) -> io::Result<Exit> {
-        let (stage, mut notices) = Stage::start(self.simulator.clone(), rate, timing)?;
+        let (stage, mut notices) = Stage::start(self.simulator.clone(), self.cloud.clone(), rate, timing)?;
         let mut redraw = interval(REDRAW);
         redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.tally.is_time_up() {
@@ -186,14 +204,14 @@ impl Demo {
         self.view.event(event)
     }
 
-    fn notice(&mut self, notice: String) -> io::Result<()> {
+    fn notice(&mut self, notice: Notice) -> io::Result<()> {
         self.view.notice(&notice)?;
         self.tally.notice(notice);
         Ok(())
     }
 
     /// Nothing more happens; waits until what did has arrived, and audits.
-    async fn settle(&mut self, notices: &mut mpsc::Receiver<String>) -> io::Result<Report> {
+    async fn settle(&mut self, notices: &mut mpsc::Receiver<Notice>) -> io::Result<Report> {
         let until = Instant::now() + SETTLE;
         let mut redraw = interval(REDRAW);
         let mut stage_is_up = true;
@@ -208,7 +226,8 @@ impl Demo {
                     self.view.tick(&self.tally)?;
                     let report = self.tally.audit(&self.simulator);
                     let at_rest = !stage_is_up && self.tally.is_online();
-                    if (at_rest && report.is_clean()) || Instant::now() >= until {
+                    let is_clean = report.is_clean() && self.tally.compare().differences.is_empty();
+                    if (at_rest && is_clean) || Instant::now() >= until {
                         return Ok(report);
                     }
                 }

@@ -4,7 +4,7 @@ use std::io;
 
 use watchpost::actors::{callbacks::SharedEvent, model::Origin};
 
-use super::{View, tally::Tally};
+use super::{View, stage::Notice, tally::Tally};
 use crate::cli::terminal;
 
 /// Lines, and nothing else.
@@ -16,8 +16,8 @@ impl View for Plain {
         terminal::print(format!("{}\n", Row::of(event).line()).as_bytes())
     }
 
-    fn notice(&mut self, notice: &str) -> io::Result<()> {
-        terminal::print(format!("-- the simulator {notice}\n").as_bytes())
+    fn notice(&mut self, notice: &Notice) -> io::Result<()> {
+        terminal::print(format!("-- {}\n", printable(&notice.to_string())).as_bytes())
     }
 
     fn tick(&mut self, _: &Tally) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! The simulator's side of a demo: events at a rate, and breaks by the script.
 
 use std::{
-    io,
+    fmt, io,
     sync::mpsc::{self as std_mpsc, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
@@ -10,12 +10,35 @@ use std::{
 use tokio::sync::mpsc;
 use watchpost::simulator::milestone::Simulator;
 
-use super::script::{Break, Timing};
+use super::{
+    cloud::Cloud,
+    script::{Break, Timing},
+};
 
 /// How often events happen.
 const TICK: Duration = Duration::from_millis(50);
+/// Of so many events one happens in the cloud.
+const CLOUD_SHARE: u64 = 10;
 /// Notices that may wait to be shown.
 const NOTICES: usize = 64;
+
+/// What happens at the simulators, in words.
+#[derive(Debug, Clone)]
+pub(super) enum Notice {
+    /// The gateway does something.
+    Gateway(String),
+    /// Something happens at a store, in the VMS's own words.
+    Cloud(String),
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gateway(what) => write!(f, "the simulator {what}"),
+            Self::Cloud(what) => write!(f, "the cloud: {what}"),
+        }
+    }
+}
 
 /// The thread that lets things happen. It ends when this is dropped.
 pub(super) struct Stage {
@@ -24,19 +47,29 @@ pub(super) struct Stage {
 
 impl Stage {
     /// Starts the thread; what it does is told in words. The notices end when it does.
-    pub(super) fn start(simulator: Simulator, rate: u32, timing: Timing) -> io::Result<(Self, mpsc::Receiver<String>)> {
+    pub(super) fn start(
+        simulator: Simulator,
+        cloud: Cloud,
+        rate: u32,
+        timing: Timing,
+    ) -> io::Result<(Self, mpsc::Receiver<Notice>)> {
         let (end, ended) = std_mpsc::channel();
         let (notices, told) = mpsc::channel(NOTICES);
         let now = Instant::now();
         let mut play =
             Play { simulator, timing, notices, start: now, next: 0, back_at: None, broken: None, mended_at: now };
         thread::Builder::new().name("demo-stage".to_owned()).spawn(move || {
-            let mut happened = 0;
+            let (mut happened, happenings) = (0, cloud.happenings());
             while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(TICK) {
                 let due = play.start.elapsed().as_millis().saturating_mul(u128::from(rate)) / 1_000;
                 let due = u64::try_from(due).unwrap_or(u64::MAX);
                 play.simulator.emit(usize::try_from(due - happened).unwrap_or(0));
+                // The cloud is a quieter place.
+                cloud.emit(usize::try_from(due / CLOUD_SHARE - happened / CLOUD_SHARE).unwrap_or(0));
                 happened = due;
+                for happening in happenings.try_iter() {
+                    play.notify(Notice::Cloud(happening.words));
+                }
                 play.go_on();
             }
             play.come_back();
@@ -54,7 +87,7 @@ impl Stage {
 struct Play {
     simulator: Simulator,
     timing: Timing,
-    notices: mpsc::Sender<String>,
+    notices: mpsc::Sender<Notice>,
     start: Instant,
     next: usize,
     /// While the gateway is away: until when.
@@ -138,7 +171,11 @@ impl Play {
     }
 
     fn tell(&self, what: String) {
+        self.notify(Notice::Gateway(what));
+    }
+
+    fn notify(&self, notice: Notice) {
         // A notice that finds no room is not worth waiting for.
-        let _ = self.notices.try_send(what);
+        let _ = self.notices.try_send(notice);
     }
 }

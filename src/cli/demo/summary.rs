@@ -9,7 +9,8 @@ use crate::cli::terminal;
 
 /// Prints it, and judges.
 pub(super) fn print(report: &Report, tally: &Tally, simulator: &Simulator) -> io::Result<Exit> {
-    let good = report.is_clean() && tally.was_online();
+    let cloud = tally.compare();
+    let good = report.is_clean() && cloud.differences.is_empty() && tally.was_online();
     let states = simulator.states().len();
     let equal = states.saturating_sub(report.state_differences.len());
     let mut text = String::from("\nSUMMARY\n");
@@ -24,6 +25,9 @@ pub(super) fn print(report: &Report, tally: &Tally, simulator: &Simulator) -> io
         ("gaps", report.gaps),
         ("states equal", equal),
         ("states different", report.state_differences.len()),
+        ("cloud: events told", tally.of_cloud),
+        ("cloud: states equal", cloud.equal),
+        ("cloud: states different", cloud.differences.len()),
     ] {
         // Writing into a String does not fail.
         let _ = writeln!(text, "  {what:<30}{count:>8}");
@@ -37,6 +41,9 @@ pub(super) fn print(report: &Report, tally: &Tally, simulator: &Simulator) -> io
     });
     if !report.is_clean() {
         let _ = write!(text, "{report}");
+    }
+    for difference in &cloud.differences {
+        let _ = writeln!(text, "  cloud: {difference}");
     }
     terminal::print(text.as_bytes())?;
     Ok(if good { Exit::Done } else { Exit::Failed })

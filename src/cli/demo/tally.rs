@@ -18,7 +18,11 @@ use watchpost::{
     },
 };
 
-use super::CONNECTION;
+use super::{
+    CONNECTION,
+    cloud::{Cloud, Comparison},
+    stage::Notice,
+};
 
 /// Events kept to be shown.
 const RECENT: usize = 64;
@@ -26,10 +30,13 @@ const RECENT: usize = 64;
 /// What was heard so far.
 pub(super) struct Tally {
     engine: EngineHandle,
+    cloud: Cloud,
     start: Instant,
     length: Option<Duration>,
-    /// Every event, for the auditor.
+    /// Every event of the XProtect system, for the auditor.
     lines: Vec<EventLine>,
+    /// Events of the cloud.
+    pub(super) of_cloud: usize,
     /// The last events, the newest at the end.
     pub(super) recent: VecDeque<SharedEvent>,
     /// What the simulator did last, and when.
@@ -43,12 +50,14 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(engine: EngineHandle, length: Option<Duration>) -> Self {
+    pub(super) fn new(engine: EngineHandle, cloud: Cloud, length: Option<Duration>) -> Self {
         Self {
             engine,
+            cloud,
             start: Instant::now(),
             length,
             lines: Vec::new(),
+            of_cloud: 0,
             recent: VecDeque::new(),
             notice: None,
             onlines: 0,
@@ -58,7 +67,15 @@ impl Tally {
     }
 
     pub(super) fn take(&mut self, event: &SharedEvent) {
+        if self.recent.len() == RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(event.clone());
         let stored = event.get();
+        if stored.commit.connection.as_str() != CONNECTION {
+            self.of_cloud += usize::from(stored.event.origin != Origin::Engine);
+            return;
+        }
         let Ok(mut line) = serde_json::from_str::<EventLine>(&stored.to_line()) else {
             // The auditor will miss it, and say so.
             return;
@@ -71,14 +88,23 @@ impl Tally {
             line.data = Value::Null;
         }
         self.lines.push(line);
-        if self.recent.len() == RECENT {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(event.clone());
     }
 
-    pub(super) fn notice(&mut self, notice: String) {
-        self.notice = Some((Instant::now(), notice));
+    pub(super) fn notice(&mut self, notice: Notice) {
+        // What happens at the stores is seen by the events.
+        if matches!(notice, Notice::Gateway(_)) {
+            self.notice = Some((Instant::now(), notice.to_string()));
+        }
+    }
+
+    /// How many accounts of the cloud are online, of how many, and how the reseller's connection is doing.
+    pub(super) fn cloud(&self) -> (usize, usize, ConnectionStatus) {
+        self.cloud.status(&self.engine)
+    }
+
+    /// Compares the states of the cloud's devices.
+    pub(super) fn compare(&self) -> Comparison {
+        self.cloud.compare(&self.engine)
     }
 
     /// How often a session was resumed: each return that was not a new session, for which there would be a gap.
@@ -119,6 +145,7 @@ impl Tally {
         let shown: Vec<ShownState> = self
             .states()
             .iter()
+            .filter(|state| state.connection.as_str() == CONNECTION)
             .filter_map(|state| serde_json::to_value(state).and_then(serde_json::from_value).ok())
             .collect();
         audit(CONNECTION, &simulator.ledger(), &simulator.states(), &self.lines, &shown)
