@@ -1,4 +1,4 @@
-//! The load harness: `cargo bench --bench load -- [--events N] [--durable-events N] [--sessions N] [--recovery-sessions N] [--rounds N] [--only WORKLOAD] [--json FILE] [--tiny]`.
+//! The load harness: `cargo bench --bench load -- [--events N] [--durable-events N] [--sessions N] [--recovery-sessions N] [--accounts N] [--rounds N] [--only WORKLOAD] [--json FILE] [--tiny]`.
 //!
 //! Most workloads are a flood of Milestone events from a process of its own (`generator`), taken by a consumer in a process of its own, so that
 //! the consumer's processor time can be told from that of the rest. Beside the engine as a consumer (`engine`) stands a floor: a bare
@@ -12,6 +12,7 @@
 //! - `states`: a connection that knows very many items while events keep coming: what an event costs, and how long reading a state takes.
 //! - `latency` is no flood: events come by a schedule, and what is told is how long they take to a watcher and to a webhook.
 //! - `connections` and `recovery`: many sessions in one process, see `crowd`.
+//! - `accounts`: the sub-accounts of a reseller at Eagle Eye Networks, each with a session of its own.
 //!
 //! `rounds` and `durable` run the two in turn, over the words of `words`, and check that every event was taken, once, and that the states are
 //! those that the generator foretold. `meter` reads what a process has used. `report` sets the figures side by side; what they mean is
@@ -20,6 +21,7 @@
 //! Without `--bench`, as `cargo test --all-targets` starts it, it takes the tiny dose.
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod arbiters;
 mod copy;
 mod crowd;
@@ -84,12 +86,15 @@ struct Args {
     /// Sessions in one run of `connections`
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     sessions: u32,
-    /// How long these are watched; each has one event in this time
+    /// How long these are watched; each has one event in this time, and so has each camera of `accounts`
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = humantime::parse_duration)]
     watch: Duration,
     /// Sessions in one run of `recovery`
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
     recovery_sessions: u32,
+    /// Sub-accounts in one run of `accounts`
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
+    accounts: u32,
     /// Runs one workload and not all
     #[arg(long, value_name = "WORKLOAD")]
     only: Option<Kind>,
@@ -101,7 +106,7 @@ struct Args {
         long,
         conflicts_with_all = [
             "events", "durable_events", "peer_events", "arbiter_events", "items", "state_seconds", "latency_seconds",
-            "latency_rate", "rounds", "sessions", "watch", "recovery_sessions",
+            "latency_rate", "rounds", "sessions", "watch", "recovery_sessions", "accounts",
         ]
     )]
     tiny: bool,
@@ -123,6 +128,7 @@ enum Kind {
     Latency,
     Connections,
     Recovery,
+    Accounts,
 }
 
 /// What the harness starts itself as.
@@ -144,6 +150,11 @@ enum Role {
     Host(HostTask),
     /// Holds many sessions
     Crowd(CrowdTask),
+    /// Plays a part in `accounts`
+    Accounts {
+        /// Which, as JSON
+        part: String,
+    },
 }
 
 /// The site that a generator simulates.
@@ -353,6 +364,7 @@ fn main() -> ExitCode {
         Some(Role::Latency { part }) => latency::Part::play(part),
         Some(Role::Host(task)) => crowd::host(task),
         Some(Role::Crowd(task)) => crowd::run(task),
+        Some(Role::Accounts { part }) => accounts::Part::play(part),
         None => measure(&args),
     };
     match done {
@@ -387,8 +399,10 @@ fn measure(args: &Args) -> Outcome<()> {
         rounds::Dose { warm_up, events, durable_events, peer_events, arbiter_events, states, latency, rounds }
     };
     let crowd = if args.tiny || !args.bench { crowd::Dose::TINY } else { crowd::Dose::new(args) };
+    let accounts = if args.tiny || !args.bench { accounts::Dose::TINY } else { accounts::Dose::new(args) };
     let mut results = rounds::run(dose, args.only)?;
     results.sections.extend(crowd::measure(crowd, args.only)?);
+    results.sections.extend(accounts::measure(accounts, args.only)?);
     let report = report::Report::new(dose, &results);
     writeln!(io::stdout(), "{report}")?;
     if let Some(path) = &args.json {

@@ -85,14 +85,14 @@ pub(crate) fn run(task: &CrowdTask) -> Outcome<()> {
 
 /// Lets this process have as many descriptors as the system allows: a session takes one, and two on the simulator's side.
 #[cfg(unix)]
-fn raise_descriptors() -> Outcome<()> {
+pub(crate) fn raise_descriptors() -> Outcome<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
 }
 
 #[cfg(not(unix))]
-fn raise_descriptors() -> Outcome<()> {
+pub(crate) fn raise_descriptors() -> Outcome<()> {
     Ok(())
 }
 
@@ -227,7 +227,7 @@ fn peak(mut moments: Vec<u64>) -> usize {
     moments.iter().enumerate().map(within).max().unwrap_or(0)
 }
 
-fn milliseconds(time: SystemTime) -> u64 {
+pub(crate) fn milliseconds(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
