@@ -5,38 +5,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 use watchpost::actors::model::filter::Filter;
-use watchpost::simulator::een::{Overall, Reading};
+use watchpost::simulator::een::audit::{item, states};
 
 use crate::cloud::{Cloud, STORES};
 
 /// What a socket was handed so shortly before it had ended may have been lost with it: a half-open one is found out after 1.2 s of silence.
 const AT_RISK: Duration = Duration::from_secs(3);
-
-/// The states that a reading stands for, by group; those of which it tells nothing are left out.
-pub(crate) fn states_of(bridge: bool, reading: &Reading) -> BTreeMap<&'static str, &'static str> {
-    let switch = |on: bool| if on { "on" } else { "off" };
-    let status = match reading.overall {
-        Overall::Off => "off",
-        Overall::InternetOffline => "internet_offline",
-        Overall::Online => "online",
-        Overall::PasswordNeeded => "password_needed",
-        Overall::Offline => "offline",
-    };
-    let mut states = BTreeMap::from([("status", status)]);
-    if let Some(internet) = reading.internet {
-        states.insert("connection", if internet { "online" } else { "offline" });
-    }
-    if !bridge {
-        states.insert("enabled", switch(reading.on));
-        states.insert("streaming", switch(reading.streaming));
-        states.insert("recording", switch(reading.recording));
-    }
-    states
-}
-
-fn item(bridge: bool, esn: &str) -> String {
-    format!("{}/{esn}", if bridge { "bridges" } else { "cameras" })
-}
 
 fn connection(cloud: &Cloud, account: &str) -> String {
     if account == cloud.sim.own_account() { STORES.to_owned() } else { format!("{STORES}/{account}") }
@@ -59,7 +33,7 @@ pub(crate) fn wrong_states(cloud: &Cloud) -> Vec<String> {
         if truth.service != "ATTD" {
             continue;
         }
-        for (group, value) in states_of(truth.bridge, &truth.legacy) {
+        for (group, value) in states(truth.bridge, &truth.legacy) {
             let key = (connection(cloud, &truth.account), item(truth.bridge, &esn), group.to_owned());
             let is = known.get(&key).map(String::as_str);
             if is != Some(value) {
@@ -89,13 +63,13 @@ pub(crate) fn untold(cloud: &Cloud) -> Vec<String> {
         assert_eq!(device.forgotten, 0, "the ledger keeps everything");
         let readings = device.readings();
         let groups: BTreeSet<_> =
-            readings.iter().flat_map(|(_, reading)| states_of(device.bridge, reading).into_keys()).collect();
+            readings.iter().flat_map(|(_, reading)| states(device.bridge, reading).into_keys()).collect();
         for group in groups {
             let shown: Vec<_> = readings
                 .iter()
                 .filter_map(|(shown, reading)| {
                     let has_come = closed.get(&shown.socket).is_none_or(|closed| shown.at + AT_RISK < *closed);
-                    Some((shown.socket, has_come, states_of(device.bridge, reading).remove(group)?))
+                    Some((shown.socket, has_come, states(device.bridge, reading).remove(group)?))
                 })
                 .collect();
             let item = item(device.bridge, &esn);

@@ -4,7 +4,7 @@ use std::io::{self, BufRead};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use watchpost::simulator::een::{Change, DropHow, Keep, Options, Overall, Reading, Simulator};
+use watchpost::simulator::een::{Change, DropHow, Keep, Options, Simulator, audit};
 
 use super::milliseconds;
 use super::words::{Census, Cloud, HostOrder, HostWord, Known, Truth};
@@ -78,9 +78,9 @@ impl Host {
     fn truth(&self) -> Truth {
         let (mut states, mut words) = (Known::new(), Known::new());
         for (esn, truth) in self.simulator.truth() {
-            let kind = if truth.bridge { "bridges" } else { "cameras" };
-            for (group, value) in states_of(truth.bridge, &truth.legacy) {
-                states.insert(format!("{}/{kind}/{esn} {group}", truth.account), value.to_owned());
+            let item = audit::item(truth.bridge, &esn);
+            for (group, value) in audit::states(truth.bridge, &truth.legacy) {
+                states.insert(format!("{}/{item} {group}", truth.account), value.to_owned());
             }
             words.insert(esn, truth.word.to_string());
         }
@@ -99,23 +99,4 @@ impl Host {
             pings: counters.pings,
         }
     }
-}
-
-/// The states that a reading stands for, by group.
-fn states_of(bridge: bool, reading: &Reading) -> Vec<(&'static str, &'static str)> {
-    let switch = |on: bool| if on { "on" } else { "off" };
-    let status = match reading.overall {
-        Overall::Off => "off",
-        Overall::InternetOffline => "internet_offline",
-        Overall::Online => "online",
-        Overall::PasswordNeeded => "password_needed",
-        Overall::Offline => "offline",
-    };
-    let mut states = vec![("status", status)];
-    states.extend(reading.internet.map(|internet| ("connection", if internet { "online" } else { "offline" })));
-    if !bridge {
-        let switches = [("enabled", reading.on), ("streaming", reading.streaming), ("recording", reading.recording)];
-        states.extend(switches.map(|(group, on)| (group, switch(on))));
-    }
-    states
 }

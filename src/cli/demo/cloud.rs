@@ -12,7 +12,7 @@ use watchpost::{
             een::{Een, EenConfig, config::Accounts},
         },
     },
-    simulator::een::{Happening, Options, Overall, Reading, Simulator, StartError},
+    simulator::een::{Happening, Options, Simulator, StartError, audit},
 };
 
 /// The name of the connection; each account is one below it.
@@ -88,10 +88,9 @@ impl Cloud {
     pub(super) fn compare(&self, engine: &EngineHandle) -> Comparison {
         let mut comparison = Comparison::default();
         for (esn, truth) in self.simulator.truth() {
-            let (connection, kind) =
-                (format!("{CONNECTION}/{}", truth.account), if truth.bridge { "bridges" } else { "cameras" });
-            for (group, value) in values(truth.bridge, &truth.legacy) {
-                let state = engine.states().get(&connection, &format!("{kind}/{esn}"), group);
+            let (connection, item) = (format!("{CONNECTION}/{}", truth.account), audit::item(truth.bridge, &esn));
+            for (group, value) in audit::states(truth.bridge, &truth.legacy) {
+                let state = engine.states().get(&connection, &item, group);
                 match state {
                     Some(state) if state.value() == value => comparison.equal += 1,
                     state => {
@@ -103,26 +102,4 @@ impl Cloud {
         }
         comparison
     }
-}
-
-/// The states that a reading of the simulator stands for, in the engine's words.
-fn values(bridge: bool, reading: &Reading) -> Vec<(&'static str, &'static str)> {
-    let switch = |on: bool| if on { "on" } else { "off" };
-    let status = match reading.overall {
-        Overall::Online => "online",
-        Overall::Offline => "offline",
-        Overall::Off => "off",
-        Overall::InternetOffline => "internet_offline",
-        Overall::PasswordNeeded => "password_needed",
-    };
-    let mut values = vec![("status", status)];
-    values.extend(reading.internet.map(|internet| ("connection", if internet { "online" } else { "offline" })));
-    if !bridge {
-        values.extend([
-            ("enabled", switch(reading.on)),
-            ("streaming", switch(reading.streaming)),
-            ("recording", switch(reading.recording)),
-        ]);
-    }
-    values
 }
