@@ -4,12 +4,13 @@
 //! started from what is stored; the pause is the retry clock's. Late reports of an old generation are dropped by their number. Each
 //! connection keeps its arbiter, so that what it hands in is stored in order.
 
+mod children;
 mod front;
 mod homes;
 mod row;
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,7 +37,9 @@ use crate::state_map::StateMap;
 use crate::state_tracker::{CloseLane, ShowStatus, StateTracker};
 use crate::telemetry::ConnectionPanicked;
 use crate::transport::{Budget, Paces};
-use crate::vendors::{Vendor, VendorSettings, WantedChild, WithVendor};
+use crate::vendors::{Vendor, WithVendor};
+
+pub(crate) use self::children::WantChildren;
 
 /// A connection has ended.
 #[derive(Debug, Message)]
@@ -63,15 +66,6 @@ pub(crate) struct ConnectionReport {
     pub(crate) state: ConnectionState,
     pub(crate) tries: u64,
     pub(crate) last_error: Option<Arc<str>>,
-}
-
-/// These connections should be there beside their parent, and no others of it.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct WantChildren {
-    pub(crate) parent: ConnectionName,
-    pub(crate) common: CommonSettings,
-    pub(crate) children: Vec<WantedChild>,
 }
 
 /// One arbiter's actors.
@@ -380,23 +374,6 @@ impl Supervisor {
         }
     }
 
-    /// Gives a child the settings that its parent wants now, and starts it anew if it depends on what has changed.
-    fn renew(&mut self, name: &ConnectionName, vendor: VendorSettings, mark: String, ctx: &mut Context<Self>) {
-        let Some(row) = self.table.get_mut(name).filter(|row| row.leaving.is_none()) else { return };
-        row.config.vendor = vendor;
-        if std::mem::replace(&mut row.mark, mark) == row.mark {
-            return;
-        }
-        match &row.phase {
-            Phase::Running(address) => {
-                row.anew = true;
-                address.do_send(Control::Stop);
-            }
-            Phase::Launching => row.anew = true,
-            Phase::Waiting | Phase::Ended => self.start(name.clone(), ctx),
-        }
-    }
-
     fn order(
         &mut self,
         name: &ConnectionName,
@@ -465,38 +442,6 @@ impl Handler<ConnectionReport> for Supervisor {
         if let Some(row) = row {
             (row.state, row.tries) = (report.state, report.tries);
             row.last_error = report.last_error.or(row.last_error.take());
-        }
-    }
-}
-
-impl Handler<WantChildren> for Supervisor {
-    type Result = ();
-
-    fn handle(&mut self, want: WantChildren, ctx: &mut Self::Context) {
-        let WantChildren { parent, common, children } = want;
-        if self.table.get(&parent).is_none_or(|row| row.leaving.is_some()) {
-            return;
-        }
-        let mut wanted = HashSet::new();
-        for WantedChild { id, vendor, mark } in children {
-            let Ok(name) = parent.child(&id) else { continue };
-            wanted.insert(name.clone());
-            if self.table.contains_key(&name) {
-                self.renew(&name, vendor, mark, ctx);
-                continue;
-            }
-            let config = ConnectionConfig { name: name.clone(), common: common.clone(), vendor };
-            // The parent's TLS settings are known to be good, and the name is free.
-            drop(self.add(config, Some(parent.clone()), ctx));
-            if let Some(row) = self.table.get_mut(&name) {
-                row.mark = mark;
-            }
-        }
-        let of_parent = |row: &Row| row.parent.as_ref() == Some(&parent) && row.leaving.is_none();
-        let surplus = self.table.iter().filter(|(name, row)| of_parent(row) && !wanted.contains(*name));
-        let surplus: Vec<_> = surplus.map(|(name, _)| name.clone()).collect();
-        for name in &surplus {
-            drop(self.leave(name));
         }
     }
 }

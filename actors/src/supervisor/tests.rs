@@ -8,8 +8,8 @@ use super::*;
 use crate::journal::{Memory, Writer};
 use crate::messages::{AddConnection, ListConnections, PanicConnection, RemoveConnection, RestartConnection};
 use crate::settings::{Heartbeat, Secret};
-use crate::vendors::VendorSettings;
 use crate::vendors::milestone::MilestoneConfig;
+use crate::vendors::{VendorSettings, WantedChild};
 use crate::{Engine, EngineConfig, EngineHandle};
 
 fn vendor() -> VendorSettings {
