@@ -18,6 +18,8 @@ pub mod name;
 pub mod secret;
 pub mod size;
 
+#[cfg(test)]
+pub(crate) mod testing;
 mod typed;
 
 pub use common::{CommonSettings, Heartbeat, TlsSettings};

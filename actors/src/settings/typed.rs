@@ -238,67 +238,11 @@ fn check_url(text: &str, schemes: &[&'static str]) -> Result<Url, Mistake> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
-    use crate::settings::Secret;
-
-    /// One table in memory, and what was found wrong with it.
-    struct Table {
-        values: Vec<(&'static str, Value)>,
-        found: Vec<(At, String)>,
-    }
-
-    impl Fields for Table {
-        fn contains(&mut self, key: &'static str) -> bool {
-            self.value(key).is_some()
-        }
-
-        fn value(&mut self, key: &'static str) -> Option<Value> {
-            self.values.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone())
-        }
-
-        fn secret(&mut self, _: &'static str) -> Option<Secret> {
-            None
-        }
-
-        fn secrets(
-            &mut self,
-            _: &'static str,
-            _: &mut dyn FnMut(&str) -> Result<(), Mistake>,
-            _: &dyn Fn(&Secret) -> Result<(), Mistake>,
-        ) -> Option<Vec<(String, Secret)>> {
-            None
-        }
-
-        fn resolve(&self, path: &str) -> PathBuf {
-            path.into()
-        }
-
-        fn path(&mut self, _: &'static str) -> Option<PathBuf> {
-            None
-        }
-
-        fn file(&mut self, _: &'static str) -> Option<PathBuf> {
-            None
-        }
-
-        fn visit_table(&mut self, _: &'static str, _: &mut dyn FnMut(&mut dyn Fields)) {}
-
-        fn visit_tables(&mut self, _: &'static str, read: &mut dyn FnMut(&mut dyn Fields)) -> Option<usize> {
-            read(self);
-            Some(2)
-        }
-
-        fn accept_rest(&mut self) {}
-
-        fn report(&mut self, _: Severity, at: At, mistake: Mistake) {
-            self.found.push((at, mistake.message));
-        }
-    }
+    use crate::settings::testing::Table;
 
     fn table(value: Value) -> Table {
-        Table { values: vec![("k", value)], found: Vec::new() }
+        Table::of(vec![("k", value)])
     }
 
     fn numbers(numbers: &[i64]) -> Value {
@@ -309,12 +253,12 @@ mod tests {
     fn a_list_of_integers_is_read_whole_or_each_wrong_one_is_told() {
         let mut good = table(numbers(&[1, 255]));
         assert_eq!((&mut good as &mut dyn Fields).integers::<u8>("k", 1..=255), Some(vec![1, 255]));
-        assert_eq!(good.found, []);
+        assert_eq!(good.messages(), []);
 
         let mut bad = table(numbers(&[0, 7, 300]));
         assert_eq!((&mut bad as &mut dyn Fields).integers::<u8>("k", 1..=255), None);
         assert_eq!(
-            bad.found,
+            bad.messages(),
             [(At::Item("k", 0), "0 is out of range".to_owned()), (At::Item("k", 2), "300 is out of range".to_owned())]
         );
     }
@@ -350,24 +294,24 @@ mod tests {
         for (value, read, message) in cases {
             let mut table = table(value);
             read(&mut table);
-            assert_eq!(table.found, [(At::Key("k"), message.to_owned())]);
+            assert_eq!(table.messages(), [(At::Key("k"), message.to_owned())]);
         }
     }
 
     #[test]
     fn an_absent_key_is_silent_unless_required() {
-        let mut table = Table { values: Vec::new(), found: Vec::new() };
+        let mut table = Table::default();
         let fields: &mut dyn Fields = &mut table;
         assert_eq!(fields.string("k"), None);
         assert_eq!(fields.integers::<u8>("k", 0..=9), None);
         fields.require("k", "k = 1");
-        assert_eq!(table.found, [(At::Key("k"), "required, but missing".to_owned())]);
+        assert_eq!(table.messages(), [(At::Key("k"), "required, but missing".to_owned())]);
     }
 
     #[test]
     fn a_list_of_tables_with_one_given_up_is_no_list() {
-        // The table above says that there are two, and shows one.
-        let fields: &mut dyn Fields = &mut table(Value::Boolean(true));
+        // It says that there are two, and shows one.
+        let fields: &mut dyn Fields = &mut Table { tables: 2, ..table(Value::Boolean(true)) };
         assert_eq!(fields.tables("k", |inner| inner.boolean("k")), None);
     }
 

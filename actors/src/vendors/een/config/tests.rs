@@ -1,67 +1,9 @@
 //! What a person may write, and what is said about a slip.
 
 #![allow(clippy::unwrap_used)]
-use std::path::PathBuf;
-
 use super::*;
 use crate::settings::Severity;
-
-/// One table in memory, and what was found wrong with it.
-#[derive(Default)]
-struct Table {
-    values: Vec<(&'static str, Value)>,
-    found: Vec<(Severity, At, Mistake)>,
-}
-
-impl Fields for Table {
-    fn contains(&mut self, key: &'static str) -> bool {
-        self.value(key).is_some()
-    }
-
-    fn value(&mut self, key: &'static str) -> Option<Value> {
-        self.values.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone())
-    }
-
-    fn secret(&mut self, key: &'static str) -> Option<Secret> {
-        match self.value(key)? {
-            Value::Text(text) => Some(text.into()),
-            _ => None,
-        }
-    }
-
-    fn secrets(
-        &mut self,
-        _: &'static str,
-        _: &mut dyn FnMut(&str) -> Result<(), Mistake>,
-        _: &dyn Fn(&Secret) -> Result<(), Mistake>,
-    ) -> Option<Vec<(String, Secret)>> {
-        None
-    }
-
-    fn resolve(&self, path: &str) -> PathBuf {
-        path.into()
-    }
-
-    fn path(&mut self, _: &'static str) -> Option<PathBuf> {
-        None
-    }
-
-    fn file(&mut self, _: &'static str) -> Option<PathBuf> {
-        None
-    }
-
-    fn visit_table(&mut self, _: &'static str, _: &mut dyn FnMut(&mut dyn Fields)) {}
-
-    fn visit_tables(&mut self, _: &'static str, _: &mut dyn FnMut(&mut dyn Fields)) -> Option<usize> {
-        None
-    }
-
-    fn accept_rest(&mut self) {}
-
-    fn report(&mut self, severity: Severity, at: At, mistake: Mistake) {
-        self.found.push((severity, at, mistake));
-    }
-}
+use crate::settings::testing::Table;
 
 fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
@@ -75,7 +17,7 @@ fn list(words: &[&str]) -> Value {
 fn read_with(more: &[(&'static str, Value)]) -> (Option<EenConfig>, Vec<(Severity, At, Mistake)>) {
     let mut values = vec![("username", text("ops@example.com")), ("password", text("p&ss"))];
     values.extend(more.iter().cloned());
-    let mut table = Table { values, ..Table::default() };
+    let mut table = Table::of(values);
     let config = read(&mut table);
     (config, table.found)
 }
