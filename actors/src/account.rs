@@ -140,11 +140,10 @@ async fn log_in<V: Vendor>(
     journal: JournalHandle,
     insist: bool,
 ) -> (V::Login, Result<Success<V::Grant>, AuthorizeError>) {
-    let gone = || AuthorizeError::Unavailable { why: "the login was given up".into() };
     let turn = match gate.send(Enter { insist }).await {
         Ok(Ok(turn)) => turn,
         Ok(Err(error)) => return (login, Err(error)),
-        Err(_) => return (login, Err(gone())),
+        Err(_) => return (login, Err(AuthorizeError::given_up())),
     };
     let (number, mut turn) = (turn.number, Some(turn));
     if let Some(note) = login.note() {
@@ -159,12 +158,14 @@ async fn log_in<V: Vendor>(
         Err(error @ LoginError::NotThis(_)) => {
             (Verdict::Granted, Err(AuthorizeError::Unavailable { why: error.to_string().into() }))
         }
-        Err(LoginError::Refused(why)) => (Verdict::Refused(why.into()), Err(gone())),
+        Err(LoginError::Refused(why)) => (Verdict::Refused(why.into()), Err(AuthorizeError::given_up())),
         // Behind the proof, what goes wrong is this account's own affair, unless the server asks to be left alone.
         Err(LoginError::Unavailable { why, not_before: None }) if turn.is_none() => {
             (Verdict::Over, Err(AuthorizeError::Unavailable { why: why.into() }))
         }
-        Err(LoginError::Unavailable { why, not_before }) => (Verdict::Unavailable(why.into(), not_before), Err(gone())),
+        Err(LoginError::Unavailable { why, not_before }) => {
+            (Verdict::Unavailable(why.into(), not_before), Err(AuthorizeError::given_up()))
+        }
     };
     let judged = gate.send(Judged { turn: number, verdict }).await;
     let error = judged.ok().flatten();
@@ -224,7 +225,6 @@ impl<V: Vendor> Handler<Authorize<V::Grant>> for Account<V> {
         let (answer, result) = oneshot::channel();
         self.waiting.push(answer);
         self.begin(ask.insist, ctx);
-        let gone = || AuthorizeError::Unavailable { why: "the login was given up".into() };
-        Box::pin(async move { result.await.unwrap_or_else(|_| Err(gone())) })
+        Box::pin(async move { result.await.unwrap_or_else(|_| Err(AuthorizeError::given_up())) })
     }
 }

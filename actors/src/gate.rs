@@ -35,6 +35,13 @@ pub(crate) enum AuthorizeError {
     Unavailable { why: Arc<str> },
 }
 
+impl AuthorizeError {
+    /// Nobody is there any more to say how it went.
+    pub(crate) fn given_up() -> Self {
+        Self::Unavailable { why: "the login was given up".into() }
+    }
+}
+
 /// Asks for a turn.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Turn, AuthorizeError>")]
@@ -249,8 +256,7 @@ impl Handler<Enter> for Gate {
         let (answer, result) = oneshot::channel();
         self.queue.push_back(answer);
         self.go_on(ctx);
-        let gone = || AuthorizeError::Unavailable { why: "the login was given up".into() };
-        Box::pin(async move { result.await.unwrap_or_else(|_| Err(gone())) })
+        Box::pin(async move { result.await.unwrap_or_else(|_| Err(AuthorizeError::given_up())) })
     }
 }
 

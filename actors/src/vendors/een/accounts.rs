@@ -1,5 +1,6 @@
 //! The user that has logged in, and the accounts that it may switch to: `GET /g/user` and `GET /g/account/list`.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde_json::value::RawValue;
@@ -56,10 +57,10 @@ impl AccountList {
     /// # Errors
     /// [`ListError`] when the whole is no list. A row that is of no use is in [`skipped`](Self::skipped) and harms no other.
     pub fn read(body: &[u8]) -> Result<Self, ListError> {
-        let mut list = Self::default();
+        let (mut list, mut seen) = (Self::default(), HashSet::new());
         for (row, json) in rows(body)?.into_iter().enumerate() {
             match account(json) {
-                Ok(account) if list.accounts.iter().all(|known| known.id != account.id) => list.accounts.push(account),
+                Ok(account) if seen.insert(account.id.clone()) => list.accounts.push(account),
                 Ok(account) => list.skipped.push(Skipped { row, why: format!("{} is there already", account.id) }),
                 Err(why) => list.skipped.push(Skipped { row, why }),
             }

@@ -24,9 +24,7 @@ pub(super) struct Reseller {
     relist_at: Option<Instant>,
     /// Failures in a row.
     failures: u32,
-    /// Whether there were children in the last list that counted.
-    has_children: bool,
-    /// The list was empty the last time, though there were children: once is taken for a mistake of the server's.
+    /// The list was empty the last time: once is taken for a mistake of the server's.
     was_empty: bool,
 }
 
@@ -95,7 +93,7 @@ impl EenSession {
             return self.listing_failed(now, "the list is empty", None, todo);
         }
         let children = children(list, &self.config, own);
-        (reseller.has_children, reseller.was_empty, reseller.failures) = (!children.is_empty(), false, 0);
+        (reseller.was_empty, reseller.failures) = (false, 0);
         reseller.relist_at = Some(now.instant + self.config.relist_every);
         // The next time that the login is not good any more it is replaced again.
         self.reauthorized = false;
