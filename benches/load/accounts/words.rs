@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use crate::crowd::Online;
+
 /// The simulated cloud.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Cloud {
@@ -104,17 +106,6 @@ pub(super) enum MemberWord {
         gaps: u64,
     },
     Known(Known),
-}
-
-/// All accounts are there.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Online {
-    /// Since the order.
-    pub(super) seconds: f64,
-    /// Processor time of the whole process for it.
-    pub(super) cpu_seconds: f64,
-    /// Descriptors that the process has; `None` where the system does not tell.
-    pub(super) descriptors: Option<usize>,
 }
 
 /// What accounts took that had little to do.

@@ -24,7 +24,8 @@ pub(crate) use host::run as host;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use self::words::{Census, Event, HostOrder, HostWord, Measured, MemberOrder, MemberWord, Online, Site};
+pub(crate) use self::words::Online;
+use self::words::{Census, Event, HostOrder, HostWord, Measured, MemberOrder, MemberWord, Site};
 use crate::report::Section;
 use crate::words::{Other, PATIENCE, patience};
 use crate::{Args, Consumer, CrowdTask, HostTask, Kind, Outcome};

@@ -103,15 +103,15 @@ pub(super) enum MemberWord {
     Taken(Vec<Event>),
 }
 
-/// All sessions are there.
+/// All sessions, or accounts, are there.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Online {
+pub(crate) struct Online {
     /// Since the order.
-    pub(super) seconds: f64,
+    pub(crate) seconds: f64,
     /// Processor time of the whole process for it.
-    pub(super) cpu_seconds: f64,
+    pub(crate) cpu_seconds: f64,
     /// Descriptors that the process has; `None` where the system does not tell.
-    pub(super) descriptors: Option<usize>,
+    pub(crate) descriptors: Option<usize>,
 }
 
 /// What sessions took that had little to do.

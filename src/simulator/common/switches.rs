@@ -22,6 +22,15 @@ impl<F: Switchable> Default for Switches<F> {
     }
 }
 
+impl<F: Switchable + Copy> Switches<F> {
+    /// With these on.
+    pub(in crate::simulator) fn of(faults: &[F]) -> Self {
+        let mut switches = Self::default();
+        faults.iter().for_each(|fault| switches.set(*fault));
+        switches
+    }
+}
+
 impl<F: Switchable> Switches<F> {
     pub(in crate::simulator) fn set(&mut self, fault: F) {
         let due = Instant::now() + fault.period().unwrap_or_default();

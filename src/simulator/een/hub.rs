@@ -66,10 +66,7 @@ pub(super) struct Core {
 
 impl Hub {
     pub(super) fn new(options: Options) -> Self {
-        let mut switches = Switches::default();
-        for fault in &options.faults {
-            switches.set(*fault);
-        }
+        let switches = Switches::of(&options.faults);
         let mut world = World::new(&options);
         let mut login = Login::default();
         login.add_user(&mut world, &options.username, &options.password);

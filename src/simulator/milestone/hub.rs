@@ -52,10 +52,7 @@ pub(super) struct Core {
 
 impl Hub {
     pub(super) fn new(options: Options) -> Self {
-        let mut switches = Switches::default();
-        for fault in &options.faults {
-            switches.set(*fault);
-        }
+        let switches = Switches::of(&options.faults);
         let mut world = World::new(options.items, options.seed);
         items::gather(&mut world, options.crowd);
         Self(Mutex::new(Core {
