@@ -71,7 +71,7 @@ impl EenSession {
             Err(error) if error.wants_login() => {
                 self.reauthorize(format!("the accounts cannot be listed with a new login either: {error}"), todo);
             }
-            Err(CallError::Forbidden) if !self.online => self.is_no_reseller(todo),
+            Err(CallError::Forbidden) if !self.online && !self.is_masters() => self.is_no_reseller(todo),
             Err(CallError::Busy { status, not_before }) => {
                 let why = CallError::Busy { status, not_before }.to_string();
                 self.listing_failed(now, &why, not_before, todo);
@@ -106,6 +106,11 @@ impl EenSession {
         if !std::mem::replace(&mut self.online, true) {
             todo.act(Action::Online);
         }
+    }
+
+    /// The user says of itself that it is a reseller's: then a list that is forbidden is no sign of a plain account.
+    fn is_masters(&self) -> bool {
+        self.grant.as_ref().is_some_and(|grant| grant.user.is_master)
     }
 
     /// The settings name no other account than the user's own.

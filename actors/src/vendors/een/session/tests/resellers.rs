@@ -111,12 +111,10 @@ fn only_those_that_are_named_and_what_is_missing_says_so() {
 #[test]
 fn a_plain_account_is_followed_itself() {
     let rows = json!([own()]).to_string();
-    for (is_master, status, body) in
-        [(false, 200, rows.as_str()), (false, 200, "[]"), (false, 403, ""), (true, 403, "")]
-    {
+    for (status, body) in [(200, rows.as_str()), (200, "[]"), (403, "")] {
         let mut talk = Talk::new(EenConfig { accounts: Accounts::All, ..config() });
         talk.step(Input::Start);
-        authorize(&mut talk, is_master);
+        authorize(&mut talk, false);
         answer(&mut talk, status, body, None);
         assert!(talk.took(|action| matches!(action, Action::Prepare { anew: false, .. })), "{status} {body}");
         assert!(talk.children().is_none());
@@ -133,9 +131,21 @@ fn status_online() -> String {
 
 #[test]
 fn a_user_who_may_not_list_accounts_and_shall_follow_some_needs_a_person() {
-    let mut talk = reseller(Accounts::Only(vec!["1".parse().unwrap()]));
+    let mut talk = Talk::new(EenConfig { accounts: Accounts::Only(vec!["1".parse().unwrap()]), ..config() });
+    talk.step(Input::Start);
+    authorize(&mut talk, false);
     answer(&mut talk, 403, "", None);
     assert!(talk.end_in_words().starts_with("halt: this user may not list accounts"), "{}", talk.end_in_words());
+}
+
+#[test]
+fn a_reseller_that_may_not_list_its_accounts_is_not_taken_for_a_plain_account() {
+    for accounts in [Accounts::All, Accounts::Only(vec!["1".parse().unwrap()])] {
+        let mut talk = reseller(accounts);
+        answer(&mut talk, 403, "", None);
+        let end = talk.end_in_words();
+        assert!(end.starts_with("retry: the accounts cannot be listed: ") && end.contains("(403)"), "{end}");
+    }
 }
 
 #[test]
