@@ -88,15 +88,17 @@ impl EenSession {
             return self.is_no_reseller(todo);
         }
         let Some(reseller) = &mut self.reseller else { return };
-        // A reseller's list that is empty at first may be a hiccup, and would close all accounts that a session before it has opened.
-        if list.accounts.is_empty() && !std::mem::replace(&mut reseller.was_empty, true) {
-            return self.listing_failed(now, "the list is empty", None, todo);
-        }
-        let children = children(list, &self.config, own);
-        (reseller.was_empty, reseller.failures) = (false, 0);
-        reseller.relist_at = Some(now.instant + self.config.relist_every);
+        reseller.failures = 0;
         // The next time that the login is not good any more it is replaced again.
         self.reauthorized = false;
+        let was_empty = std::mem::replace(&mut reseller.was_empty, list.accounts.is_empty());
+        if reseller.was_empty && !was_empty {
+            // It may be a hiccup, and would close all accounts, also those that a session before this one has opened.
+            reseller.relist_at = Some(now.instant + RELIST_SOON.min(self.config.relist_every));
+            return;
+        }
+        reseller.relist_at = Some(now.instant + self.config.relist_every);
+        let children = children(list, &self.config, own);
         let wanted = children.into_iter().map(|child| {
             let (id, mark) = (child.id.as_str().to_owned(), mark(&child));
             let config = EenConfig { accounts: Accounts::Own, child: Some(child), ..self.config.clone() };

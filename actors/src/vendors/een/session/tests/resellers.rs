@@ -149,6 +149,36 @@ fn a_reseller_that_may_not_list_its_accounts_is_not_taken_for_a_plain_account() 
 }
 
 #[test]
+fn a_list_that_is_empty_is_believed_when_it_comes_again_at_first_and_later() {
+    let mut talk = reseller(Accounts::All);
+    answer(&mut talk, 200, "[]", None);
+    assert!(talk.children().is_none() && talk.end().is_none() && !talk.took_online());
+    talk.wait(15);
+    answer(&mut talk, 200, "[]", None);
+    assert!(children(&mut talk).is_empty() && talk.took_online());
+    talk.wait(300);
+    answer(&mut talk, 200, "[]", None);
+    assert!(children(&mut talk).is_empty(), "it still is");
+    talk.wait(300);
+    list(&mut talk, &[own(), row("1", "One", 0, 0)]);
+    assert_eq!(children(&mut talk).len(), 1);
+    talk.wait(300);
+    answer(&mut talk, 200, "[]", None);
+    assert!(talk.children().is_none(), "it may be a hiccup");
+    talk.wait(14);
+    assert_eq!(called(&mut talk), None);
+    talk.wait(1);
+    list(&mut talk, &[own(), row("1", "One", 0, 0)]);
+    assert_eq!(children(&mut talk).len(), 1, "it was one");
+    talk.wait(300);
+    answer(&mut talk, 200, "[]", None);
+    assert!(talk.children().is_none(), "and counts no more");
+    talk.wait(15);
+    answer(&mut talk, 200, "[]", None);
+    assert!(children(&mut talk).is_empty() && talk.end().is_none());
+}
+
+#[test]
 fn a_reseller_without_accounts_waits_for_the_first() {
     let mut talk = reseller(Accounts::All);
     list(&mut talk, &[own()]);
@@ -181,7 +211,7 @@ fn a_list_that_cannot_be_had_later_keeps_the_children_and_is_tried_again_sooner(
         (403, "", None, 60),
         (429, "", Some(200), 200),
         (429, "", Some(1), 240),
-        (200, "[]", None, 300),
+        (200, "[]", None, 15),
     ] {
         answer(&mut talk, status, body, retry_after);
         assert!(talk.children().is_none() && talk.end().is_none(), "{status} {body}");
