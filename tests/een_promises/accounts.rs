@@ -4,10 +4,15 @@ use std::collections::BTreeSet;
 
 use watchpost::actors::model::ConnectionState::{Halted, Online};
 use watchpost::actors::vendors::een::config::Accounts;
-use watchpost::simulator::een::Options;
+use watchpost::simulator::een::{Fault, FaultKind, Options};
 
 use crate::cloud::{Cloud, STORES, options};
 use crate::common::{DEADLINE, eventually};
+
+/// How often the accounts were listed.
+fn listings(cloud: &Cloud) -> u64 {
+    cloud.sim.counters().of("accounts").tried
+}
 
 #[test]
 fn each_account_of_a_reseller_is_a_connection_with_its_name_and_states_and_the_reseller_has_no_socket() {
@@ -65,6 +70,22 @@ fn accounts_come_and_go_without_a_restart_and_a_suspended_one_says_so() {
     assert!(reason.contains("suspended"), "{reason}");
     assert!(cloud.sim.restore_account(&id(&first)));
     cloud.wait_for(&first, Online);
+    cloud.wait_truth();
+}
+
+#[test]
+fn no_account_is_closed_because_of_a_list_that_is_not_whole() {
+    let cloud = Cloud::online(options());
+    let (first, second) = (cloud.name(0), cloud.name(1));
+    cloud.sim.inject(Fault::OddRows);
+    assert!(cloud.sim.close_account(first.rsplit('/').next().unwrap()));
+    let is_refused = || cloud.info(&first).unwrap().status.reason.contains("(404)");
+    eventually(DEADLINE, "the cloud does not let the engine in there any more", is_refused);
+    let before = listings(&cloud);
+    eventually(DEADLINE, "the accounts are listed some more times", || listings(&cloud) >= before + 5);
+    assert!(is_refused() && cloud.is(&second, Online));
+    cloud.sim.clear(FaultKind::OddRows);
+    eventually(DEADLINE, "the closed account goes", || cloud.info(&first).is_none());
     cloud.wait_truth();
 }
 

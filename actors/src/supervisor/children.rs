@@ -10,15 +10,15 @@ use crate::connection::Control;
 use crate::engine::ConnectionConfig;
 use crate::model::ids::ConnectionName;
 use crate::settings::CommonSettings;
-use crate::vendors::{VendorSettings, WantedChild};
+use crate::vendors::{Children, Others, VendorSettings, WantedChild};
 
-/// These connections should be there beside their parent, and no others of it.
+/// These connections should be there beside their parent.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct WantChildren {
     pub(crate) parent: ConnectionName,
     pub(crate) common: CommonSettings,
-    pub(crate) children: Vec<WantedChild>,
+    pub(crate) children: Children,
 }
 
 impl Supervisor {
@@ -26,6 +26,7 @@ impl Supervisor {
     fn renew(&mut self, name: &ConnectionName, vendor: VendorSettings, mark: String, ctx: &mut Context<Self>) {
         let Some(row) = self.table.get_mut(name).filter(|row| row.leaving.is_none()) else { return };
         row.config.vendor = vendor;
+        let mark = Some(mark);
         if std::mem::replace(&mut row.mark, mark) == row.mark {
             return;
         }
@@ -44,16 +45,18 @@ impl Handler<WantChildren> for Supervisor {
     type Result = ();
 
     fn handle(&mut self, want: WantChildren, ctx: &mut Self::Context) {
-        let WantChildren { parent, common, children } = want;
+        let WantChildren { parent, common, children: Children { wanted, others } } = want;
         if self.table.get(&parent).is_none_or(|row| row.leaving.is_some()) {
             return;
         }
-        let mut wanted = HashSet::new();
-        for WantedChild { id, vendor, mark } in children {
+        let mut named = HashSet::new();
+        for WantedChild { id, vendor, mark } in wanted {
             let Ok(name) = parent.child(&id) else { continue };
-            wanted.insert(name.clone());
+            named.insert(name.clone());
             if self.table.contains_key(&name) {
-                self.renew(&name, vendor, mark, ctx);
+                if let Some(mark) = mark {
+                    self.renew(&name, vendor, mark, ctx);
+                }
                 continue;
             }
             let config = ConnectionConfig { name: name.clone(), common: common.clone(), vendor };
@@ -63,8 +66,11 @@ impl Handler<WantChildren> for Supervisor {
                 row.mark = mark;
             }
         }
+        if others == Others::Stay {
+            return;
+        }
         let of_parent = |row: &Row| row.parent.as_ref() == Some(&parent) && row.leaving.is_none();
-        let surplus = self.table.iter().filter(|(name, row)| of_parent(row) && !wanted.contains(*name));
+        let surplus = self.table.iter().filter(|(name, row)| of_parent(row) && !named.contains(*name));
         let surplus: Vec<_> = surplus.map(|(name, _)| name.clone()).collect();
         for name in &surplus {
             drop(self.leave(name));

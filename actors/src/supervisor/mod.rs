@@ -260,7 +260,7 @@ impl Supervisor {
             phase: Phase::Launching,
             insisted: false,
             anew: false,
-            mark: String::new(),
+            mark: None,
             leaving: None,
             state: ConnectionState::Connecting,
             tries: 0,

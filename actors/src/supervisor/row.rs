@@ -30,8 +30,8 @@ pub(super) struct Row {
     pub(super) insisted: bool,
     /// It shall end and be started anew, with the settings that are in the table then.
     pub(super) anew: bool,
-    /// Of a child: what it depends on.
-    pub(super) mark: String,
+    /// Of a child: what it depends on, if that was told.
+    pub(super) mark: Option<String>,
     /// It shall end, and these want to know when it has.
     pub(super) leaving: Option<Vec<oneshot::Sender<()>>>,
     pub(super) state: ConnectionState,

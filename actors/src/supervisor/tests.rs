@@ -8,8 +8,10 @@ use super::*;
 use crate::journal::{Memory, Writer};
 use crate::messages::{AddConnection, ListConnections, PanicConnection, RemoveConnection, RestartConnection};
 use crate::settings::{Heartbeat, Secret};
+use crate::vendors::een::EenConfig;
+use crate::vendors::een::config::ChildAccount;
 use crate::vendors::milestone::MilestoneConfig;
-use crate::vendors::{VendorSettings, WantedChild};
+use crate::vendors::{Children, Others, VendorSettings, WantedChild};
 use crate::{Engine, EngineConfig, EngineHandle};
 
 fn vendor() -> VendorSettings {
@@ -70,9 +72,21 @@ async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl Fn
 }
 
 fn want(ids: &[&str]) -> WantChildren {
-    let child = |id: &&str| WantedChild { id: (*id).to_owned(), vendor: vendor(), mark: String::new() };
+    let child = |id: &&str| WantedChild { id: (*id).to_owned(), vendor: vendor(), mark: Some(String::new()) };
+    want_so(ids.iter().map(child).collect(), Others::Go)
+}
+
+fn want_so(wanted: Vec<WantedChild>, others: Others) -> WantChildren {
     let common = CommonSettings::new(Heartbeat::UNHURRIED);
-    WantChildren { parent: "hq".parse().unwrap(), common, children: ids.iter().map(child).collect() }
+    WantChildren { parent: "hq".parse().unwrap(), common, children: Children { wanted, others } }
+}
+
+/// A child with a title, at a server that is not there.
+fn titled(id: &str, title: &str, mark: Option<&str>) -> WantedChild {
+    let child = ChildAccount { id: id.parse().unwrap(), name: title.to_owned(), barred: None };
+    let mut config = EenConfig::new("svc", Secret::from("pw"));
+    (config.auth_url, config.child) = ("http://127.0.0.1:9".parse().unwrap(), Some(child));
+    WantedChild { id: id.to_owned(), vendor: VendorSettings::Een(Box::new(config)), mark: mark.map(str::to_owned) }
 }
 
 #[actix_rt::test]
@@ -86,6 +100,38 @@ async fn children_come_and_go_as_their_parent_wants_and_leave_with_it() {
     assert_eq!(names(&engine).await, [""; 0]);
     engine.send(want(&["4"])).await.unwrap();
     assert_eq!(names(&engine).await, [""; 0], "a parent that has gone wants nothing");
+    assert!(engine.shutdown(Duration::from_secs(5)).await);
+}
+
+/// How many connections were told to go and have not gone yet.
+#[derive(Message)]
+#[rtype(result = "usize")]
+struct CountLeaving;
+
+impl Handler<CountLeaving> for Supervisor {
+    type Result = usize;
+
+    fn handle(&mut self, _: CountLeaving, _: &mut Self::Context) -> usize {
+        self.table.values().filter(|row| row.leaving.is_some()).count()
+    }
+}
+
+#[actix_rt::test]
+async fn children_of_which_nothing_can_be_told_stay_as_they_are() {
+    let engine = engine();
+    let titles = || async {
+        let list = engine.send(ListConnections).await.unwrap();
+        list.into_iter().filter_map(|info| info.title).collect::<Vec<_>>()
+    };
+    engine.send(want_so(vec![titled("1", "One", Some("")), titled("2", "Two", Some(""))], Others::Go)).await.unwrap();
+    for _ in 0..10 {
+        let unknown = titled("1", "?", None);
+        engine.send(want_so(vec![unknown, titled("3", "Three", None)], Others::Stay)).await.unwrap();
+    }
+    assert_eq!(titles().await, ["One", "Two", "Three"]);
+    assert_eq!(engine.send(CountLeaving).await.unwrap(), 0);
+    engine.send(want_so(vec![titled("1", "New", Some(""))], Others::Go)).await.unwrap();
+    eventually("that child 2 has gone", || async { titles().await == ["New"] }).await;
     assert!(engine.shutdown(Duration::from_secs(5)).await);
 }
 

@@ -33,7 +33,7 @@ pub use entries::Entries;
 pub(crate) use entries::{NotedKind, Words};
 pub use entry::{Entry, Gap, Kind, Meanwhile, Noted, Occurrence, Scope, Snapshot, StatusChange};
 pub use login::{Login, LoginError, LoginStep};
-pub use session::{Action, CallId, Input, Session, SessionEnd, Todo, WantedChild};
+pub use session::{Action, CallId, Children, Input, Others, Session, SessionEnd, Todo, WantedChild};
 
 /// The two clocks, read once for each step.
 #[derive(Clone, Copy, Debug)]

@@ -115,10 +115,28 @@ pub enum Action {
     Online,
     /// Names have changed.
     Forget(Forget),
-    /// These connections should be there beside this one; those asked for before and not named any more should go.
-    Children(Vec<WantedChild>),
+    /// These connections should be there beside this one.
+    Children(Children),
     /// This try is over.
     End(SessionEnd),
+}
+
+/// The connections that another asks for.
+#[derive(Debug, Clone)]
+pub struct Children {
+    /// Those that should be there.
+    pub wanted: Vec<WantedChild>,
+    /// What becomes of those that were asked for before, by this try or one before it, and are not named any more.
+    pub others: Others,
+}
+
+/// What becomes of children that are not named any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    /// They are not wanted any more.
+    Go,
+    /// It cannot be told now whether they are.
+    Stay,
 }
 
 /// A connection that another asks for.
@@ -128,8 +146,9 @@ pub struct WantedChild {
     pub id: String,
     /// Its settings.
     pub vendor: VendorSettings,
-    /// What the child depends on: when it changes, the child is started anew.
-    pub mark: String,
+    /// What the child depends on: when it changes, the child is started anew. None where that cannot be told now: a child that is there
+    /// already stays as it is.
+    pub mark: Option<String>,
 }
 
 /// Why a session ended itself.

@@ -15,6 +15,9 @@ pub struct AccountList {
     pub accounts: Vec<Account>,
     /// Rows that say of no account anything.
     pub skipped: Vec<Skipped>,
+    /// How many of them could not be read: each may be that of an account which is not in [`accounts`](Self::accounts). The others repeat one
+    /// that is.
+    pub unreadable: usize,
 }
 
 /// An account that the user may switch to.
@@ -62,7 +65,10 @@ impl AccountList {
             match account(json) {
                 Ok(account) if seen.insert(account.id.clone()) => list.accounts.push(account),
                 Ok(account) => list.skipped.push(Skipped { row, why: format!("{} is there already", account.id) }),
-                Err(why) => list.skipped.push(Skipped { row, why }),
+                Err(why) => {
+                    list.skipped.push(Skipped { row, why });
+                    list.unreadable += 1;
+                }
             }
         }
         Ok(list)

@@ -58,6 +58,7 @@ fn short_rows_are_read_and_useless_ones_told() {
         ["00000001", "00000002", "12345678"]
     );
     assert_eq!(list.skipped.iter().map(|one| one.row).collect::<Vec<_>>(), [2, 3, 4, 5, 6]);
+    assert_eq!(list.unreadable, 4, "the other one repeats an account that is there");
     assert_eq!(AccountList::read(b"{}"), Err(ListError::NotAList("an object")));
     assert!(matches!(AccountList::read(b"["), Err(ListError::NotJson(_))));
 }

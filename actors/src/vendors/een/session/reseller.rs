@@ -1,5 +1,6 @@
 //! A reseller's connection: it has no socket, and lists the accounts below it. Each of them is a connection of its own.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::{EenSession, Phase};
@@ -9,7 +10,7 @@ use crate::vendors::een::accounts::{AccountList, Standing};
 use crate::vendors::een::config::{Accounts, ChildAccount, EenConfig};
 use crate::vendors::een::rest::{self, CallError};
 use crate::vendors::een::wire::AccountId;
-use crate::vendors::{Action, CallId, Now, SessionEnd, Todo, VendorSettings, WantedChild};
+use crate::vendors::{Action, CallId, Children, Now, Others, SessionEnd, Todo, VendorSettings, WantedChild};
 
 /// After a listing that failed; it doubles up to the usual pause.
 const RELIST_SOON: Duration = Duration::from_secs(15);
@@ -99,12 +100,16 @@ impl EenSession {
         }
         reseller.relist_at = Some(now.instant + self.config.relist_every);
         let children = children(list, &self.config, own);
-        let wanted = children.into_iter().map(|child| {
-            let (id, mark) = (child.id.as_str().to_owned(), mark(&child));
-            let config = EenConfig { accounts: Accounts::Own, child: Some(child), ..self.config.clone() };
+        // A row that cannot be read may be that of any account which the rest of the list lacks.
+        let others = if list.unreadable == 0 { Others::Go } else { Others::Stay };
+        // Without the accounts that were named, of which there may be thousands.
+        let template = EenConfig { accounts: Accounts::Own, ..self.config.clone() };
+        let wanted = children.into_iter().map(|Child { account, mark }| {
+            let id = account.id.as_str().to_owned();
+            let config = EenConfig { child: Some(account), ..template.clone() };
             WantedChild { id, vendor: VendorSettings::Een(Box::new(config)), mark }
         });
-        todo.act(Action::Children(wanted.collect()));
+        todo.act(Action::Children(Children { wanted: wanted.collect(), others }));
         if !std::mem::replace(&mut self.online, true) {
             todo.act(Action::Online);
         }
@@ -148,46 +153,61 @@ impl EenSession {
     }
 }
 
+/// An account that is to be a connection.
+struct Child {
+    account: ChildAccount,
+    /// What it depends on, beside the settings of its parent, if that is known. Another name is no reason to break its stream.
+    mark: Option<String>,
+}
+
+impl Child {
+    fn new(id: &AccountId, name: Option<&str>, barred: Option<&str>) -> Self {
+        let account = ChildAccount {
+            id: id.clone(),
+            name: name.unwrap_or(id.as_str()).to_owned(),
+            barred: barred.map(str::to_owned),
+        };
+        Self { mark: Some(account.barred.clone().unwrap_or_default()), account }
+    }
+}
+
 /// The accounts that are to be connected to, and those that cannot be, with the reason.
-fn children(list: &AccountList, config: &EenConfig, own: &AccountId) -> Vec<ChildAccount> {
-    let child = |id: &AccountId, name: Option<&str>, barred: Option<&str>| ChildAccount {
-        id: id.clone(),
-        name: name.unwrap_or(id.as_str()).to_owned(),
-        barred: barred.map(str::to_owned),
-    };
-    let only = match &config.accounts {
-        Accounts::Only(ids) => Some(ids),
+fn children(list: &AccountList, config: &EenConfig, own: &AccountId) -> Vec<Child> {
+    let only: Option<HashSet<_>> = match &config.accounts {
+        Accounts::Only(ids) => Some(ids.iter().collect()),
         Accounts::Own | Accounts::All => None,
     };
     // A reseller's own account has no devices.
     let listed = list.accounts.iter().filter(|account| account.id != *own);
-    let listed = listed.filter(|account| only.is_none_or(|ids| ids.contains(&account.id))).map(|account| {
-        let barred = match account.standing {
-            Standing::Active => None,
-            Standing::Suspended => Some("the account is suspended; Eagle Eye or the reseller can lift that"),
-            Standing::Inactive => Some("the account is inactive; Eagle Eye or the reseller can activate it"),
-        };
-        child(&account.id, account.name.as_deref(), barred)
-    });
-    let mut children: Vec<_> = listed.collect();
-    for id in only.into_iter().flatten() {
-        if children.iter().any(|child| child.id == *id) {
-            continue;
-        }
-        children.push(child(
-            id,
-            None,
-            Some(if id == own {
-                "it is the reseller's own account, which has no devices: take it out of `accounts`"
-            } else {
-                "the account list does not have it: correct `accounts`, or it was closed"
-            }),
-        ));
+    let listed = listed.filter(|account| only.as_ref().is_none_or(|ids| ids.contains(&account.id)));
+    let mut children: Vec<_> = listed
+        .map(|account| {
+            let barred = match account.standing {
+                Standing::Active => None,
+                Standing::Suspended => Some("the account is suspended; Eagle Eye or the reseller can lift that"),
+                Standing::Inactive => Some("the account is inactive; Eagle Eye or the reseller can activate it"),
+            };
+            Child::new(&account.id, account.name.as_deref(), barred)
+        })
+        .collect();
+    if let Accounts::Only(ids) = &config.accounts {
+        let listed: HashSet<_> = children.iter().map(|child| child.account.id.clone()).collect();
+        let missing = ids.iter().filter(|id| !listed.contains(*id));
+        children.extend(missing.map(|id| missing_child(id, own, list.unreadable > 0)));
     }
     children
 }
 
-/// What a child depends on, beside the settings of its parent. Another name is no reason to break its stream.
-fn mark(child: &ChildAccount) -> String {
-    child.barred.clone().unwrap_or_default()
+/// An account that the settings name and the list lacks.
+fn missing_child(id: &AccountId, own: &AccountId, may_be_there: bool) -> Child {
+    if id == own {
+        let why = "it is the reseller's own account, which has no devices: take it out of `accounts`";
+        return Child::new(id, None, Some(why));
+    }
+    if may_be_there {
+        let why =
+            "the account list does not have it, or in a row that cannot be read: correct `accounts` if it is wrong";
+        return Child { mark: None, ..Child::new(id, None, Some(why)) };
+    }
+    Child::new(id, None, Some("the account list does not have it: correct `accounts`, or it was closed"))
 }

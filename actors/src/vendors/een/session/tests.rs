@@ -30,7 +30,7 @@ use crate::vendors::een::accounts::User;
 use crate::vendors::een::config::Accounts;
 use crate::vendors::een::devices::DeviceList;
 use crate::vendors::een::wire::Resource;
-use crate::vendors::{Entries, Entry, Kind, Noted, Scope, WantedChild};
+use crate::vendors::{Children, Entries, Entry, Kind, Noted, Others, Scope, WantedChild};
 
 /// Words, worked by hand: see the table of the status decoder.
 const ONLINE: u64 = 0x16_0037;
@@ -266,7 +266,7 @@ impl Talk {
         }
     }
 
-    fn children(&mut self) -> Option<Vec<WantedChild>> {
+    fn children(&mut self) -> Option<Children> {
         let found = self.actions.iter().position(|action| matches!(action, Action::Children(_)))?;
         if let Action::Children(children) = self.actions.remove(found) { Some(children) } else { None }
     }

@@ -41,18 +41,27 @@ fn list(talk: &mut Talk, rows: &[Value]) {
     answer(talk, 200, &json!(rows).to_string(), None);
 }
 
-/// The children: id, name, and why it is barred if it is.
+/// The children: id, name, and why it is barred if it is. All others go.
 fn children(talk: &mut Talk) -> Vec<String> {
-    let children = talk.children().expect("there is a new list of children");
-    let told = children.iter().map(|WantedChild { id, vendor, mark }| {
+    let (children, others) = children_and_others(talk);
+    assert_eq!(others, Others::Go);
+    children
+}
+
+/// The same, with what becomes of the others. A child of which nothing is known has `?` before its reason.
+fn children_and_others(talk: &mut Talk) -> (Vec<String>, Others) {
+    let Children { wanted, others } = talk.children().expect("there is a new list of children");
+    let told = wanted.iter().map(|WantedChild { id, vendor, mark }| {
         let VendorSettings::Een(config) = vendor else { panic!("{vendor:?}") };
         let child = config.child.as_ref().unwrap();
         assert_eq!((child.id.as_str(), &config.accounts), (id.as_str(), &Accounts::Own));
         // A new name alone starts nothing anew.
-        assert_eq!(mark, child.barred.as_deref().unwrap_or_default());
-        format!("{id} {:?} {mark}", child.name).trim_end().to_owned()
+        let barred = child.barred.as_deref().unwrap_or_default();
+        assert!(mark.as_deref().is_none_or(|mark| mark == barred), "{mark:?}");
+        let doubt = if mark.is_none() { "? " } else { "" };
+        format!("{id} {:?} {doubt}{barred}", child.name).trim_end().to_owned()
     });
-    told.collect()
+    (told.collect(), others)
 }
 
 fn own() -> Value {
@@ -106,6 +115,35 @@ fn only_those_that_are_named_and_what_is_missing_says_so() {
     ];
     assert_eq!(children(&mut talk), expected);
     assert!(talk.took_online());
+}
+
+#[test]
+fn accounts_stay_as_long_as_a_row_that_cannot_be_read_may_be_theirs() {
+    let mut talk = reseller(Accounts::All);
+    list(&mut talk, &[own(), row("1", "One", 0, 0), row("2", "Two", 0, 0)]);
+    assert_eq!(children(&mut talk).len(), 2);
+    for odd in [json!(7), json!([]), json!([null, "Two"]), Value::Null] {
+        talk.wait(300);
+        list(&mut talk, &[own(), odd, row("1", "One", 1, 0)]);
+        let (wanted, others) = children_and_others(&mut talk);
+        assert_eq!((wanted.len(), others), (1, Others::Stay), "what can be read counts");
+        assert!(wanted[0].contains("suspended"), "{wanted:?}");
+    }
+    talk.wait(300);
+    list(&mut talk, &[own(), row("1", "One", 0, 0), row("1", "One again", 0, 0)]);
+    assert_eq!(children(&mut talk), [r#"1 "One""#], "a row that repeats another hides none");
+}
+
+#[test]
+fn an_account_that_is_named_stays_as_it_is_while_a_row_cannot_be_read() {
+    let mut talk = reseller(Accounts::Only(vec!["1".parse().unwrap(), "2".parse().unwrap()]));
+    list(&mut talk, &[own(), row("1", "One", 0, 0), json!([])]);
+    let (wanted, others) = children_and_others(&mut talk);
+    assert_eq!((wanted[0].as_str(), others), (r#"1 "One""#, Others::Stay));
+    assert!(wanted[1].starts_with(r#"2 "2" ? the account list does not have it, or"#), "{wanted:?}");
+    talk.wait(300);
+    list(&mut talk, &[own(), row("1", "One", 0, 0), row("2", "Two", 0, 0)]);
+    assert_eq!(children(&mut talk), [r#"1 "One""#, r#"2 "Two""#]);
 }
 
 #[test]
