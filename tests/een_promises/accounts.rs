@@ -74,6 +74,37 @@ fn accounts_come_and_go_without_a_restart_and_a_suspended_one_says_so() {
 }
 
 #[test]
+fn an_account_that_is_suspended_halts_with_the_next_list_where_the_server_lets_it_go_on() {
+    let cloud = Cloud::online(Options { faults: vec![Fault::KeepBarred], ..options() });
+    let name = cloud.name(0);
+    let id = cloud.accounts()[0].clone();
+    let logins = || cloud.sim.counters().of("authenticate").tried;
+    let before = logins();
+    assert!(cloud.sim.suspend_account(&id));
+    cloud.wait_for(&name, Halted);
+    let reason = cloud.info(&name).unwrap().status.reason;
+    assert!(reason.contains("the account is suspended"), "{reason}");
+    assert_eq!(logins(), before, "the list says it, no login has to find it out");
+    assert!(cloud.sim.restore_account(&id));
+    cloud.wait_for(&name, Online);
+    cloud.wait_truth();
+}
+
+#[test]
+fn an_account_list_that_stays_empty_is_believed_and_accounts_come_back_when_it_is_not() {
+    let cloud = Cloud::start(Options { faults: vec![Fault::EmptyAccounts], ..options() });
+    cloud.wait_for(STORES, Online);
+    assert_eq!(cloud.connections().len(), 1, "there is none below it");
+    cloud.sim.clear(FaultKind::EmptyAccounts);
+    cloud.wait_online();
+    cloud.sim.inject(Fault::EmptyAccounts);
+    eventually(DEADLINE, "it is believed later, too", || cloud.connections().len() == 1);
+    assert!(cloud.is(STORES, Online));
+    cloud.sim.clear(FaultKind::EmptyAccounts);
+    cloud.wait_online();
+}
+
+#[test]
 fn no_account_is_closed_because_of_a_list_that_is_not_whole() {
     let cloud = Cloud::online(options());
     let (first, second) = (cloud.name(0), cloud.name(1));

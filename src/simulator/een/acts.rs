@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::{
-    Change, EventRecord, Simulator,
+    Change, EventRecord, FaultKind, Simulator,
     codes::Code,
     hub::Core,
     stamp,
@@ -34,8 +34,8 @@ impl Simulator {
         true
     }
 
-    /// Suspends an account: sessions that are in it end (412), and switching to it is refused with 402. The user's own account: logins too. False
-    /// when there is no such account.
+    /// Suspends an account: sessions that are in it end (412) unless the fault `keep-barred` is on, and switching to it is refused with 402. The
+    /// user's own account: logins too. False when there is no such account.
     pub fn suspend_account(&self, account: &str) -> bool {
         self.bar(account, |account| account.suspended = true)
     }
@@ -53,7 +53,9 @@ impl Simulator {
         let esn = core.world.entities[place].esn;
         let root = core.world.root();
         core.raise(root, Code::of(b"AEAH"), 1, Some(esn));
-        core.expire_sessions(|session| session.account == place);
+        if !core.switches.on(FaultKind::KeepBarred) {
+            core.expire_sessions(|session| session.account == place);
+        }
         true
     }
 

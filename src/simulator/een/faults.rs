@@ -41,6 +41,8 @@ faults! {
     SwitchKills = "switch-kills", "ends the authorization of a session's open sockets when it switches to another account";
     OldCookieOnly = "old-cookie-only", "sets only the cookie `videobank_sessionid`";
     NewCookieOnly = "new-cookie-only", "sets only the cookie `auth_key`";
+    EmptyAccounts = "empty-accounts", "lists no account at all";
+    KeepBarred = "keep-barred", "lets the sessions of an account go on that is suspended or made inactive";
     OddRows = "odd-rows", "adds rows to the lists that are too short, hold nulls or other types, or are no rows";
     UnknownMembers = "unknown-members", "adds members that no client knows to objects, rows and frames";
     RefuseUpgrade(how: Refusal, "STATUS[:COUNT]", refusal(503)) = "refuse-upgrade", "refuses the WebSocket upgrade";
