@@ -23,9 +23,9 @@ const RELOAD_EVERY: Duration = Duration::from_secs(24 * 3_600);
 type Asks<V> = <<V as Vendor>::Directory as Directory>::Ask;
 type Catalogs<V> = <<V as Vendor>::Directory as Directory>::Catalog;
 
-/// Load types and groups, and say when that is done.
+/// Load types and groups, and say when that is done. `None`: they cannot be had.
 pub(crate) struct Prepare<C> {
-    /// Also if they are loaded already.
+    /// Also if they are loaded already; then those that are there are not what is answered.
     anew: bool,
     marker: std::marker::PhantomData<fn() -> C>,
 }
@@ -87,7 +87,11 @@ struct Waiting<V: Vendor> {
 
 enum Wants<V: Vendor> {
     Names(Vec<NameKey>, oneshot::Sender<Learned>),
-    Catalog(oneshot::Sender<Option<Arc<Catalogs<V>>>>),
+    /// The catalog, but not this one: it was there before somebody asked for another.
+    Catalog {
+        answer: oneshot::Sender<Option<Arc<Catalogs<V>>>>,
+        except: Option<Arc<Catalogs<V>>>,
+    },
 }
 
 impl<V: Vendor> Lookup<V> {
@@ -117,6 +121,16 @@ impl<V: Vendor> Lookup<V> {
                 self.queue.push_back(ask);
             }
         }
+    }
+
+    /// Asks for the catalog. Where it is asked for anew, the one that is there is no answer: `None` says that there is no other.
+    fn load(&mut self, anew: bool) -> oneshot::Receiver<Option<Arc<Catalogs<V>>>> {
+        let asks: HashSet<_> = self.directory.prepare().into_iter().collect();
+        self.ask(asks.iter().cloned());
+        let (answer, result) = oneshot::channel();
+        let except = self.directory.catalog().filter(|_| anew);
+        self.waiting.push(Waiting { asked: asks.clone(), open: asks, wants: Wants::Catalog { answer, except } });
+        result
     }
 
     fn run(&mut self, ctx: &mut Context<Self>) {
@@ -206,7 +220,10 @@ impl<V: Vendor> Lookup<V> {
         // Who asked may be gone.
         match waiting.wants {
             Wants::Names(keys, answer) => drop(answer.send(self.directory.known(now, &keys))),
-            Wants::Catalog(answer) => drop(answer.send(self.directory.catalog())),
+            Wants::Catalog { answer, except } => {
+                let is_other = |catalog: &Arc<_>| except.is_none_or(|except| !Arc::ptr_eq(&except, catalog));
+                drop(answer.send(self.directory.catalog().filter(is_other)));
+            }
         }
     }
 }
@@ -231,10 +248,7 @@ impl<V: Vendor> Handler<Prepare<Catalogs<V>>> for Lookup<V> {
         if let Some(catalog) = self.directory.catalog().filter(|_| !ask.anew) {
             return Box::pin(std::future::ready(Some(catalog)));
         }
-        let asks: HashSet<_> = self.directory.prepare().into_iter().collect();
-        self.ask(asks.iter().cloned());
-        let (answer, result) = oneshot::channel();
-        self.waiting.push(Waiting { asked: asks.clone(), open: asks, wants: Wants::Catalog(answer) });
+        let result = self.load(ask.anew);
         self.run(ctx);
         Box::pin(async move { result.await.ok().flatten() })
     }
@@ -329,25 +343,84 @@ mod tests {
     use crate::journal::{Memory, Writer};
     use crate::refusals::Refusals;
     use crate::settings::{CommonSettings, Heartbeat, Secret, TlsSettings};
-    use crate::vendors::milestone::{Milestone, MilestoneConfig};
+    use crate::vendors::een::{self, Een, EenConfig};
+    use crate::vendors::milestone::{self, Milestone, MilestoneConfig};
 
-    fn directories() -> Directories<Milestone> {
-        let config = MilestoneConfig::new("http://127.0.0.1:9".parse().unwrap(), "svc", Secret::from("pw"), vec![]);
+    fn milestone() -> MilestoneConfig {
+        MilestoneConfig::new("http://127.0.0.1:9".parse().unwrap(), "svc", Secret::from("pw"), vec![])
+    }
+
+    /// A look-up that has not started, and the login that it would ask.
+    fn lookup<V: Vendor>(config: &V::Config) -> (Lookup<V>, Addr<Account<V>>) {
         let common = CommonSettings::new(Heartbeat::UNHURRIED);
         let tls = TlsSettings::default().client_config().unwrap();
-        let login = Milestone::login(&config, &common);
+        let login = V::login(config, &common);
         let journal = Writer::start(Box::new(Memory::default())).unwrap().handle();
         let refusals = Refusals::new(journal.clone(), "a", true);
         let gate = Gate::new("pw".into(), Duration::ZERO, None, refusals).start();
-        let account = Account::<Milestone>::new("a".into(), login, gate, journal, Arc::clone(&tls)).start();
-        let directory = Milestone::directory(&config, &common);
-        let lookup = Lookup::<Milestone>::new("a".into(), directory, account.clone(), tls).start();
-        Directories { account, lookup }
+        let account = Account::<V>::new("a".into(), login, gate, journal, Arc::clone(&tls)).start();
+        let directory = V::directory(config, &common);
+        (Lookup::<V>::new("a".into(), directory, account.clone(), tls), account)
+    }
+
+    /// A catalog, asked for anew or not, and what these answers make of it; none where it is not known yet what to say.
+    fn loaded<V: Vendor>(
+        lookup: &mut Lookup<V>,
+        anew: bool,
+        answers: &[(Asks<V>, u16, &str)],
+    ) -> Option<Option<Arc<Catalogs<V>>>> {
+        let mut result = lookup.load(anew);
+        for (ask, status, body) in answers {
+            let body = (*body).to_owned().into();
+            let answer = RestAnswer { status: *status, headers: vec![], body, retry_after: None };
+            lookup.answered(ask, Ok(Ok(answer)), Duration::ZERO);
+        }
+        result.try_recv().ok()
+    }
+
+    #[actix_rt::test]
+    async fn a_device_list_that_is_asked_for_anew_and_cannot_be_had_is_not_replaced_by_the_one_before() {
+        const LIST: &str = r#"[["00004206","100aaaaa","Lobby","camera",[],"ATTD"]]"#;
+        const ODD: &str = r#"[7,["00004206","100aaaaa","Lobby","camera",[],"ATTD"]]"#;
+        let (mut lookup, _) = lookup::<Een>(&EenConfig::new("svc", Secret::from("pw")));
+        let mut load = |anew, status, body| {
+            let catalog = loaded(&mut lookup, anew, &[(een::directory::Ask::Devices, status, body)]).unwrap();
+            catalog.map(|catalog| (catalog.devices.devices.len(), catalog.serial))
+        };
+        assert_eq!(load(false, 503, ""), None);
+        assert_eq!(load(false, 200, LIST), Some((1, 1)));
+        for (status, body) in [(503, ""), (403, ""), (401, ""), (404, ""), (200, "<html>")] {
+            assert_eq!(load(true, status, body), None, "{status}");
+            assert_eq!(load(false, status, body), Some((1, 1)), "{status}: any will do");
+        }
+        assert_eq!(load(true, 200, LIST), Some((1, 1)), "the same devices are an answer");
+        assert_eq!(load(true, 200, ODD), Some((1, 1)), "so are those beside a row of no use");
+        assert_eq!(load(true, 200, "[]"), Some((0, 2)));
+    }
+
+    #[actix_rt::test]
+    async fn event_types_that_are_asked_for_anew_are_what_counts_and_not_the_state_groups() {
+        use milestone::directory::Ask::{Groups, Types};
+        const TYPES: &str =
+            r#"{"array":[{"name":"MotionStarted","displayName":"Motion Started","relations":{"self":{"id":"t"}}}]}"#;
+        const GROUPS: &str = r#"{"array":[]}"#;
+        let (mut lookup, _) = lookup::<Milestone>(&milestone());
+        let mut load = |anew, answers: &[_]| {
+            loaded(&mut lookup, anew, answers).map(|catalog| catalog.map(|catalog| catalog.names().count()))
+        };
+        assert_eq!(load(false, &[(Types, 503, ""), (Groups, 200, GROUPS)]), Some(None));
+        assert_eq!(load(false, &[(Types, 404, ""), (Groups, 404, "")]), None, "there is another root to ask at");
+        assert_eq!(load(false, &[(Types, 200, TYPES), (Groups, 200, GROUPS)]), Some(Some(1)));
+        for status in [403, 404, 500] {
+            assert_eq!(load(true, &[(Types, status, ""), (Groups, 200, GROUPS)]), Some(None), "{status}");
+            assert_eq!(load(true, &[(Types, 200, TYPES), (Groups, status, "")]), Some(Some(1)), "{status}");
+        }
     }
 
     #[actix_rt::test]
     async fn login_and_lookup_end_with_the_last_connection_of_their_account() {
-        let owned = OwnedDirectories::new(directories());
+        let (lookup, account) = lookup::<Milestone>(&milestone());
+        let owned = OwnedDirectories::new(Directories { account, lookup: lookup.start() });
         let shared = owned.share();
         drop(owned);
         let deadline = Instant::now() + Duration::from_secs(10);

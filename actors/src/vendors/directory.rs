@@ -67,7 +67,8 @@ pub trait Directory: 'static {
 
     /// The questions to be answered before subscribing: types and groups in bulk.
     fn prepare(&self) -> Vec<Self::Ask>;
-    /// What is known as a whole, once [`prepare`](Self::prepare) has been answered well enough.
+    /// What is known as a whole, once [`prepare`](Self::prepare) has been answered well enough. It is another `Arc` whenever that has happened
+    /// again, even if nothing has changed: so it is known whether a catalog that was asked for anew has come.
     fn catalog(&self) -> Option<Arc<Self::Catalog>>;
     /// What is known of these keys.
     fn known(&self, now: Now, keys: &[NameKey]) -> Learned;
