@@ -210,7 +210,8 @@ impl Session for MilestoneSession {
                 self.proceed(todo);
             }
             Input::Prepared(catalog) => {
-                self.catalog = catalog.or(self.catalog.take());
+                // One before that was looked at in vain: a type that it lacks may be in the list that could not be had.
+                self.catalog = catalog;
                 (self.prepared, self.named) = (true, true);
                 if self.phase == Phase::Naming {
                     self.subscribe(now, todo);

@@ -466,6 +466,11 @@ fn event_types_by_name_are_looked_up_and_an_unknown_one_needs_a_person() {
     );
     wrong.step(Input::Prepared(Some(catalog())));
     assert!(matches!(wrong.end(), Some(SessionEnd::Halt(why)) if why.contains("motion startd")), "{:?}", wrong.end());
+    let mut missed = Talk::begin(named("made just now"), Resume::default());
+    missed.step(Input::Granted(grant()));
+    missed.step(Input::Prepared(Some(catalog())));
+    missed.step(Input::Prepared(None));
+    assert!(matches!(missed.end(), Some(SessionEnd::Retry { .. })), "the new list may have it: {:?}", missed.end());
     let mut unknown = Talk::begin(named("motion started"), Resume::default());
     unknown.step(Input::Granted(grant()));
     unknown.step(Input::Prepared(None));
