@@ -11,6 +11,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::account::{Account, Authorize, EndAccount};
+use crate::retry::jitter;
 use crate::telemetry::NameAsked;
 use crate::transport::{RestAnswer, RestClient, RestError};
 use crate::vendors::{Directory, Forget, Learned, NameKey, Now, Vendor};
@@ -94,6 +95,12 @@ enum Wants<V: Vendor> {
     },
 }
 
+/// The accounts of a reseller begin together, and do not reload together: the first time comes somewhere in the second half of the time between
+/// two. `jitter` is from 0 to 1.
+fn first_reload(jitter: f64) -> Duration {
+    RELOAD_EVERY.mul_f64(1.0 - jitter / 2.0)
+}
+
 impl<V: Vendor> Lookup<V> {
     pub(crate) fn new(
         key: Arc<str>,
@@ -131,6 +138,12 @@ impl<V: Vendor> Lookup<V> {
         let except = self.directory.catalog().filter(|_| anew);
         self.waiting.push(Waiting { asked: asks.clone(), open: asks, wants: Wants::Catalog { answer, except } });
         result
+    }
+
+    fn reload(&mut self, ctx: &mut Context<Self>) {
+        let asks = self.directory.forget(&Forget::Everything);
+        self.ask(asks);
+        self.run(ctx);
     }
 
     fn run(&mut self, ctx: &mut Context<Self>) {
@@ -233,10 +246,9 @@ impl<V: Vendor> Actor for Lookup<V> {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.rest = Some(RestClient::new(&self.tls));
-        ctx.run_interval(RELOAD_EVERY, |lookup, ctx| {
-            let asks = lookup.directory.forget(&Forget::Everything);
-            lookup.ask(asks);
-            lookup.run(ctx);
+        ctx.run_later(first_reload(jitter()), |lookup, ctx| {
+            lookup.reload(ctx);
+            ctx.run_interval(RELOAD_EVERY, Self::reload);
         });
     }
 }
@@ -415,6 +427,41 @@ mod tests {
             assert_eq!(load(true, &[(Types, status, ""), (Groups, 200, GROUPS)]), Some(None), "{status}");
             assert_eq!(load(true, &[(Types, 200, TYPES), (Groups, status, "")]), Some(Some(1)), "{status}");
         }
+    }
+
+    /// When a look-up that begins now puts its questions again, by tokio's clock.
+    async fn reloaded_after() -> Duration {
+        let (mut lookup, _account) = lookup::<Een>(&EenConfig::new("svc", Secret::from("pw")));
+        let began = tokio::time::Instant::now();
+        // A question that is under way is not put again, and none is answered here.
+        lookup.running = PARALLEL;
+        let lookup = lookup.start();
+        while lookup.send(CountAsked).await.unwrap() == 0 {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+        began.elapsed()
+    }
+
+    /// How many questions are waiting.
+    #[derive(Message)]
+    #[rtype(result = "usize")]
+    struct CountAsked;
+
+    impl Handler<CountAsked> for Lookup<Een> {
+        type Result = usize;
+
+        fn handle(&mut self, _: CountAsked, _: &mut Self::Context) -> usize {
+            self.queue.len()
+        }
+    }
+
+    #[actix_rt::test]
+    async fn the_accounts_of_a_reseller_reload_at_times_of_their_own() {
+        tokio::time::pause();
+        let times = futures_util::future::join_all((0..20).map(|_| reloaded_after())).await;
+        let (first, last) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+        assert!(*first >= RELOAD_EVERY / 2 && *last <= RELOAD_EVERY + Duration::from_secs(60), "{times:?}");
+        assert!(*last - *first > RELOAD_EVERY / 10, "{times:?}");
     }
 
     #[actix_rt::test]
