@@ -195,7 +195,7 @@ mod een {
     }
 
     #[test]
-    fn devices_that_are_not_attached_are_counted_apart() {
+    fn devices_that_are_not_followed_are_counted_apart() {
         let cloud = Cloud::start(Options::default());
         let plain = Options {
             accounts: 0,
@@ -209,7 +209,7 @@ mod een {
         cloud.configure(&connection.replace("ops@example.com", "o"));
         let (code, stdout, stderr) = cloud.run(&CHECK);
         assert_eq!(code, Some(0), "{stdout}{stderr}");
-        assert!(stdout.contains("4 cameras and 1 bridge attached; 3 cameras and 0 bridges not"), "{stdout}");
+        assert!(stdout.contains("5 cameras and 1 bridge attached; 2 cameras and 0 bridges not"), "{stdout}");
     }
 
     #[test]

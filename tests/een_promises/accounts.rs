@@ -25,6 +25,15 @@ fn each_account_of_a_reseller_is_a_connection_with_its_name_and_states_and_the_r
         assert!(info.states > 0);
     }
     assert_eq!(cloud.connections().len(), accounts.len(), "the reseller and its accounts, and nothing else");
+    let unsaid = cloud.sim.truth().into_iter().filter(|(_, truth)| truth.service.is_empty());
+    let unsaid: Vec<_> =
+        unsaid.map(|(esn, truth)| (format!("{STORES}/{}", truth.account), format!("cameras/{esn}"))).collect();
+    assert!(!unsaid.is_empty());
+    for (name, item) in unsaid {
+        eventually(DEADLINE, "a camera that is not said to be attached has states", || {
+            cloud.value(&name, &item, "status").is_some()
+        });
+    }
     let sockets: BTreeSet<_> = cloud.sim.ledger().sockets.into_iter().map(|socket| socket.account).collect();
     assert!(!sockets.contains(&own), "{sockets:?}");
     let first_sight = cloud.lines().into_iter().filter(|line| line["stategroup"].is_string()).count();

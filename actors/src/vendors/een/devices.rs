@@ -81,8 +81,10 @@ pub enum Service {
     Idle,
     /// `ERSE`: it is being erased.
     Erased,
-    /// Nothing, or a word that we do not know.
+    /// Nothing, which was seen of cameras (reported).
     Unsaid,
+    /// A word that we do not know.
+    Unknown,
 }
 
 impl DeviceKind {
@@ -124,7 +126,8 @@ impl Service {
             "IGND" => Self::Available,
             "IDLE" => Self::Idle,
             "ERSE" => Self::Erased,
-            _ => Self::Unsaid,
+            "" => Self::Unsaid,
+            _ => Self::Unknown,
         }
     }
 }
@@ -132,12 +135,15 @@ impl Service {
 impl Device {
     /// Whether to subscribe to it: an attached camera or bridge, shared ones too.
     ///
-    /// A bridge of an account counts as attached where nothing is said: bridges always are, by the API documentation.
+    /// One that has an account counts as attached where nothing is said: bridges always are, by the API documentation, and what an empty word
+    /// means of a camera is unknown. To ask about one too many costs a refusal, about one too few all that it does.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         match (self.kind, self.service) {
             (DeviceKind::Camera | DeviceKind::Bridge, Service::Attached) => true,
-            (DeviceKind::Bridge, Service::Unsaid) => self.account.is_some(),
+            (DeviceKind::Camera | DeviceKind::Bridge, Service::Unsaid) | (DeviceKind::Bridge, Service::Unknown) => {
+                self.account.is_some()
+            }
             _ => false,
         }
     }

@@ -106,11 +106,13 @@ fn attached_cameras_and_bridges_are_subscribed_to_and_nothing_else() {
         ("camera", "IGND", Value::Null, false),
         ("camera", "IDLE", json!("00014750"), false),
         ("camera", "ERSE", json!("00014750"), false),
-        ("camera", "", json!("00014750"), false),
+        ("camera", "", json!("00014750"), true),
+        ("camera", "", Value::Null, false),
         ("camera", "attd", json!("00014750"), false),
         ("bridge", "ATTD", json!("00014750"), true),
         ("bridge", "", json!("00014750"), true),
         ("bridge", "", Value::Null, false),
+        ("bridge", "attd", json!("00014750"), true),
         ("bridge", "IGND", json!("00014750"), false),
         ("switches", "ATTD", json!("00014750"), false),
         ("", "ATTD", json!("00014750"), false),
@@ -119,6 +121,8 @@ fn attached_cameras_and_bridges_are_subscribed_to_and_nothing_else() {
         (row[0], row[3], row[5]) = (account.clone(), json!(kind), json!(service));
         assert_eq!(read(&json!([row])).devices[0].is_wanted(), wanted, "{kind} {service} {account}");
     }
+    let short = read(&json!([["00014750", "1000f60d", "Kitchen", "camera"], [null, "1000f60e", "Yard", "camera", []]]));
+    assert_eq!(short.wanted().map(|device| device.esn.as_str()).collect::<Vec<_>>(), ["1000f60d"]);
     let mut shared = row();
     shared[15] = json!(1);
     assert!(read(&json!([shared])).devices[0].is_wanted(), "shared ones too");
