@@ -50,6 +50,11 @@ pub(crate) struct Enter {
     pub(crate) insist: bool,
 }
 
+/// Let so many logins begin in a second from now on, at most.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct KeepPace(pub(crate) Option<NonZeroU32>);
+
 /// What has come of a login; answered with what to tell those who wait for it, once a refusal is kept: whoever hears of it may end the process.
 #[derive(Debug, Message)]
 #[rtype(result = "Option<AuthorizeError>")]
@@ -132,7 +137,7 @@ impl Gate {
             refusal: None,
             unavailable: None,
             pause: if window.is_zero() { PAUSE } else { window / PAUSE_SHARE },
-            spacing: rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.get()),
+            spacing: spacing(rate),
             next_at: None,
             turn: None,
             turns: 0,
@@ -236,6 +241,11 @@ impl Gate {
     }
 }
 
+/// The least time between two turns at a pace.
+fn spacing(rate: Option<NonZeroU32>) -> Duration {
+    rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.get())
+}
+
 /// When the one further try is due, of a refusal at a time that an earlier process has noted.
 fn further_try(refused: jiff::Timestamp) -> Instant {
     let passed = jiff::Timestamp::now().duration_since(refused).unsigned_abs();
@@ -257,6 +267,14 @@ impl Handler<Enter> for Gate {
         self.queue.push_back(answer);
         self.go_on(ctx);
         Box::pin(async move { result.await.unwrap_or_else(|_| Err(AuthorizeError::given_up())) })
+    }
+}
+
+impl Handler<KeepPace> for Gate {
+    type Result = ();
+
+    fn handle(&mut self, KeepPace(rate): KeepPace, _: &mut Self::Context) {
+        self.spacing = spacing(rate);
     }
 }
 

@@ -4,6 +4,7 @@
 //! connections, vendors and fixed words, never items.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
@@ -170,6 +171,22 @@ impl CallbackPanicked {
     pub(crate) fn emit(self) {
         error!("A callback has panicked; it goes on with the next event.");
         counter!("watchpost_callback_panics_total").increment(1);
+    }
+}
+
+/// Connections of one user name different paces for its logins.
+pub(crate) struct PacesDiffer<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) slowest: Option<NonZeroU32>,
+}
+
+impl PacesDiffer<'_> {
+    pub(crate) fn emit(self) {
+        let slowest = self.slowest.map_or(0, NonZeroU32::get);
+        warn!(
+            user = self.user,
+            slowest, "Connections of one user name different `logins_per_second`: the slowest counts for all of them."
+        );
     }
 }
 

@@ -86,6 +86,17 @@ async fn turns_keep_their_pace_and_one_that_is_given_up_holds_nobody_up() {
 }
 
 #[actix_rt::test]
+async fn a_pace_that_is_changed_counts_from_the_next_turn_on() {
+    let gate = gate(journal(), None);
+    gate.send(KeepPace(NonZeroU32::new(50))).await.unwrap();
+    let began = Instant::now();
+    for _ in 0..5 {
+        drop(enter(&gate).await.unwrap());
+    }
+    assert!(began.elapsed() >= Duration::from_millis(4 * 20), "{:?}", began.elapsed());
+}
+
+#[actix_rt::test]
 async fn a_server_that_wants_to_be_left_alone_is_left_alone_by_all() {
     let gate = gate(journal(), None);
     let turn = enter(&gate).await.unwrap();

@@ -12,6 +12,7 @@ mod row;
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ use self::row::{Phase, Row};
 use crate::account::Account;
 use crate::connection::{Control, Launch, Launcher, PANICKED, Setup};
 use crate::engine::ConnectionConfig;
-use crate::gate::Gate;
+use crate::gate::{Gate, KeepPace};
 use crate::journal::JournalHandle;
 use crate::lookup::{Directories, FollowNames, Lookup, OwnedDirectories, ResolveNames};
 use crate::messages::{AddError, UnknownConnection};
@@ -35,7 +36,7 @@ use crate::retry::{RetryClock, RetryPolicy, jitter};
 use crate::settings::{CommonSettings, TlsSettings};
 use crate::state_map::StateMap;
 use crate::state_tracker::{CloseLane, ShowStatus, StateTracker};
-use crate::telemetry::ConnectionPanicked;
+use crate::telemetry::{ConnectionPanicked, PacesDiffer};
 use crate::transport::{Budget, Paces};
 use crate::vendors::{Vendor, WithVendor};
 
@@ -99,7 +100,7 @@ pub struct Supervisor {
     /// The [`OwnedDirectories`] of each vendor's accounts.
     accounts: HashMap<AccountKey, Box<dyn Any + Send>>,
     /// Where logins of one user wait for each other.
-    gates: HashMap<AccountKey, actix::WeakAddr<Gate>>,
+    gates: HashMap<AccountKey, UserGate>,
     /// Keyed anew by each process, so that what comes of a secret means nothing elsewhere.
     secrets: RandomState,
     homes: Homes,
@@ -113,6 +114,14 @@ pub struct Supervisor {
 struct AccountKey {
     name: Arc<str>,
     secret: u64,
+}
+
+/// The gate of a user's logins, and its pace.
+struct UserGate {
+    address: actix::WeakAddr<Gate>,
+    rate: Option<NonZeroU32>,
+    /// It was said that connections name different paces.
+    warned: bool,
 }
 
 /// A new row, made by whichever vendor it is of.
@@ -191,7 +200,9 @@ impl Supervisor {
         tls: &Arc<ClientConfig>,
     ) -> Directories<V> {
         if let Some(known) = self.accounts.get(key).and_then(|known| known.downcast_ref::<OwnedDirectories<V>>()) {
-            return known.share();
+            let known = known.share();
+            self.gate::<V>(gate, config);
+            return known;
         }
         let (login, directory) = (V::login(config, common), V::directory(config, common));
         let (of, with) = (Arc::clone(&key.name), Arc::clone(tls));
@@ -209,17 +220,28 @@ impl Supervisor {
         directories
     }
 
-    /// The gate of a user's logins, which ends with the last account behind it.
+    /// The gate of a user's logins, which ends with the last account behind it. Of different paces that its connections name the slowest counts.
     fn gate<V: Vendor>(&mut self, key: &AccountKey, config: &V::Config) -> Addr<Gate> {
-        if let Some(gate) = self.gates.get(key).and_then(actix::WeakAddr::upgrade) {
+        let rate = V::logins_per_second(config);
+        if let Some(known) = self.gates.get_mut(key)
+            && let Some(gate) = known.address.upgrade()
+        {
+            if known.rate != rate {
+                let slowest = known.rate.into_iter().chain(rate).min();
+                if !std::mem::replace(&mut known.warned, true) {
+                    PacesDiffer { user: &key.name, slowest }.emit();
+                }
+                if std::mem::replace(&mut known.rate, slowest) != slowest {
+                    gate.do_send(KeepPace(slowest));
+                }
+            }
             return gate;
         }
-        self.gates.retain(|_, gate| gate.upgrade().is_some());
+        self.gates.retain(|_, gate| gate.address.upgrade().is_some());
         let refusals = Refusals::new(self.ground.journal.clone(), &key.name, !self.ground.insist);
-        let gate =
-            Gate::new(V::secret(config).clone(), V::resume_window(config), V::logins_per_second(config), refusals);
+        let gate = Gate::new(V::secret(config).clone(), V::resume_window(config), rate, refusals);
         let gate = Actor::start_in_arbiter(&self.ground.services, move |_| gate);
-        self.gates.insert(key.clone(), gate.downgrade());
+        self.gates.insert(key.clone(), UserGate { address: gate.downgrade(), rate, warned: false });
         gate
     }
 

@@ -38,9 +38,8 @@ fn account(supervisor: &mut Supervisor, password: &str) -> AccountKey {
     config.vendor.with(NewRow { supervisor, config: &config, tls }).account
 }
 
-#[actix_rt::test]
-async fn connections_share_a_login_only_with_the_same_secret() {
-    let mut supervisor = Supervisor::new(Ground {
+fn supervisor() -> Supervisor {
+    Supervisor::new(Ground {
         shards: Vec::new(),
         services: actix_rt::Arbiter::current(),
         states: StateMap::default(),
@@ -51,11 +50,33 @@ async fn connections_share_a_login_only_with_the_same_secret() {
         hold_limit: Duration::ZERO,
         heartbeat: Duration::from_secs(10),
         tls: HashMap::new(),
-    });
+    })
+}
+
+#[actix_rt::test]
+async fn connections_share_a_login_only_with_the_same_secret() {
+    let mut supervisor = supervisor();
     let first = account(&mut supervisor, "old");
     assert!(first == account(&mut supervisor, "old"));
     assert!(first != account(&mut supervisor, "new"), "a changed password is used at once");
     assert_eq!(supervisor.accounts.len(), 2);
+}
+
+#[actix_rt::test]
+async fn the_slowest_of_the_paces_that_connections_of_one_user_name_counts_whatever_their_order() {
+    let mut supervisor = supervisor();
+    let tls = TlsSettings::default().client_config().unwrap();
+    for (rate, host, slowest, warned) in
+        [(5, None, 5, false), (5, Some("https://a.test"), 5, false), (2, None, 2, true), (9, None, 2, true)]
+    {
+        let mut een = EenConfig::new("ops@example.com", "pw".into());
+        (een.logins_per_second, een.api_url) =
+            (NonZeroU32::new(rate).unwrap(), host.map(|host: &str| host.parse().unwrap()));
+        let config = ConnectionConfig { vendor: VendorSettings::Een(Box::new(een)), ..connection("stores") };
+        config.vendor.with(NewRow { supervisor: &mut supervisor, config: &config, tls: Arc::clone(&tls) });
+        let [gate] = supervisor.gates.values().collect::<Vec<_>>()[..] else { panic!("one gate for one user") };
+        assert_eq!((gate.rate.unwrap().get(), gate.warned), (slowest, warned));
+    }
 }
 
 async fn names(engine: &EngineHandle) -> Vec<String> {

@@ -51,11 +51,14 @@ impl Vendor for Een {
     type Session = EenSession;
 
     fn account(config: &EenConfig) -> String {
-        // Each account has a session of its own, for a session is in one account at a time.
-        match &config.child {
-            Some(child) => format!("{}, account {}", Self::gate(config), child.id),
-            None => Self::gate(config),
+        let mut account = Self::gate(config);
+        // A grant leads where the settings of the login that got it say.
+        for (what, url) in [("calls", &config.api_url), ("sockets", &config.socket_url)] {
+            account.extend(url.iter().map(|url| format!(", {what} at {url}")));
         }
+        // Each account has a session of its own, for a session is in one account at a time.
+        account.extend(config.child.iter().map(|child| format!(", account {}", child.id)));
+        account
     }
 
     fn gate(config: &EenConfig) -> String {
@@ -89,5 +92,28 @@ impl Vendor for Een {
 
     fn session(config: &EenConfig, common: &CommonSettings, resume: Resume) -> EenSession {
         EenSession::new(config.clone(), common, resume)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use config::ChildAccount;
+
+    #[test]
+    fn connections_that_call_elsewhere_share_the_gate_and_no_grant() {
+        let plain = EenConfig::new("ops@example.com", "p".into());
+        let calls = EenConfig { api_url: Some("https://proxy.test".parse().unwrap()), ..plain.clone() };
+        let sockets = EenConfig { socket_url: Some("wss://proxy.test".parse().unwrap()), ..plain.clone() };
+        let id = "00004207".parse().unwrap();
+        let child = ChildAccount { id, name: "Store 7".to_owned(), barred: None };
+        let child = EenConfig { child: Some(child), ..calls.clone() };
+        let configs = [plain, calls, sockets, child];
+        for (index, config) in configs.iter().enumerate() {
+            assert_eq!(Een::gate(config), Een::gate(&configs[0]));
+            let others = configs.iter().enumerate().filter(|(other, _)| *other != index);
+            assert!(others.into_iter().all(|(_, other)| Een::account(config) != Een::account(other)), "{index}");
+        }
     }
 }
