@@ -10,11 +10,11 @@ use actix::prelude::*;
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
+use crate::caller::{self, Caller};
 use crate::gate::{AuthorizeError, Enter, Gate, Judged, Turn, Verdict};
 use crate::journal::JournalHandle;
 use crate::telemetry::LoginEnded;
-use crate::transport::RestClient;
-use crate::vendors::{Login, LoginError, LoginStep, Now, Vendor};
+use crate::vendors::{Login, LoginError, LoginStep, Now};
 
 /// A grant with less left than this, or than half its life, is not handed out any more.
 const SPARE: Duration = Duration::from_secs(60);
@@ -61,16 +61,15 @@ impl<G> Clone for Granted<G> {
 pub(crate) struct EndAccount;
 
 /// The login of one account.
-pub(crate) struct Account<V: Vendor> {
+pub(crate) struct Account<L: Login> {
     key: Arc<str>,
     /// Away while a login is under way.
-    login: Option<V::Login>,
+    login: Option<L>,
     gate: Addr<Gate>,
     journal: JournalHandle,
-    tls: Arc<rustls::ClientConfig>,
-    rest: Option<RestClient>,
-    held: Option<Held<V::Grant>>,
-    waiting: Vec<oneshot::Sender<Result<Granted<V::Grant>, AuthorizeError>>>,
+    caller: Addr<Caller>,
+    held: Option<Held<L::Grant>>,
+    waiting: Vec<oneshot::Sender<Result<Granted<L::Grant>, AuthorizeError>>>,
     serial: u64,
 }
 
@@ -79,28 +78,22 @@ struct Held<G> {
     good_until: Option<Instant>,
 }
 
-impl<V: Vendor> Account<V> {
-    pub(crate) fn new(
-        key: Arc<str>,
-        login: V::Login,
-        gate: Addr<Gate>,
-        journal: JournalHandle,
-        tls: Arc<rustls::ClientConfig>,
-    ) -> Self {
-        Self { key, login: Some(login), gate, journal, tls, rest: None, held: None, waiting: Vec::new(), serial: 0 }
+impl<L: Login + Unpin> Account<L> {
+    pub(crate) fn new(key: Arc<str>, login: L, gate: Addr<Gate>, journal: JournalHandle, caller: Addr<Caller>) -> Self {
+        Self { key, login: Some(login), gate, journal, caller, held: None, waiting: Vec::new(), serial: 0 }
     }
 
     /// The grant that needs no login, if there is one.
-    fn at_hand(&self, refused: Option<u64>) -> Option<Granted<V::Grant>> {
+    fn at_hand(&self, refused: Option<u64>) -> Option<Granted<L::Grant>> {
         let Held { granted, good_until } = self.held.as_ref()?;
         let good = good_until.is_none_or(|until| until > Instant::now());
         (good && refused != Some(granted.serial)).then(|| granted.clone())
     }
 
     fn begin(&mut self, insist: bool, ctx: &mut Context<Self>) {
-        let (Some(login), Some(rest)) = (self.login.take(), self.rest.clone()) else { return };
+        let Some(login) = self.login.take() else { return };
         let (key, gate, journal) = (Arc::clone(&self.key), self.gate.clone(), self.journal.clone());
-        let login = log_in::<V>(key, login, rest, gate, journal, insist).into_actor(self);
+        let login = log_in(key, login, self.caller.clone(), gate, journal, insist).into_actor(self);
         ctx.spawn(login.map(|(login, result), account, _| {
             account.login = Some(login);
             let outcome = account.ended(result);
@@ -113,8 +106,8 @@ impl<V: Vendor> Account<V> {
 
     fn ended(
         &mut self,
-        result: Result<Success<V::Grant>, AuthorizeError>,
-    ) -> Result<Granted<V::Grant>, AuthorizeError> {
+        result: Result<Success<L::Grant>, AuthorizeError>,
+    ) -> Result<Granted<L::Grant>, AuthorizeError> {
         self.held = None;
         let Success { grant, lifetime, who } = result?;
         self.serial += 1;
@@ -132,14 +125,14 @@ struct Success<G> {
 }
 
 /// Logs in when it is this login's turn, and tells the gate how it went.
-async fn log_in<V: Vendor>(
+async fn log_in<L: Login>(
     account: Arc<str>,
-    mut login: V::Login,
-    rest: RestClient,
+    mut login: L,
+    caller: Addr<Caller>,
     gate: Addr<Gate>,
     journal: JournalHandle,
     insist: bool,
-) -> (V::Login, Result<Success<V::Grant>, AuthorizeError>) {
+) -> (L, Result<Success<L::Grant>, AuthorizeError>) {
     let turn = match gate.send(Enter { insist }).await {
         Ok(Ok(turn)) => turn,
         Ok(Err(error)) => return (login, Err(error)),
@@ -150,7 +143,7 @@ async fn log_in<V: Vendor>(
         // A journal that cannot be read holds up more than this.
         login.recall(journal.note(note).await.ok().flatten().map(SecretString::from));
     }
-    let result = calls::<V>(&mut login, &rest, &gate, &mut turn).await;
+    let result = calls(&mut login, &caller, &gate, &mut turn).await;
     let told = result.as_ref().map(|success| success.who.as_str()).map_err(|error| error as &dyn std::fmt::Display);
     LoginEnded { account: &account, result: told }.emit();
     let (verdict, result) = match result {
@@ -173,17 +166,17 @@ async fn log_in<V: Vendor>(
 }
 
 /// Makes the login's calls. The turn is given back as soon as the secret is proven.
-async fn calls<V: Vendor>(
-    login: &mut V::Login,
-    rest: &RestClient,
+async fn calls<L: Login>(
+    login: &mut L,
+    caller: &Addr<Caller>,
     gate: &Addr<Gate>,
     turn: &mut Option<Turn>,
-) -> Result<Success<V::Grant>, LoginError> {
+) -> Result<Success<L::Grant>, LoginError> {
     let mut step = login.begin(Now::read());
     for _ in 0..MOST_CALLS {
         match step {
             LoginStep::Call(call) => {
-                let answer = rest.call(&call).await;
+                let answer = caller::make(caller, call).await;
                 step = login.answer(Now::read(), answer);
             }
             LoginStep::Granted { grant, lifetime, who } => return Ok(Success { grant, lifetime, who }),
@@ -198,16 +191,11 @@ async fn calls<V: Vendor>(
     Err(LoginError::unavailable(format!("the login took more than {MOST_CALLS} calls")))
 }
 
-impl<V: Vendor> Actor for Account<V> {
+impl<L: Login + Unpin> Actor for Account<L> {
     type Context = Context<Self>;
-
-    fn started(&mut self, _: &mut Self::Context) {
-        // The client lives on this arbiter and nowhere else.
-        self.rest = Some(RestClient::new(&self.tls));
-    }
 }
 
-impl<V: Vendor> Handler<EndAccount> for Account<V> {
+impl<L: Login + Unpin> Handler<EndAccount> for Account<L> {
     type Result = ();
 
     fn handle(&mut self, _: EndAccount, ctx: &mut Self::Context) {
@@ -215,10 +203,10 @@ impl<V: Vendor> Handler<EndAccount> for Account<V> {
     }
 }
 
-impl<V: Vendor> Handler<Authorize<V::Grant>> for Account<V> {
-    type Result = ResponseFuture<Result<Granted<V::Grant>, AuthorizeError>>;
+impl<L: Login + Unpin> Handler<Authorize<L::Grant>> for Account<L> {
+    type Result = ResponseFuture<Result<Granted<L::Grant>, AuthorizeError>>;
 
-    fn handle(&mut self, ask: Authorize<V::Grant>, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, ask: Authorize<L::Grant>, ctx: &mut Self::Context) -> Self::Result {
         if let Some(granted) = self.at_hand(ask.refused) {
             return Box::pin(std::future::ready(Ok(granted)));
         }

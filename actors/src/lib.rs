@@ -11,13 +11,14 @@
 //!
 //! - [`model`]: the nouns. [`settings`]: what a person sets.
 //! - [`transport`]: WebSocket and REST. [`vendors`]: each vendor's protocol, as pure code.
-//! - `connection`: one actor per session; `account`, `gate`, `lookup`: login and names, shared by connections of one user at one server.
+//! - `connection`: one actor per session; `account`, `gate`, `lookup`, `caller`: login and names, shared by connections of one user at one server.
 //! - `state_tracker`, `lane`, `names`, `seen`: repeats, names, what changes, commit. [`journal`]: what storage must promise.
 //! - `supervisor`: starts, watches, starts again. [`watch`], [`callbacks`]: who wants to know.
 #![forbid(unsafe_code)]
 
 mod account;
 pub mod callbacks;
+mod caller;
 mod connection;
 mod engine;
 mod fatal;

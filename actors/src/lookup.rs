@@ -11,9 +11,10 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::account::{Account, Authorize, EndAccount};
+use crate::caller::{self, Caller};
 use crate::retry::jitter;
 use crate::telemetry::NameAsked;
-use crate::transport::{RestAnswer, RestClient, RestError};
+use crate::transport::{RestAnswer, RestError};
 use crate::vendors::{Directory, Forget, Learned, NameKey, Now, Vendor};
 
 /// Questions under way at a time, as Milestone's own sample does.
@@ -68,9 +69,8 @@ pub(crate) struct NamesLearned {
 pub(crate) struct Lookup<V: Vendor> {
     key: Arc<str>,
     directory: V::Directory,
-    account: Addr<Account<V>>,
-    tls: Arc<rustls::ClientConfig>,
-    rest: Option<RestClient>,
+    account: Addr<Account<V::Login>>,
+    caller: Addr<Caller>,
     queue: VecDeque<Asks<V>>,
     /// Queued or under way.
     open: HashSet<Asks<V>>,
@@ -105,15 +105,14 @@ impl<V: Vendor> Lookup<V> {
     pub(crate) fn new(
         key: Arc<str>,
         directory: V::Directory,
-        account: Addr<Account<V>>,
-        tls: Arc<rustls::ClientConfig>,
+        account: Addr<Account<V::Login>>,
+        caller: Addr<Caller>,
     ) -> Self {
         Self {
             key,
             directory,
             account,
-            tls,
-            rest: None,
+            caller,
             queue: VecDeque::new(),
             open: HashSet::new(),
             running: 0,
@@ -164,12 +163,11 @@ impl<V: Vendor> Lookup<V> {
                 Ok(Err(error)) => Err(error.to_string()),
                 Err(error) => Err(error.to_string()),
             };
-            let rest = lookup.rest.clone();
+            let caller = lookup.caller.clone();
             let asked = async move {
-                match (call, rest) {
-                    (Ok((call, serial)), Some(rest)) => (ask, Ok(rest.call(&call).await), Some(serial)),
-                    (Err(why), _) => (ask, Err(why), None),
-                    (_, None) => (ask, Err("the look-up has not started".to_owned()), None),
+                match call {
+                    Ok((call, serial)) => (ask, Ok(caller::make(&caller, call).await), Some(serial)),
+                    Err(why) => (ask, Err(why), None),
                 }
             };
             asked.into_actor(lookup)
@@ -245,7 +243,6 @@ impl<V: Vendor> Actor for Lookup<V> {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.rest = Some(RestClient::new(&self.tls));
         ctx.run_later(first_reload(jitter()), |lookup, ctx| {
             lookup.reload(ctx);
             ctx.run_interval(RELOAD_EVERY, Self::reload);
@@ -309,7 +306,7 @@ impl<V: Vendor> Handler<FollowNames> for Lookup<V> {
 
 /// What a connection needs of its account, without knowing the vendor's types where it need not.
 pub(crate) struct Directories<V: Vendor> {
-    pub(crate) account: Addr<Account<V>>,
+    pub(crate) account: Addr<Account<V::Login>>,
     pub(crate) lookup: Addr<Lookup<V>>,
 }
 
@@ -363,16 +360,16 @@ mod tests {
     }
 
     /// A look-up that has not started, and the login that it would ask.
-    fn lookup<V: Vendor>(config: &V::Config) -> (Lookup<V>, Addr<Account<V>>) {
+    fn lookup<V: Vendor>(config: &V::Config) -> (Lookup<V>, Addr<Account<V::Login>>) {
         let common = CommonSettings::new(Heartbeat::UNHURRIED);
-        let tls = TlsSettings::default().client_config().unwrap();
+        let caller = Caller::new(&TlsSettings::default().client_config().unwrap()).start();
         let login = V::login(config, &common);
         let journal = Writer::start(Box::new(Memory::default())).unwrap().handle();
         let refusals = Refusals::new(journal.clone(), "a", true);
         let gate = Gate::new("pw".into(), Duration::ZERO, None, refusals).start();
-        let account = Account::<V>::new("a".into(), login, gate, journal, Arc::clone(&tls)).start();
+        let account = Account::new("a".into(), login, gate, journal, caller.clone()).start();
         let directory = V::directory(config, &common);
-        (Lookup::<V>::new("a".into(), directory, account.clone(), tls), account)
+        (Lookup::<V>::new("a".into(), directory, account.clone(), caller), account)
     }
 
     /// A catalog, asked for anew or not, and what these answers make of it; none where it is not known yet what to say.

@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 use self::homes::Homes;
 use self::row::{Phase, Row};
 use crate::account::Account;
+use crate::caller::Caller;
 use crate::connection::{Control, Launch, Launcher, PANICKED, Setup};
 use crate::engine::ConnectionConfig;
 use crate::gate::{Gate, KeepPace};
@@ -101,6 +102,7 @@ pub struct Supervisor {
     accounts: HashMap<AccountKey, Box<dyn Any + Send>>,
     /// Where logins of one user wait for each other.
     gates: HashMap<AccountKey, UserGate>,
+    callers: HashMap<TlsSettings, Addr<Caller>>,
     /// Keyed anew by each process, so that what comes of a secret means nothing elsewhere.
     secrets: RandomState,
     homes: Homes,
@@ -183,6 +185,7 @@ impl Supervisor {
             table: BTreeMap::new(),
             accounts: HashMap::new(),
             gates: HashMap::new(),
+            callers: HashMap::new(),
             secrets: RandomState::new(),
             generations: 0,
             watches: 0,
@@ -205,19 +208,32 @@ impl Supervisor {
             return known;
         }
         let (login, directory) = (V::login(config, common), V::directory(config, common));
-        let (of, with) = (Arc::clone(&key.name), Arc::clone(tls));
+        let (of, with) = (Arc::clone(&key.name), self.caller(&common.tls, tls));
         let gate = self.gate::<V>(gate, config);
         let services = &self.ground.services;
         let journal = self.ground.journal.clone();
-        let account = Actor::start_in_arbiter(services, move |_| Account::<V>::new(of, login, gate, journal, with));
-        let (of, with, of_account) = (Arc::clone(&key.name), Arc::clone(tls), account.clone());
-        let lookup = Actor::start_in_arbiter(services, move |_| Lookup::<V>::new(of, directory, of_account, with));
+        let (caller, of_lookup) = (with.clone(), Arc::clone(&of));
+        let account = Actor::start_in_arbiter(services, move |_| Account::new(of, login, gate, journal, with));
+        let of_account = account.clone();
+        let lookup =
+            Actor::start_in_arbiter(services, move |_| Lookup::<V>::new(of_lookup, directory, of_account, caller));
         for shard in &self.ground.shards {
             lookup.do_send(FollowNames(shard.tracker.clone().recipient()));
         }
         let directories = Directories { account, lookup };
         self.accounts.insert(key.clone(), Box::new(OwnedDirectories::new(directories.clone())));
         directories
+    }
+
+    /// Who makes the calls of logins and look-ups with these settings.
+    fn caller(&mut self, settings: &TlsSettings, tls: &Arc<ClientConfig>) -> Addr<Caller> {
+        if let Some(known) = self.callers.get(settings) {
+            return known.clone();
+        }
+        let tls = Arc::clone(tls);
+        let caller = Actor::start_in_arbiter(&self.ground.services, move |_| Caller::new(&tls));
+        self.callers.insert(settings.clone(), caller.clone());
+        caller
     }
 
     /// The gate of a user's logins, which ends with the last account behind it. Of different paces that its connections name the slowest counts.

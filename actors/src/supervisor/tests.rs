@@ -60,6 +60,7 @@ async fn connections_share_a_login_only_with_the_same_secret() {
     assert!(first == account(&mut supervisor, "old"));
     assert!(first != account(&mut supervisor, "new"), "a changed password is used at once");
     assert_eq!(supervisor.accounts.len(), 2);
+    assert_eq!(supervisor.callers.len(), 1, "what a client costs is not paid for each account");
 }
 
 #[actix_rt::test]

@@ -63,7 +63,7 @@ impl LoginError {
 /// Gets a grant, one call after the other.
 pub trait Login: 'static {
     /// What a login yields.
-    type Grant;
+    type Grant: Send + Sync + 'static;
     /// What a person would change after a refusal.
     fn secret(&self) -> &Secret;
     /// The journal's note in which a step that a person took once may have left a secret that this login needs.
