@@ -84,10 +84,9 @@ impl<L: Login + Unpin> Account<L> {
     }
 
     /// The grant that needs no login, if there is one.
-    fn at_hand(&self, refused: Option<u64>) -> Option<Granted<L::Grant>> {
+    fn at_hand(&self) -> Option<Granted<L::Grant>> {
         let Held { granted, good_until } = self.held.as_ref()?;
-        let good = good_until.is_none_or(|until| until > Instant::now());
-        (good && refused != Some(granted.serial)).then(|| granted.clone())
+        good_until.is_none_or(|until| until > Instant::now()).then(|| granted.clone())
     }
 
     fn begin(&mut self, insist: bool, ctx: &mut Context<Self>) {
@@ -207,7 +206,11 @@ impl<L: Login + Unpin> Handler<Authorize<L::Grant>> for Account<L> {
     type Result = ResponseFuture<Result<Granted<L::Grant>, AuthorizeError>>;
 
     fn handle(&mut self, ask: Authorize<L::Grant>, ctx: &mut Self::Context) -> Self::Result {
-        if let Some(granted) = self.at_hand(ask.refused) {
+        if self.held.as_ref().is_some_and(|held| ask.refused == Some(held.granted.serial)) {
+            // Not for others either, while another one is waited for.
+            self.held = None;
+        }
+        if let Some(granted) = self.at_hand() {
             return Box::pin(std::future::ready(Ok(granted)));
         }
         let (answer, result) = oneshot::channel();
@@ -216,3 +219,6 @@ impl<L: Login + Unpin> Handler<Authorize<L::Grant>> for Account<L> {
         Box::pin(async move { result.await.unwrap_or_else(|_| Err(AuthorizeError::given_up())) })
     }
 }
+
+#[cfg(test)]
+mod tests;
