@@ -1,17 +1,20 @@
 //! One login for all connections of an account: its grant is shared until a minute before it ends.
 //!
 //! However many connections ask at once, one login is made. It waits for its turn at the [gate](crate::gate), which the accounts of
-//! one user share.
+//! one user share. If the server wants fewer requests, it waits there again and begins anew, before anybody hears of it. That the account alone is
+//! refused is remembered for a while: each try would take a turn from the others.
 
+use std::fmt::Display;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 use secrecy::SecretString;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::caller::{self, Caller};
-use crate::gate::{AuthorizeError, Enter, Gate, Judged, Turn, Verdict};
+use crate::gate::{AuthorizeError, Enter, Gate, Insist, Judged, Turn, Verdict};
 use crate::journal::JournalHandle;
 use crate::telemetry::LoginEnded;
 use crate::vendors::{Login, LoginError, LoginStep, Now};
@@ -20,6 +23,11 @@ use crate::vendors::{Login, LoginError, LoginStep, Now};
 const SPARE: Duration = Duration::from_secs(60);
 /// Calls that one login may take, should a vendor's code go round in circles.
 const MOST_CALLS: usize = 32;
+/// How often a login begins anew that the server has told to wait.
+const MOST_RETURNS: u32 = 5;
+/// For how long it is remembered that an account alone was refused. It doubles each time.
+const REMEMBERED: Duration = Duration::from_secs(60);
+const REMEMBERED_LONGEST: Duration = Duration::from_secs(900);
 
 /// Asks for a grant.
 #[derive(Debug)]
@@ -60,6 +68,11 @@ impl<G> Clone for Granted<G> {
 #[rtype(result = "()")]
 pub(crate) struct EndAccount;
 
+/// Settings may have changed: what was refused to this account alone is asked for again.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Reconsider;
+
 /// The login of one account.
 pub(crate) struct Account<L: Login> {
     key: Arc<str>,
@@ -69,8 +82,16 @@ pub(crate) struct Account<L: Login> {
     journal: JournalHandle,
     caller: Addr<Caller>,
     held: Option<Held<L::Grant>>,
+    barred: Option<Barred>,
     waiting: Vec<oneshot::Sender<Result<Granted<L::Grant>, AuthorizeError>>>,
     serial: u64,
+}
+
+/// The account alone was refused.
+struct Barred {
+    why: Arc<str>,
+    remembered: Duration,
+    until: Instant,
 }
 
 struct Held<G> {
@@ -80,7 +101,8 @@ struct Held<G> {
 
 impl<L: Login + Unpin> Account<L> {
     pub(crate) fn new(key: Arc<str>, login: L, gate: Addr<Gate>, journal: JournalHandle, caller: Addr<Caller>) -> Self {
-        Self { key, login: Some(login), gate, journal, caller, held: None, waiting: Vec::new(), serial: 0 }
+        let (login, waiting) = (Some(login), Vec::new());
+        Self { key, login, gate, journal, caller, held: None, barred: None, waiting, serial: 0 }
     }
 
     /// The grant that needs no login, if there is one.
@@ -89,8 +111,19 @@ impl<L: Login + Unpin> Account<L> {
         good_until.is_none_or(|until| until > Instant::now()).then(|| granted.clone())
     }
 
+    /// What is known of an earlier try, and spares the server another.
+    fn known_refusal(&self) -> Option<AuthorizeError> {
+        let barred = self.barred.as_ref().filter(|barred| barred.until > Instant::now())?;
+        Some(AuthorizeError::NotThis { why: Arc::clone(&barred.why) })
+    }
+
     fn begin(&mut self, insist: bool, ctx: &mut Context<Self>) {
-        let Some(login) = self.login.take() else { return };
+        let Some(login) = self.login.take() else {
+            if insist {
+                self.gate.do_send(Insist);
+            }
+            return;
+        };
         let (key, gate, journal) = (Arc::clone(&self.key), self.gate.clone(), self.journal.clone());
         let login = log_in(key, login, self.caller.clone(), gate, journal, insist).into_actor(self);
         ctx.spawn(login.map(|(login, result), account, _| {
@@ -108,7 +141,13 @@ impl<L: Login + Unpin> Account<L> {
         result: Result<Success<L::Grant>, AuthorizeError>,
     ) -> Result<Granted<L::Grant>, AuthorizeError> {
         self.held = None;
+        if let Err(AuthorizeError::NotThis { why }) = &result {
+            let before = self.barred.take().map(|barred| barred.remembered * 2);
+            let remembered = before.unwrap_or(REMEMBERED).min(REMEMBERED_LONGEST);
+            self.barred = Some(Barred { why: Arc::clone(why), remembered, until: Instant::now() + remembered });
+        }
         let Success { grant, lifetime, who } = result?;
+        self.barred = None;
         self.serial += 1;
         let granted = Granted { grant: Arc::new(grant), serial: self.serial, who: who.into() };
         let good_until = lifetime.map(|life| Instant::now() + life - SPARE.min(life / 2));
@@ -132,36 +171,57 @@ async fn log_in<L: Login>(
     journal: JournalHandle,
     insist: bool,
 ) -> (L, Result<Success<L::Grant>, AuthorizeError>) {
-    let turn = match gate.send(Enter { insist }).await {
-        Ok(Ok(turn)) => turn,
-        Ok(Err(error)) => return (login, Err(error)),
-        Err(_) => return (login, Err(AuthorizeError::given_up())),
-    };
-    let (number, mut turn) = (turn.number, Some(turn));
-    if let Some(note) = login.note() {
-        // A journal that cannot be read holds up more than this.
-        login.recall(journal.note(note).await.ok().flatten().map(SecretString::from));
+    let mut enter = Enter { insist, again: false };
+    for returns in 0.. {
+        let turn = match gate.send(enter).await {
+            Ok(Ok(turn)) => turn,
+            Ok(Err(error)) => return (login, Err(error)),
+            Err(_) => break,
+        };
+        let (number, mut turn) = (turn.number, Some(turn));
+        if let Some(note) = login.note() {
+            // A journal that cannot be read holds up more than this.
+            login.recall(journal.note(note).await.ok().flatten().map(SecretString::from));
+        }
+        let result = calls(&mut login, &caller, &gate, &mut turn).await;
+        if let Err(LoginError::TooMany { why, not_before }) = &result
+            && returns < MOST_RETURNS
+        {
+            let verdict = Verdict::TooMany(why.as_str().into(), *not_before);
+            if gate.send(Judged { turn: number, verdict }).await.is_err() {
+                break;
+            }
+            enter = Enter { insist: false, again: true };
+            continue;
+        }
+        let told = result.as_ref().map(|success| success.who.as_str()).map_err(|error| error as &dyn Display);
+        LoginEnded { account: &account, result: told }.emit();
+        let (verdict, result) = judged(result, turn.is_none());
+        let error = gate.send(Judged { turn: number, verdict }).await.ok().flatten();
+        return (login, result.map_err(|own| error.unwrap_or(own)));
     }
-    let result = calls(&mut login, &caller, &gate, &mut turn).await;
-    let told = result.as_ref().map(|success| success.who.as_str()).map_err(|error| error as &dyn std::fmt::Display);
-    LoginEnded { account: &account, result: told }.emit();
-    let (verdict, result) = match result {
-        Ok(success) => (Verdict::Granted, Ok(success)),
-        Err(error @ LoginError::NotThis(_)) => {
-            (Verdict::Granted, Err(AuthorizeError::Unavailable { why: error.to_string().into() }))
+    (login, Err(AuthorizeError::given_up()))
+}
+
+/// What a login's end means for all that have its secret, and for those who have asked for it, if the gate does not know better.
+fn judged<G>(result: Result<Success<G>, LoginError>, is_proven: bool) -> (Verdict, Result<Success<G>, AuthorizeError>) {
+    let error = match result {
+        Ok(success) => return (Verdict::Granted, Ok(success)),
+        Err(error) => error,
+    };
+    let (verdict, error) = match error {
+        LoginError::NotThis(_) => (Verdict::Granted, AuthorizeError::NotThis { why: error.to_string().into() }),
+        LoginError::Refused(why) => (Verdict::Refused(why.into()), AuthorizeError::given_up()),
+        // Behind the proof, what goes wrong is this account's own affair.
+        LoginError::Unavailable { why } if is_proven => {
+            (Verdict::Over, AuthorizeError::Unavailable { why: why.into() })
         }
-        Err(LoginError::Refused(why)) => (Verdict::Refused(why.into()), Err(AuthorizeError::given_up())),
-        // Behind the proof, what goes wrong is this account's own affair, unless the server asks to be left alone.
-        Err(LoginError::Unavailable { why, not_before: None }) if turn.is_none() => {
-            (Verdict::Over, Err(AuthorizeError::Unavailable { why: why.into() }))
-        }
-        Err(LoginError::Unavailable { why, not_before }) => {
-            (Verdict::Unavailable(why.into(), not_before), Err(AuthorizeError::given_up()))
+        LoginError::Unavailable { why } => (Verdict::Unavailable(why.into()), AuthorizeError::given_up()),
+        LoginError::TooMany { why, not_before } => {
+            (Verdict::TooMany(why.into(), not_before), AuthorizeError::given_up())
         }
     };
-    let judged = gate.send(Judged { turn: number, verdict }).await;
-    let error = judged.ok().flatten();
-    (login, result.map_err(|gone| error.unwrap_or(gone)))
+    (verdict, Err(error))
 }
 
 /// Makes the login's calls. The turn is given back as soon as the secret is proven.
@@ -202,6 +262,14 @@ impl<L: Login + Unpin> Handler<EndAccount> for Account<L> {
     }
 }
 
+impl<L: Login + Unpin> Handler<Reconsider> for Account<L> {
+    type Result = ();
+
+    fn handle(&mut self, _: Reconsider, _: &mut Self::Context) {
+        self.barred = None;
+    }
+}
+
 impl<L: Login + Unpin> Handler<Authorize<L::Grant>> for Account<L> {
     type Result = ResponseFuture<Result<Granted<L::Grant>, AuthorizeError>>;
 
@@ -212,6 +280,12 @@ impl<L: Login + Unpin> Handler<Authorize<L::Grant>> for Account<L> {
         }
         if let Some(granted) = self.at_hand() {
             return Box::pin(std::future::ready(Ok(granted)));
+        }
+        if ask.insist {
+            self.barred = None;
+        }
+        if let Some(error) = self.known_refusal() {
+            return Box::pin(std::future::ready(Err(error)));
         }
         let (answer, result) = oneshot::channel();
         self.waiting.push(answer);

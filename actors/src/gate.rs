@@ -2,20 +2,29 @@
 //!
 //! A login asks for a [`Turn`] and gives it back as soon as the server has judged the secret, so that the rest of it (further calls for a
 //! grant) may overlap with others. A refusal halts everyone: one further try is made after ten minutes, then none until somebody insists,
-//! because each refused login counts towards a lock-out. So a wrong secret costs two requests however many connections have it. A server
-//! that cannot be asked is left alone for a moment, however many connections retry by their own clocks.
+//! because each refused login counts towards a lock-out. So a wrong secret costs two requests however many connections have it. A secret that
+//! was right before is shown to one request at a time as well: were it changed in the midst of a crowd, each that is under way would be refused.
+//!
+//! A server that wants fewer requests is left alone for a while, and then asked more slowly ([`throttle`]): for a short while all who ask wait in
+//! the queue, for a longer one they are turned away with the reason. From a server that cannot be asked all are turned away for a moment, however
+//! many connections retry by their own clocks.
+
+mod throttle;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::prelude::*;
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::refusals::Refusals;
 use crate::settings::Secret;
+use crate::telemetry::LoginsSlowed;
+use throttle::{Pause, Throttle};
 
 /// A server that could not be asked is left alone for this share of the resume window, however many connections ask.
 const PAUSE_SHARE: u32 = 60;
@@ -29,10 +38,13 @@ const FURTHER_TRY: Duration = Duration::from_secs(600);
 pub(crate) enum AuthorizeError {
     /// The server said no. A person is needed, unless a further try is due.
     #[error("{why}")]
-    Refused { why: Arc<str>, again_at: Option<Instant> },
+    Refused { why: Arc<str>, again_at: Option<std::time::Instant> },
     /// The server could not be asked.
     #[error("{why}")]
     Unavailable { why: Arc<str> },
+    /// The server takes the secret, and refuses this account alone.
+    #[error("{why}")]
+    NotThis { why: Arc<str> },
 }
 
 impl AuthorizeError {
@@ -48,7 +60,14 @@ impl AuthorizeError {
 pub(crate) struct Enter {
     /// Somebody insists: forget that a login was refused.
     pub(crate) insist: bool,
+    /// The server has just told this login to wait: it was the first in the queue, and is so again.
+    pub(crate) again: bool,
 }
+
+/// Somebody insists, whose login waits already: forget that one was refused, and any pause.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Insist;
 
 /// Let so many logins begin in a second from now on, at most.
 #[derive(Debug, Message)]
@@ -71,8 +90,10 @@ pub(crate) enum Verdict {
     Granted,
     /// The server said no.
     Refused(Arc<str>),
-    /// The server could not be asked, and may want to be left alone for so long.
-    Unavailable(Arc<str>, Option<Duration>),
+    /// The server could not be asked.
+    Unavailable(Arc<str>),
+    /// The server wants fewer requests, and to be left alone for so long, if it says.
+    TooMany(Arc<str>, Option<Duration>),
     /// It is over, and says nothing about the secret.
     Over,
 }
@@ -99,12 +120,13 @@ pub(crate) struct Gate {
     /// A refusal may be kept.
     noted: bool,
     refusal: Option<Refusal>,
-    /// The server could not be asked, and is not asked again before this.
-    unavailable: Option<(Arc<str>, Instant)>,
+    closed: Option<Closed>,
+    /// For how long a server that could not be asked is left alone.
     pause: Duration,
-    /// The least time between two turns.
-    spacing: Duration,
+    throttle: Throttle,
     next_at: Option<Instant>,
+    /// When somebody can enter.
+    alarm: Option<SpawnHandle>,
     turn: Option<u64>,
     turns: u64,
     queue: VecDeque<oneshot::Sender<Result<Turn, AuthorizeError>>>,
@@ -116,6 +138,24 @@ enum Recall {
     NotYet,
     UnderWay,
     Done,
+}
+
+/// Nobody enters for a while.
+struct Closed {
+    why: Arc<str>,
+    until: Instant,
+    kind: Kind,
+}
+
+/// What that means for those at the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The server could not be asked: they are turned away, until a login has worked after all.
+    Dead,
+    /// The server has asked for it. They are turned away.
+    Asked,
+    /// The same, for a short while: they wait.
+    Brief,
 }
 
 struct Refusal {
@@ -135,25 +175,32 @@ impl Gate {
             noted: true,
             refusals,
             refusal: None,
-            unavailable: None,
+            closed: None,
             pause: if window.is_zero() { PAUSE } else { window / PAUSE_SHARE },
-            spacing: spacing(rate),
+            throttle: Throttle::new(spacing(rate)),
             next_at: None,
+            alarm: None,
             turn: None,
             turns: 0,
             queue: VecDeque::new(),
         }
     }
 
-    /// The answer to all who ask, if nobody may enter.
-    fn closed(&self, now: Instant) -> Option<AuthorizeError> {
+    /// The answer to all who ask, if nobody may enter, nor wait for it.
+    fn turning_away(&self, now: Instant) -> Option<AuthorizeError> {
         if let Some(Refusal { why, again_at, .. }) = &self.refusal
             && again_at.is_none_or(|at| at > now)
         {
-            return Some(AuthorizeError::Refused { why: Arc::clone(why), again_at: *again_at });
+            return Some(AuthorizeError::Refused { why: Arc::clone(why), again_at: again_at.map(Instant::into_std) });
         }
-        let (why, until) = self.unavailable.as_ref()?;
-        (*until > now).then(|| AuthorizeError::Unavailable { why: Arc::clone(why) })
+        let closed = self.closed.as_ref().filter(|closed| closed.until > now && closed.kind != Kind::Brief)?;
+        Some(AuthorizeError::Unavailable { why: Arc::clone(&closed.why) })
+    }
+
+    /// When the next one may enter, if not now.
+    fn opens_at(&self, now: Instant) -> Option<Instant> {
+        let closed = self.closed.as_ref().map(|closed| closed.until);
+        closed.into_iter().chain(self.next_at).max().filter(|at| *at > now)
     }
 
     /// Lets the next one in, if that may be.
@@ -165,12 +212,14 @@ impl Gate {
             return self.ask_for_refusal(ctx);
         }
         let now = Instant::now();
-        if let Some(error) = self.closed(now) {
+        if let Some(error) = self.turning_away(now) {
             return self.turn_away(&error);
         }
-        if let Some(at) = self.next_at.filter(|at| *at > now) {
-            // Whoever comes meanwhile asks for this again; the first to wake lets one in, and the others find the next moment.
-            ctx.run_later(at - now, |gate, ctx| gate.go_on(ctx));
+        if let Some(at) = self.opens_at(now) {
+            let alarm = ctx.run_later(at - now, |gate, ctx| gate.go_on(ctx));
+            if let Some(earlier) = self.alarm.replace(alarm) {
+                ctx.cancel_future(earlier);
+            }
             return;
         }
         while let Some(asking) = self.queue.pop_front() {
@@ -180,7 +229,7 @@ impl Gate {
             }
             self.turns += 1;
             self.turn = Some(self.turns);
-            self.next_at = Some(now + self.spacing);
+            self.next_at = Some(now + self.throttle.spacing());
             drop(asking.send(Ok(Turn { number: self.turns, gate: ctx.address().recipient() })));
             return;
         }
@@ -212,7 +261,10 @@ impl Gate {
 
     /// A login is complete: what was said against the secret before does not count any more.
     fn granted(&mut self, turn: u64) -> impl Future<Output = ()> + use<> {
-        self.unavailable = None;
+        self.throttle.granted();
+        // What the server has asked for is not taken back by a login that was under way then.
+        let is_before = self.throttle.is_before_pause(turn);
+        self.closed.take_if(|closed| closed.kind == Kind::Dead || !is_before);
         let stands = self.refusal.as_ref().is_some_and(|refusal| turn <= refusal.turns);
         if !stands {
             self.refusal = None;
@@ -235,9 +287,33 @@ impl Gate {
             }
         };
         self.noted = true;
-        let error = AuthorizeError::Refused { why: Arc::clone(&refusal.why), again_at: refusal.again_at };
+        let again_at = refusal.again_at.map(Instant::into_std);
+        let error = AuthorizeError::Refused { why: Arc::clone(&refusal.why), again_at };
         self.refusal = Some(refusal);
         error
+    }
+
+    fn too_many(&mut self, turn: u64, why: &Arc<str>, asked: Option<Duration>) {
+        let Pause { length, is_brief, is_news } = self.throttle.too_many(turn, self.turns, asked);
+        if is_news {
+            LoginsSlowed { user: self.refusals.account(), why, pause: length, spacing: self.throttle.spacing() }.emit();
+        }
+        self.close(why, length, if is_brief { Kind::Brief } else { Kind::Asked });
+    }
+
+    /// Nobody enters for so long, or for as long as was said before.
+    fn close(&mut self, why: &Arc<str>, pause: Duration, kind: Kind) {
+        let until = Instant::now() + pause;
+        if self.closed.as_ref().is_none_or(|closed| closed.until <= until) {
+            self.closed = Some(Closed { why: Arc::clone(why), until, kind });
+        }
+    }
+
+    /// Somebody insists: all that keeps others out is forgotten, unless a login is just finding out.
+    fn open(&mut self) {
+        if self.turn.is_none() && self.recall != Recall::UnderWay {
+            (self.refusal, self.closed, self.recall) = (None, None, Recall::Done);
+        }
     }
 }
 
@@ -260,13 +336,27 @@ impl Handler<Enter> for Gate {
     type Result = ResponseFuture<Result<Turn, AuthorizeError>>;
 
     fn handle(&mut self, ask: Enter, ctx: &mut Self::Context) -> Self::Result {
-        if ask.insist && self.turn.is_none() && self.recall != Recall::UnderWay {
-            (self.refusal, self.unavailable, self.recall) = (None, None, Recall::Done);
-        }
         let (answer, result) = oneshot::channel();
-        self.queue.push_back(answer);
+        if ask.insist {
+            self.open();
+        }
+        // Ahead of whoever insists, another login could find out what closes the gate again.
+        if ask.insist || ask.again {
+            self.queue.push_front(answer);
+        } else {
+            self.queue.push_back(answer);
+        }
         self.go_on(ctx);
         Box::pin(async move { result.await.unwrap_or_else(|_| Err(AuthorizeError::given_up())) })
+    }
+}
+
+impl Handler<Insist> for Gate {
+    type Result = ();
+
+    fn handle(&mut self, _: Insist, ctx: &mut Self::Context) {
+        self.open();
+        self.go_on(ctx);
     }
 }
 
@@ -274,7 +364,7 @@ impl Handler<KeepPace> for Gate {
     type Result = ();
 
     fn handle(&mut self, KeepPace(rate): KeepPace, _: &mut Self::Context) {
-        self.spacing = spacing(rate);
+        self.throttle.set_usual(spacing(rate));
     }
 }
 
@@ -294,9 +384,12 @@ impl Handler<Judged> for Gate {
                 let (refusals, secret) = (self.refusals.clone(), self.secret.clone());
                 (Some(error), async move { refusals.keep(secret, why.to_string(), count).await }.boxed_local())
             }
-            Verdict::Unavailable(why, not_before) => {
-                let pause = not_before.unwrap_or_default().max(self.pause);
-                self.unavailable = Some((Arc::clone(&why), Instant::now() + pause));
+            Verdict::Unavailable(why) => {
+                self.close(&why, self.pause, Kind::Dead);
+                (Some(AuthorizeError::Unavailable { why }), async {}.boxed_local())
+            }
+            Verdict::TooMany(why, asked) => {
+                self.too_many(turn, &why, asked);
                 (Some(AuthorizeError::Unavailable { why }), async {}.boxed_local())
             }
         };

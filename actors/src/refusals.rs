@@ -19,6 +19,9 @@ use crate::telemetry::RefusalNotKept;
 /// Rounds of PBKDF2 with HMAC-SHA-256, as OWASP recommends. About a tenth of a second, once after a refusal and once at a start after one.
 const ROUNDS: NonZeroU32 = NonZeroU32::new(600_000).unwrap();
 
+/// What the keys of the notes begin with.
+const KEY: &str = "refused ";
+
 /// A refused login, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Refused {
@@ -63,7 +66,12 @@ impl Refusals {
 
     /// The note's key.
     pub(crate) fn key(account: &str) -> String {
-        format!("refused {account}")
+        format!("{KEY}{account}")
+    }
+
+    /// Whose they are.
+    pub(crate) fn account(&self) -> &str {
+        self.key.strip_prefix(KEY).unwrap_or(&self.key)
     }
 
     /// The refusal of this very secret, if there was one, and whether there was one of any. What cannot be read is of none.

@@ -190,6 +190,23 @@ impl PacesDiffer<'_> {
     }
 }
 
+/// The server has asked for fewer logins of a user.
+pub(crate) struct LoginsSlowed<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) why: &'a str,
+    pub(crate) pause: Duration,
+    /// The least time between two of them from then on.
+    pub(crate) spacing: Duration,
+}
+
+impl LoginsSlowed<'_> {
+    pub(crate) fn emit(self) {
+        let Self { user, why, pause, spacing } = self;
+        warn!(user, why, ?pause, ?spacing, "The server wants fewer logins: they wait, and then come more slowly.");
+        counter!("watchpost_logins_slowed_total").increment(1);
+    }
+}
+
 /// A login has ended, well or not.
 pub(crate) struct LoginEnded<'a> {
     pub(crate) account: &'a str,

@@ -66,6 +66,7 @@ fn too_many_requests_are_told_to_wait_and_nothing_is_lost() {
     let options = Options { accounts: 12, faults: vec![Fault::RateLimit(15)], ..options() };
     let cloud = Cloud::with(options, |config| config.relist_every = 20 * SECOND);
     cloud.wait_online();
+    assert!(cloud.sim.counters().rate_limited > 0, "nothing was too much");
     assert!(!cloud.connections().values().any(|info| info.status.state == Halted));
 }
 

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
+use tokio::task::LocalSet;
+
 use super::*;
 use crate::journal::{Memory, Writer};
 use crate::refusals::Refusals;
@@ -87,4 +89,69 @@ async fn a_grant_that_was_refused_is_handed_to_nobody_while_another_is_waited_fo
         futures_util::future::join(authorize(&account, Some(first)), authorize(&account, None)).await;
     assert_eq!((replaced.unwrap(), other.unwrap(), script.begun()), (first + 1, first + 1, 2));
     assert_eq!(authorize(&account, Some(first)).await.unwrap(), first + 1, "the second was not refused");
+}
+
+fn too_many() -> LoginError {
+    LoginError::TooMany { why: "too many requests".to_owned(), not_before: Some(Duration::from_secs(1)) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_is_told_to_wait_comes_again_before_anybody_hears_of_it() {
+    let test = async {
+        let accounts = Accounts::new();
+        let (account, script) = accounts.account([too_many(), too_many(), too_many()]);
+        assert!(authorize(&account, None).await.is_ok());
+        assert_eq!(script.begun(), 4);
+    };
+    LocalSet::new().run_until(test).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_tells_every_login_to_wait_is_left_alone_and_the_reason_is_told() {
+    let test = async {
+        let accounts = Accounts::new();
+        let (account, script) = accounts.account(vec![too_many(); 99]);
+        assert_eq!(authorize(&account, None).await.unwrap_err().to_string(), "too many requests");
+        assert!((2..10).contains(&script.begun()), "{}", script.begun());
+    };
+    LocalSet::new().run_until(test).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_an_account_alone_is_refused_is_remembered_ever_longer_and_holds_up_no_other() {
+    let test = async {
+        let accounts = Accounts::new();
+        let (account, script) = accounts.account(vec![LoginError::NotThis("no such account".to_owned()); 8]);
+        let (other, _) = accounts.account([]);
+        let mut pauses = Vec::new();
+        let mut begun = Instant::now();
+        while pauses.len() < 6 {
+            let before = script.begun();
+            let error = authorize(&account, None).await.unwrap_err();
+            assert!(matches!(&error, AuthorizeError::NotThis { why } if why.contains("no such account")), "{error}");
+            if script.begun() > before {
+                pauses.push(begun.elapsed().as_secs().div_ceil(60));
+                begun = Instant::now();
+                assert!(authorize(&other, None).await.is_ok());
+            }
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        assert_eq!(pauses[1..], [1, 2, 4, 8, 15]);
+    };
+    LocalSet::new().run_until(test).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_insists_or_has_new_settings_is_not_answered_from_memory() {
+    let test = async {
+        let accounts = Accounts::new();
+        let (account, script) = accounts.account(vec![LoginError::NotThis("suspended".to_owned()); 2]);
+        assert!(authorize(&account, None).await.is_err() && authorize(&account, None).await.is_err());
+        assert_eq!(script.begun(), 1);
+        assert!(account.send(Authorize::new(None, true)).await.unwrap().is_err());
+        assert_eq!(script.begun(), 2);
+        account.send(Reconsider).await.unwrap();
+        assert!(authorize(&account, None).await.is_ok());
+    };
+    LocalSet::new().run_until(test).await;
 }

@@ -336,7 +336,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                 self.step(now, Input::Granted(grant), report);
             }
             Ok(Err(AuthorizeError::Refused { why, again_at })) => self.halt(&why, again_at, report),
-            Ok(Err(AuthorizeError::Unavailable { why })) => self.lose(&why),
+            Ok(Err(AuthorizeError::Unavailable { why } | AuthorizeError::NotThis { why })) => self.lose(&why),
             Err(error) => self.lose(&format!("the login: {error}")),
         }
     }

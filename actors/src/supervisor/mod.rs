@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 use self::homes::Homes;
 use self::row::{Phase, Row};
-use crate::account::Account;
+use crate::account::{Account, Reconsider};
 use crate::caller::Caller;
 use crate::connection::{Control, Launch, Launcher, PANICKED, Setup};
 use crate::engine::ConnectionConfig;
@@ -331,13 +331,15 @@ impl Supervisor {
         row.started = Instant::now();
         row.phase = Phase::Launching;
         let this = ctx.address();
+        let directories = directories.share();
+        directories.account.do_send(Reconsider);
         let setup = Setup::<V> {
             name: name.clone(),
             generation,
             config: config.clone(),
             common: row.config.common.clone(),
             account: Arc::clone(&row.account.name),
-            directories: directories.share(),
+            directories,
             tracker: shard.tracker.clone(),
             tls: Arc::clone(&row.tls),
             budget: Arc::clone(&self.ground.budget),

@@ -42,7 +42,13 @@ pub enum LoginError {
     Unavailable {
         /// What happened.
         why: String,
-        /// For how long the server asks to be left alone.
+    },
+    /// The server was asked, and wants fewer requests for now: the login comes again a little later, and others with the same secret more slowly.
+    #[error("login not possible now: {why}")]
+    TooMany {
+        /// What happened.
+        why: String,
+        /// For how long the server asks to be left alone, if it says.
         not_before: Option<Duration>,
     },
 }
@@ -51,12 +57,12 @@ impl LoginError {
     /// Whether trying again later can help without a person.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. })
+        matches!(self, Self::Unavailable { .. } | Self::TooMany { .. })
     }
 
     /// Trying again later can help.
     pub fn unavailable(why: impl Into<String>) -> Self {
-        Self::Unavailable { why: why.into(), not_before: None }
+        Self::Unavailable { why: why.into() }
     }
 }
 

@@ -48,6 +48,8 @@ pub struct EenLogin {
     proven: bool,
     /// The session or its token was lost on the way once.
     again: bool,
+    /// The last authorization was answered with 429: the next one that is means that the user is locked.
+    is_doubted: bool,
 }
 
 #[derive(Debug)]
@@ -64,7 +66,8 @@ impl EenLogin {
     #[must_use]
     pub fn new(config: EenConfig, timeout: Duration, tfa_key: Option<SecretString>) -> Self {
         let calls = Calls::new(config, timeout);
-        let mut login = Self { calls, tfa_key: None, stage: Stage::Authenticate, proven: false, again: false };
+        let mut login =
+            Self { calls, tfa_key: None, stage: Stage::Authenticate, proven: false, again: false, is_doubted: false };
         login.know(tfa_key);
         login
     }
@@ -117,8 +120,19 @@ impl EenLogin {
         match answer.status {
             200 => {}
             401 if !std::mem::replace(&mut self.again, true) => return self.start(),
-            _ => return self.refused(Step::Authorize { code: false }, answer),
+            status => {
+                let was_doubted = std::mem::take(&mut self.is_doubted);
+                return LoginStep::Failed(match judge(&self.calls.config, Step::Authorize { code: false }, answer) {
+                    // A lock stays. A server that is asked too much has time to recover first.
+                    LoginError::Refused(why) if status == 429 && !was_doubted => {
+                        self.is_doubted = true;
+                        LoginError::TooMany { why, not_before: None }
+                    }
+                    error => error,
+                });
+            }
         }
+        self.is_doubted = false;
         let grant = match granted(&self.calls, answer) {
             Ok(grant) => grant,
             Err(error) => return LoginStep::Failed(error),

@@ -1,14 +1,9 @@
 //! What a status that is no success means: what happened, what the operator should do, and whether trying again helps.
 
-use std::time::Duration;
-
 use crate::settings::mistake::shown;
 use crate::transport::request::RestAnswer;
 use crate::vendors::LoginError;
 use crate::vendors::een::config::{ChildAccount, EenConfig};
-
-/// How long a server that is asked too often is left alone, where it does not say.
-const SLOW_DOWN: Duration = Duration::from_secs(10);
 
 const TOO_MANY: &str = "Eagle Eye wants fewer requests (429): lower logins_per_second if it stays so";
 const TOKEN_LOST: &str =
@@ -112,7 +107,7 @@ fn busy(config: &EenConfig, step: Step<'_>, answer: &RestAnswer) -> Option<Login
     let (why, not_before) = match (step, answer.status) {
         // The lock. Codes are typed one by one, and without one it was asked again and again, for longer than requests are counted.
         (Step::Authorize { .. }, 429) if asked.is_none() => return None,
-        (_, 429) => (TOO_MANY.to_owned(), asked.or(Some(SLOW_DOWN))),
+        (_, 429) => return Some(LoginError::TooMany { why: TOO_MANY.to_owned(), not_before: asked }),
         (Step::Authorize { code: false }, 401) => (TOKEN_LOST.to_owned(), None),
         (Step::Switch(_), 401) => (SESSION_UNKNOWN.to_owned(), None),
         (Step::Authenticate | Step::SendCode | Step::Authorize { .. }, 404 | 405 | 410) => {
@@ -124,7 +119,10 @@ fn busy(config: &EenConfig, step: Step<'_>, answer: &RestAnswer) -> Option<Login
         (_, 100..=399) => (format!("Eagle Eye answered with status {}, which means nothing here", answer.status), None),
         _ => return None,
     };
-    Some(LoginError::Unavailable { why, not_before })
+    Some(match not_before {
+        Some(_) => LoginError::TooMany { why, not_before },
+        None => LoginError::Unavailable { why },
+    })
 }
 
 /// The server wants a code, and nobody is there to type it.

@@ -87,7 +87,8 @@ fn shown_error(end: LoginStep<Grant>) -> (&'static str, String, Option<Duration>
     match end {
         LoginStep::Failed(LoginError::Refused(why)) => ("refused", why, None),
         LoginStep::Failed(LoginError::NotThis(why)) => ("not this", why, None),
-        LoginStep::Failed(LoginError::Unavailable { why, not_before }) => ("later", why, not_before),
+        LoginStep::Failed(LoginError::Unavailable { why }) => ("later", why, None),
+        LoginStep::Failed(LoginError::TooMany { why, not_before }) => ("too many", why, not_before),
         other => panic!("{other:?}"),
     }
 }
@@ -170,7 +171,6 @@ type Case<'a> = (usize, u16, &'a str, &'a [&'a str], Option<Duration>);
 
 #[test]
 fn every_status_is_told_with_what_to_do() {
-    let seconds = |n| Some(Duration::from_secs(n));
     let cases: [Case<'_>; 46] = [
         (0, 400, "refused", &["auth_url", "400"], None),
         (0, 401, "refused", &["wrong user name or password", "ops@example.com", "settings"], None),
@@ -182,7 +182,7 @@ fn every_status_is_told_with_what_to_do() {
         (0, 408, "later", &["408"], None),
         (0, 412, "refused", &["disabled, or locked", "support"], None),
         (0, 423, "refused", &["locked", "423"], None),
-        (0, 429, "later", &["fewer requests", "logins_per_second"], seconds(10)),
+        (0, 429, "too many", &["fewer requests", "logins_per_second"], None),
         (0, 460, "refused", &["inactive", "460"], None),
         (0, 461, "refused", &["account of user", "pending", "461"], None),
         (0, 462, "refused", &["user \"ops@example.com\" is pending", "invitation"], None),
@@ -199,7 +199,7 @@ fn every_status_is_told_with_what_to_do() {
         (1, 403, "refused", &["permissions"], None),
         (1, 406, "refused", &["watchpost login een"], None),
         (1, 412, "refused", &["disabled, or locked"], None),
-        (1, 429, "refused", &["locked", "support", "logins_per_second"], None),
+        (1, 429, "too many", &["locked", "support", "logins_per_second"], None),
         (1, 503, "later", &["503"], None),
         (2, 400, "not this", &["account 00004207 \"Store 7\"", "400"], None),
         (2, 401, "later", &["api_url"], None),
@@ -212,7 +212,7 @@ fn every_status_is_told_with_what_to_do() {
         (2, 410, "not this", &["410"], None),
         (2, 412, "not this", &["00004207", "412"], None),
         (2, 423, "not this", &["locked"], None),
-        (2, 429, "later", &["429"], seconds(10)),
+        (2, 429, "too many", &["429"], None),
         (2, 460, "not this", &["inactive"], None),
         (2, 461, "not this", &["pending"], None),
         (2, 465, "not this", &["address"], None),
@@ -241,13 +241,39 @@ fn a_server_that_says_how_long_to_wait_is_left_alone_for_so_long() {
         steps[at] =
             answer(status, "").map(|answer| RestAnswer { retry_after: Some(Duration::from_secs(33)), ..answer });
         let (kind, _, not_before) = shown_error(play_steps(child_config(None), steps).1);
-        assert_eq!((kind, not_before), ("later", Some(Duration::from_secs(33))), "{at} {status}");
+        assert_eq!((kind, not_before), ("too many", Some(Duration::from_secs(33))), "{at} {status}");
     }
     for at in 0..3 {
         let mut steps = [token(), session(USER), answer(200, "true")];
         steps[at] = Err(RestError::Failed { at: "POST x".into(), fault: Fault::Connect("no address".into()) });
         let (kind, why, _) = shown_error(play_steps(child_config(None), steps).1);
         assert!(kind == "later" && why.contains("no address"), "{at}: {why}");
+    }
+}
+
+#[test]
+fn a_user_is_locked_if_two_logins_in_a_row_say_so_and_else_the_server_was_asked_too_much() {
+    let mut login = EenLogin::new(config(), Duration::from_secs(20), None);
+    let mut authorize = |status, retry_after| {
+        let arrival = if status == 200 { session(USER) } else { answer(status, "") };
+        let arrival = arrival.map(|answer| RestAnswer { retry_after, ..answer });
+        match play(&mut login, |call| if call.url.path().ends_with("authenticate") { token() } else { arrival.clone() })
+            .1
+        {
+            LoginStep::Granted { .. } => "granted",
+            end => shown_error(end).0,
+        }
+    };
+    let asked = Some(Duration::from_secs(1));
+    for (status, retry_after, expected) in [
+        (429, None, "too many"),
+        (200, None, "granted"),
+        (429, None, "too many"),
+        (429, asked, "too many"),
+        (429, None, "too many"),
+        (429, None, "refused"),
+    ] {
+        assert_eq!(authorize(status, retry_after), expected, "{status} {retry_after:?}");
     }
 }
 
