@@ -48,6 +48,10 @@ pub struct EenLogin {
     proven: bool,
     /// The session or its token was lost on the way once.
     again: bool,
+    /// The session was begun by this login, so that nobody else uses it.
+    is_own: bool,
+    /// It is being ended, for this reason.
+    leaving: Option<LoginError>,
     /// The last authorization was answered with 429: the next one that is means that the user is locked.
     is_doubted: bool,
 }
@@ -66,8 +70,16 @@ impl EenLogin {
     #[must_use]
     pub fn new(config: EenConfig, timeout: Duration, tfa_key: Option<SecretString>) -> Self {
         let calls = Calls::new(config, timeout);
-        let mut login =
-            Self { calls, tfa_key: None, stage: Stage::Authenticate, proven: false, again: false, is_doubted: false };
+        let mut login = Self {
+            calls,
+            tfa_key: None,
+            stage: Stage::Authenticate,
+            proven: false,
+            again: false,
+            is_own: false,
+            leaving: None,
+            is_doubted: false,
+        };
         login.know(tfa_key);
         login
     }
@@ -80,7 +92,7 @@ impl EenLogin {
     /// Goes on from a session that is there, in the place of [`begin`](Login::begin): takes it to `child`, with one call where all is well. The engine
     /// has a session for each account; this is for a look at several with one login.
     pub fn switch(&mut self, grant: Grant, child: ChildAccount) -> LoginStep<Grant> {
-        self.again = false;
+        (self.again, self.is_own, self.leaving) = (false, false, None);
         if let Some(why) = &child.barred {
             return LoginStep::Failed(LoginError::NotThis(format!("{}: {why}", account_name(&child))));
         }
@@ -93,7 +105,7 @@ impl EenLogin {
 
     fn start(&mut self) -> LoginStep<Grant> {
         self.calls.reset();
-        self.stage = Stage::Authenticate;
+        (self.stage, self.is_own, self.leaving) = (Stage::Authenticate, true, None);
         LoginStep::Call(self.calls.authenticate(self.tfa_key.as_ref()))
     }
 
@@ -177,7 +189,11 @@ impl EenLogin {
         match answer.status {
             200..=299 => {}
             401 if !std::mem::replace(&mut self.again, true) => return self.start(),
-            _ => return self.refused(Step::Switch(&child), answer),
+            _ => {
+                let error = judge(&self.calls.config, Step::Switch(&child), answer);
+                self.move_to(&mut grant, root);
+                return self.leave(&grant, error);
+            }
         }
         grant.account = child.id;
         // What the answer holds is not documented. If it is the user, it may tell another host for this account.
@@ -193,6 +209,15 @@ impl EenLogin {
         self.move_to(&mut grant, root);
         grant.user = user.unwrap_or(grant.user);
         self.done(grant)
+    }
+
+    /// A session of our own that is of no use is ended, rather than left to lapse; unless the server is in trouble already.
+    fn leave(&mut self, grant: &Grant, error: LoginError) -> LoginStep<Grant> {
+        if !self.is_own || !matches!(error, LoginError::NotThis(_)) {
+            return LoginStep::Failed(error);
+        }
+        self.leaving = Some(error);
+        LoginStep::Call(self.calls.log_out(grant))
     }
 
     fn done(&mut self, grant: Grant) -> LoginStep<Grant> {
@@ -228,6 +253,10 @@ impl Login for EenLogin {
     }
 
     fn answer(&mut self, _: Now, answer: Result<RestAnswer, RestError>) -> LoginStep<Grant> {
+        if let Some(error) = self.leaving.take() {
+            // However that went.
+            return LoginStep::Failed(error);
+        }
         let (answer, root) = match self.calls.arrived(answer) {
             Ok(Arrived::Answer { answer, root }) => (answer, root),
             Ok(Arrived::Call(call)) => return LoginStep::Call(call),

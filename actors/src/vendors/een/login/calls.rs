@@ -14,6 +14,7 @@ use crate::transport::request::{Body, HeaderText, Method, RestAnswer, RestCall, 
 use crate::vendors::LoginError;
 use crate::vendors::een::config::EenConfig;
 use crate::vendors::een::grant::Grant;
+use crate::vendors::een::rest::logout;
 use crate::vendors::een::wire::AccountId;
 
 /// How often one call is sent on. Where there is more than that, it goes in circles.
@@ -115,6 +116,11 @@ impl Calls {
     pub(super) fn locate(&mut self, grant: &Grant) -> RestCall {
         let call = self.limited(RestCall::new(Method::Get, under(&grant.rest, IS_AUTHORIZED)));
         self.send(IS_AUTHORIZED, grant.sign(call))
+    }
+
+    /// Ends a session. Whatever is answered, nothing follows from it.
+    pub(super) fn log_out(&self, grant: &Grant) -> RestCall {
+        self.limited(logout(grant))
     }
 
     fn call(&self, path: &str, body: &Value) -> RestCall {

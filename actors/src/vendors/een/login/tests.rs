@@ -230,7 +230,8 @@ fn every_status_is_told_with_what_to_do() {
         assert!(["p&ss", "one-use", "c001~0f"].iter().all(|secret| !why.contains(secret)), "{why}");
         // A token that was too late, or a session that is not known, is worth another try; nothing else is.
         let again = status == 401 && at > 0;
-        assert_eq!(calls.len(), if again { 2 * (at + 1) } else { at + 1 }, "{at} {status}: {calls:?}");
+        let made = if again { 2 * (at + 1) } else { at + 1 };
+        assert_eq!(calls.len(), made + usize::from(what == "not this"), "{at} {status}: {calls:?}");
     }
 }
 
@@ -527,6 +528,30 @@ proptest! {
             prop_assert!(!shown.contains(marker), "{marker} in {shown}");
         }
     }
+}
+
+#[test]
+fn a_session_that_may_not_be_used_is_ended_however_that_goes_and_one_of_somebody_elses_is_not() {
+    let lost = || Err(RestError::Failed { at: "POST x".into(), fault: Fault::Lost("reset".into()) });
+    for ended in [answer(204, ""), answer(401, ""), answer(301, ""), lost()] {
+        let mut login = EenLogin::new(child_config(None), Duration::from_secs(20), None);
+        let (calls, end) = play(&mut login, |call| match call.url.path() {
+            "/g/aaa/authenticate" => token(),
+            "/g/aaa/authorize" => session(USER),
+            "/g/aaa/switch_account" => answer(404, ""),
+            _ => ended.clone(),
+        });
+        let last = calls.last().unwrap();
+        assert_eq!(last.shown(), "POST https://c001.eagleeyenetworks.com/g/aaa/logout");
+        assert_eq!(header(last, "cookie").as_deref(), Some("auth_key=c001~0f"));
+        assert_eq!((calls.len(), shown_error(end).0), (4, "not this"));
+    }
+    let mut login = EenLogin::new(config(), Duration::from_secs(20), None);
+    let (_, end) =
+        play(&mut login, |call| if call.url.path().ends_with("authenticate") { token() } else { session(USER) });
+    let LoginStep::Granted { grant, .. } = end else { panic!("{end:?}") };
+    login.switch(grant, child_config(None).child.unwrap());
+    assert_eq!(shown_error(login.answer(Now::read(), answer(404, ""))).0, "not this");
 }
 
 #[test]
