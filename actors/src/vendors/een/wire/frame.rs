@@ -1,5 +1,7 @@
 //! A received frame: what it says as a whole, and the answers of each entity.
 
+mod kept;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -10,6 +12,8 @@ use super::loose;
 use super::read::{Object, Take, json, skip};
 use super::request::Resource;
 use crate::vendors::een::status::Form;
+
+pub use kept::Kept;
 
 /// A frame taken apart. It borrows from its text.
 #[derive(Debug, Default)]
@@ -113,6 +117,13 @@ impl RefusalCode {
         }
     }
 
+    /// Whether the same request may have success later: a service behind the poll service is in trouble, or does not know an entity yet. Not so where
+    /// the user may not see it, or it was dropped.
+    #[must_use]
+    pub const fn may_pass(self) -> bool {
+        matches!(self, Self::NotFound | Self::NotReady | Self::Other(429 | 500..=599))
+    }
+
     /// The number as it was sent.
     #[must_use]
     pub const fn number(self) -> i64 {
@@ -183,6 +194,12 @@ pub fn decode(frame: &str) -> Result<Frame<'_>, FrameError> {
 }
 
 impl<'a> Frame<'a> {
+    /// Whether any entity is refused.
+    #[must_use]
+    pub fn has_refusals(&self) -> bool {
+        self.answers.iter().any(|answer| matches!(answer, Answer::Refused(_)))
+    }
+
     /// The entities in the frame's order. One that comes twice is there twice.
     pub fn entities(&self) -> impl Iterator<Item = Entity<'_, 'a>> {
         let mut begin = 0;

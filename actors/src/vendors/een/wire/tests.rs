@@ -424,6 +424,18 @@ proptest! {
     }
 
     #[test]
+    fn a_frame_that_was_kept_is_the_same_frame(sent in frames(), fault in any::<bool>()) {
+        let escaped = r#"{"status_code":500,"message":"say \"no\"","data":{"1\u0030":{"event":{"E\u0041":{}},"error":["n\to"],"\u0061":7,"pre":"x"}}}"#;
+        let text = bytestring::ByteString::from(if fault { escaped.to_owned() } else { sent.text });
+        let frame = decode(&text).unwrap();
+        let kept = Kept::of(&text, &frame);
+        let again = kept.frame();
+        prop_assert_eq!(&again.refusal, &frame.refusal);
+        prop_assert!(again.entities().eq(frame.entities()), "{:?} is not {:?}", again, frame);
+        prop_assert!(kept.weight() > text.len());
+    }
+
+    #[test]
     fn no_text_makes_the_reader_panic(text in "\\PC{0,80}") {
         let _ = decode(&text);
         let _ = EventMembers::of(&text, "eventid");
