@@ -1,6 +1,6 @@
 //! Things that happen: one type for each that is worth a log line or a counter. Its `emit` does both; nothing else logs or counts.
 //!
-//! Log lines tell no secret and no payload. Counters go to the [`metrics`] facade, so that an embedder chooses the recorder; their labels are
+//! Log lines tell no secret and no payload, but for the beginning of a message that cannot be read. Counters go to the [`metrics`] facade, so that an embedder chooses the recorder; their labels are
 //! connections, vendors and fixed words, never items.
 
 use std::fmt;
@@ -79,6 +79,20 @@ pub(crate) struct SessionStarted<'a> {
 impl SessionStarted<'_> {
     pub(crate) fn emit(self) {
         counter!("watchpost_connection_online_total", "connection" => self.connection.to_string()).increment(1);
+    }
+}
+
+/// The vendor has sent something that is not as it should be.
+pub(crate) struct OddityMet<'a> {
+    pub(crate) connection: &'a ConnectionName,
+    pub(crate) what: &'a str,
+}
+
+impl OddityMet<'_> {
+    pub(crate) fn emit(self) {
+        let Self { connection, what } = self;
+        warn!(%connection, what, "The vendor has sent what cannot be used.");
+        counter!("watchpost_oddities_total", "connection" => connection.to_string()).increment(1);
     }
 }
 

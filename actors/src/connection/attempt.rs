@@ -28,7 +28,7 @@ use crate::gate::AuthorizeError;
 use crate::journal::{Checkpoint, JournalError};
 use crate::lookup::{ForgetNames, Prepare};
 use crate::supervisor::WantChildren;
-use crate::telemetry::HeldBack;
+use crate::telemetry::{HeldBack, OddityMet};
 use crate::transport::{Incoming, OpenError, RestAnswer, RestError, WebSocket, WebSocketRequest};
 use crate::vendors::{Action, CallId, Input, Now, Resume, Session, SessionEnd, Todo, Vendor};
 
@@ -283,6 +283,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                 self.online_since.get_or_insert(now.instant);
                 self.changed(report, |report, setup| report.online(setup));
             }
+            Action::Warn(what) => OddityMet { connection: &self.setup.name, what: &what }.emit(),
             Action::Forget(what) => directories.lookup.do_send(ForgetNames(what)),
             Action::Children(children) => {
                 let (parent, common) = (self.setup.name.clone(), common.clone());

@@ -113,6 +113,8 @@ pub enum Action {
     Patience(Option<Instant>),
     /// The vendor has confirmed the subscription.
     Online,
+    /// What came is not as it should be: the log tells of it. No secret, and of what came no more than a beginning.
+    Warn(String),
     /// Names have changed.
     Forget(Forget),
     /// These connections should be there beside this one.

@@ -47,6 +47,8 @@ pub struct Remembered {
     pub reading: Reading,
     /// The newest event of each code.
     pub newest: Vec<Newest>,
+    /// Since when it has not been followed, if it was not at the end.
+    pub away: Option<Timestamp>,
 }
 
 /// The newest event of one code.
@@ -99,7 +101,7 @@ impl Newest {
 
 /// What is stored, by parts that need not be copied for it.
 #[derive(Debug, Clone, Copy)]
-pub struct Parts<'a, D> {
+pub struct Parts<'a, D, A> {
     /// See [`EenCheckpoint::established`].
     pub established: bool,
     /// See [`EenCheckpoint::heard`].
@@ -110,6 +112,8 @@ pub struct Parts<'a, D> {
     pub codes: &'a [FourCc],
     /// See [`EenCheckpoint::devices`].
     pub devices: D,
+    /// See [`Remembered::away`].
+    pub away: A,
 }
 
 /// One device among [`Parts::devices`].
@@ -135,6 +139,9 @@ struct Written<'a, D> {
     gap: Option<&'a OpenGap>,
     codes: Vec<&'a str>,
     devices: D,
+    /// Few, if any.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    away: BTreeMap<&'a str, Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -145,18 +152,21 @@ struct Read {
     gap: Option<OpenGap>,
     codes: Vec<String>,
     devices: BTreeMap<String, ReadDevice>,
+    #[serde(default)]
+    away: BTreeMap<String, Timestamp>,
 }
 
 /// Kind, reading, and of each code its newest event's moment and print.
 type ReadDevice = (String, u16, Vec<(String, i64, u32)>);
 
-impl<'a, D: Iterator<Item = Row<'a>> + Clone> Parts<'a, D> {
+impl<'a, D: Iterator<Item = Row<'a>> + Clone, A: Iterator<Item = (&'a Esn, Timestamp)>> Parts<'a, D, A> {
     /// For the journal.
     #[must_use]
     pub fn write(self) -> Option<Checkpoint> {
-        let Self { established, heard, gap, codes, devices } = self;
+        let Self { established, heard, gap, codes, devices, away } = self;
         let codes = codes.iter().map(FourCc::as_str).collect();
-        let written = Written { version: VERSION, established, heard, gap, codes, devices: Rows(devices) };
+        let away = away.map(|(esn, since)| (esn.as_str(), since)).collect();
+        let written = Written { version: VERSION, established, heard, gap, codes, devices: Rows(devices), away };
         Some(Checkpoint(serde_json::to_string(&written).ok()?.into()))
     }
 }
@@ -197,12 +207,16 @@ impl EenCheckpoint {
     /// Reads a stored checkpoint; one of another version or one that cannot be read is as good as none.
     #[must_use]
     pub fn read(checkpoint: &Checkpoint) -> Option<Self> {
-        let Read { version, established, heard, gap, codes, devices } = serde_json::from_str(&checkpoint.0).ok()?;
+        let Read { version, established, heard, gap, codes, devices, mut away } =
+            serde_json::from_str(&checkpoint.0).ok()?;
         if version != VERSION {
             return None;
         }
         let codes = codes.iter().map(|code| code.parse().ok()).collect::<Option<_>>()?;
-        let devices = devices.into_iter().map(|(esn, device)| Some((esn.parse().ok()?, remembered(device)?)));
+        let devices = devices.into_iter().map(|(esn, device)| {
+            let away = away.remove(&esn);
+            Some((esn.parse().ok()?, Remembered { away, ..remembered(device)? }))
+        });
         Some(Self { established, heard, gap, codes, devices: devices.collect::<Option<_>>()? })
     }
 }
@@ -210,7 +224,8 @@ impl EenCheckpoint {
 fn remembered((letter, packed, newest): ReadDevice) -> Option<Remembered> {
     let newest =
         newest.into_iter().map(|(code, at, print)| Some(Newest { code: code.parse().ok()?, at, print, sets: false }));
-    Some(Remembered { kind: kind(&letter)?, reading: Reading::unpack(packed)?, newest: newest.collect::<Option<_>>()? })
+    let (kind, reading, newest) = (kind(&letter)?, Reading::unpack(packed)?, newest.collect::<Option<_>>()?);
+    Some(Remembered { kind, reading, newest, away: None })
 }
 
 #[cfg(test)]
@@ -235,12 +250,18 @@ mod tests {
         let codes = ["EMES".parse().unwrap()];
         let heard = Some(Timestamp::UNIX_EPOCH);
         let devices = std::iter::once(row);
-        let parts = Parts { established: true, heard, gap: Some(&gap), codes: &codes, devices };
+        let away = std::iter::once((&esn, Timestamp::UNIX_EPOCH));
+        let parts = Parts { established: true, heard, gap: Some(&gap), codes: &codes, devices, away };
         let written = parts.write().unwrap();
         let read = EenCheckpoint::read(&written).unwrap();
         assert_eq!((read.established, read.heard, read.gap, &*read.codes), (true, heard, Some(gap), &codes[..]));
-        let device = Remembered { kind: DeviceKind::Bridge, reading, newest: events.to_vec() };
+        let device = Remembered { kind: DeviceKind::Bridge, reading, newest: events.to_vec(), away: heard };
         assert_eq!(read.devices.get("100e1e23"), Some(&device));
+        // As the versions before wrote it.
+        let older = written.0.replace(",\"away\":{\"100e1e23\":\"1970-01-01T00:00:00Z\"}", "");
+        assert!(older.len() < written.0.len());
+        let read = EenCheckpoint::read(&Checkpoint(older.into())).unwrap();
+        assert_eq!(read.devices.get("100e1e23").unwrap().away, None);
         for garbage in [
             "",
             "{}",

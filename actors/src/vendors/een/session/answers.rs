@@ -3,9 +3,9 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::devices::{Device, Standing, prefix};
+use super::devices::{Device, First, prefix};
 use super::words::Word;
 use crate::model::event::{Meaning, Origin};
 use crate::vendors::een::checkpoint::Newest;
@@ -17,6 +17,16 @@ use crate::vendors::{Entries, Entry, Kind, Noted, Occurrence, Scope, Snapshot};
 
 /// Codes that are remembered of a device: more than there are, so that a server that makes them up does not fill the memory.
 const CODES_MOST: usize = 256;
+
+/// For so long a first answer may go on in further frames (inferred: the service asks for a device's parts at the same time).
+const FIRST_MOST: SignedDuration = SignedDuration::from_secs(10);
+
+impl First {
+    fn of(device: &Device, has_word: bool, at: &Received) -> Self {
+        let until = at.at.checked_add(FIRST_MOST).unwrap_or(at.at);
+        Self { until, was_known: device.known, has_word }
+    }
+}
 
 /// A moment, also as a text once one is needed.
 #[derive(Debug)]
@@ -48,6 +58,8 @@ pub(super) struct Took {
     pub(super) is_urgent: bool,
     /// A device was made, changed or deleted.
     pub(super) is_relisted: bool,
+    /// Since when those had not been followed that it brings back.
+    pub(super) away_since: Option<Timestamp>,
 }
 
 /// Makes entries of answers.
@@ -118,6 +130,12 @@ impl Teller {
         }
         let set = last_set(self.states, answers);
         self.put_in_order(answers, &set);
+        if !answers.iter().any(|answer| matches!(answer, Answer::Event { .. })) {
+            // They may come in another frame; if there are none any more, the states are as they were.
+            self.set_by_latest(device);
+            self.retell_states(device, esn, word, at, into);
+            return device.answered(First::of(device, word.is_some(), at));
+        }
         let mut newest = std::mem::take(&mut device.newest);
         newest.iter_mut().for_each(|one| one.sets = false);
         for place in std::mem::take(&mut self.order).drain(..) {
@@ -130,8 +148,13 @@ impl Teller {
             let has_room = newest.len() < CODES_MOST;
             let kept = newest.iter_mut().find(|kept| kept.code == fourcc);
             let is_news = kept.as_ref().map_or(self.asked_before.contains(&fourcc), |kept| this.is_behind(kept));
-            if device.known && is_news && !is_heartbeat {
-                self.occur(esn, code, &members, Origin::Backfill, into);
+            let origin = match device.known {
+                true => is_news.then_some(Origin::Backfill),
+                // Of who is seen for the first time, that is new which has happened since it was asked.
+                false => device.was_asked_before(&this).then_some(Origin::Live),
+            };
+            if let Some(origin) = origin.filter(|_| !is_heartbeat) {
+                self.occur(esn, code, &members, origin, into);
                 took.is_relisted |= is_of_devices(code);
             }
             match kept {
@@ -143,7 +166,15 @@ impl Teller {
         }
         device.newest = newest;
         self.tell_states(device, esn, word, &set, at, into);
-        (device.standing, device.known) = (Standing::Answered, true);
+        device.answered(First::of(device, word.is_some(), at));
+    }
+
+    /// What is remembered of a device: of each state the latest event sets it.
+    fn set_by_latest(&self, device: &mut Device) {
+        device.newest.iter_mut().for_each(|newest| newest.sets = false);
+        let mut all: Vec<_> = device.newest.clone();
+        all.sort_by_key(Newest::time);
+        all.into_iter().for_each(|newest| self.set_by(device, newest, true));
     }
 
     /// Tells all states of a device, in the place of those that were known.
@@ -166,16 +197,17 @@ impl Teller {
         self.snapshot(device, states, into);
     }
 
-    /// The same from memory, behind a word that tells of a group for the first time: that sets its state and is no event.
+    /// The same from memory: behind a word that tells of a group for the first time, which sets its state and is no event, and behind a further part of a
+    /// first answer.
     pub(super) fn retell_states(
         &mut self,
         device: &mut Device,
         esn: &str,
-        word: Word<'_>,
+        word: Option<Word<'_>>,
         at: &Received,
         into: &mut Entries,
     ) {
-        let mut states = self.note_reading(device, esn, Some(word), at, into);
+        let mut states = self.note_reading(device, esn, word, at, into);
         for newest in device.newest.iter().filter(|newest| newest.sets) {
             let Some(known) = codes::find(newest.code.as_str()) else { continue };
             let sent = newest.time().map(een_time::write).unwrap_or_default();
@@ -210,18 +242,32 @@ impl Teller {
     ) {
         let Entity { esn, answers } = entity;
         self.turn_to(device, esn);
-        if let Some(word) = self.word(device, answers) {
-            self.tell_word(device, esn, word, at, into, took);
+        device.first = device.first.filter(|first| at.at < first.until);
+        let word = self.word(device, answers);
+        // States are told anew behind what belongs to the first answer.
+        let mut retells = false;
+        match (word, &mut device.first) {
+            (Some(word), Some(first)) if !first.has_word => {
+                first.has_word = true;
+                if let Some(rule) = device.kind.rule() {
+                    device.reading = device.reading.then(Reading::of(word.word, rule));
+                }
+                retells = true;
+            }
+            (Some(word), _) => self.tell_word(device, esn, word, at, into, took),
+            (None, _) => {}
         }
         let mut events = answers.iter().enumerate().filter(|(_, answer)| matches!(answer, Answer::Event { .. }));
         match (events.next(), events.next()) {
-            (Some((_, Answer::Event { code, json })), None) => self.tell_event(device, esn, code, json, into, took),
+            (Some((_, Answer::Event { code, json })), None) => {
+                retells |= self.tell_event(device, esn, code, json, into, took);
+            }
             (Some(_), Some(_)) => {
                 self.put_in_order(answers, &last_set(self.states, answers));
                 let mut order = std::mem::take(&mut self.order);
                 for place in order.drain(..) {
                     if let Some(Answer::Event { code, json }) = answers.get(place.at) {
-                        self.tell_event(device, esn, code, json, into, took);
+                        retells |= self.tell_event(device, esn, code, json, into, took);
                     }
                 }
                 self.order = order;
@@ -229,8 +275,13 @@ impl Teller {
             // Pictures and videos that are there are no events: `Media` says no more than that the device lives.
             _ => {}
         }
+        if retells {
+            took.is_urgent = true;
+            self.retell_states(device, esn, word, at, into);
+        }
     }
 
+    /// Tells an event, and says whether the states of its device are to be told anew behind it: it may be older than what has set them.
     fn tell_event(
         &mut self,
         device: &mut Device,
@@ -239,36 +290,54 @@ impl Teller {
         json: &str,
         into: &mut Entries,
         took: &mut Took,
-    ) {
+    ) -> bool {
         let (members, is_heartbeat) = self.members(code, json);
+        let (mut origin, mut of_first) = (Some(Origin::Live), false);
         if let Ok(fourcc) = code.parse::<FourCc>() {
             let this = Newest::of(fourcc, &members);
+            // It happened before anybody asked.
+            if let Some(First { was_known, .. }) = device.first.filter(|_| device.was_asked_after(&this)) {
+                (origin, of_first) = (was_known.then_some(Origin::Backfill), true);
+            }
             let has_room = device.newest.len() < CODES_MOST;
             match device.newest.iter_mut().find(|kept| kept.code == fourcc) {
                 // Only the newest event of a code is ever repeated, and this is how.
-                Some(kept) if kept.is(&this) => return,
+                Some(kept) if kept.is(&this) => {
+                    if of_first {
+                        self.set_by(device, this, true);
+                    }
+                    return of_first;
+                }
                 Some(kept) if this.is_behind(kept) => *kept = this,
                 Some(_) => {}
                 None if has_room => device.newest.push(this),
                 None => {}
             }
             took.is_changed = true;
-            self.set_by(device, fourcc);
+            self.set_by(device, this, of_first);
         }
-        if !is_heartbeat {
-            self.occur(esn, code, &members, Origin::Live, into);
+        if let Some(origin) = origin.filter(|_| !is_heartbeat) {
+            self.occur(esn, code, &members, origin, into);
             took.is_relisted |= is_of_devices(code);
             device.lit |= device.newest.iter().any(|newest| newest.sets);
         }
+        of_first
     }
 
-    /// If an event of this code sets a state, it is now the one that has set it last.
-    fn set_by(&self, device: &mut Device, code: FourCc) {
+    /// If an event of this code sets a state, it is now the one that has set it last; one `of_first` answers only if it is the latest.
+    fn set_by(&self, device: &mut Device, this: Newest, of_first: bool) {
+        let code = this.code;
         let group = |code: FourCc| {
             let meaning = codes::find(code.as_str())?.meaning(self.states);
             meaning.state.as_ref().map(|state| &*state.vendor_group)
         };
         let Some(of) = group(code) else { return };
+        let is_late = |other: &Newest| {
+            other.sets && other.code != code && group(other.code) == Some(of) && other.time() > this.time()
+        };
+        if of_first && device.newest.iter().any(is_late) {
+            return;
+        }
         for newest in &mut device.newest {
             if newest.code == code {
                 newest.sets = true;

@@ -1,20 +1,25 @@
 //! The devices that are followed: who was asked, who has answered, and what is known of each.
 
 use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
+use jiff::Timestamp;
 
 use super::answers::{Received, Teller, Took};
 use crate::vendors::een::EenConfig;
 use crate::vendors::een::checkpoint::{EenCheckpoint, Newest, Remembered, Row};
 use crate::vendors::een::devices::{DeviceKind, DeviceList};
 use crate::vendors::een::status::{Form, Reading};
-use crate::vendors::een::wire::{AccountId, Answer, Entity, Esn, FourCc, Frame, Resource, subscribe};
+use crate::vendors::een::wire::{AccountId, Answer, Entity, Esn, FourCc, Frame, RefusalCode, Resource, subscribe};
 use crate::vendors::{Entries, Entry, Scope, Snapshot};
 
 /// Entities in one request: some 100 KiB. No limit is documented.
 pub(super) const ENTITIES: NonZeroUsize = NonZeroUsize::new(1_000).expect("it is not 0");
+
+/// Who could not answer is asked again after this pause; it doubles, up to the pause between listings.
+const AGAIN_SOON: Duration = Duration::from_secs(15);
 
 /// All that are followed.
 #[derive(Debug)]
@@ -28,6 +33,10 @@ pub(super) struct Devices {
     codes: Vec<FourCc>,
     /// Codes of events that come under an account's id.
     account_codes: Vec<FourCc>,
+    /// The longest pause between two requests to the same one.
+    again_most: Duration,
+    /// When the first of those that could not answer is to be asked again, or sooner.
+    next_asking: Option<Instant>,
     teller: Teller,
 }
 
@@ -44,6 +53,42 @@ pub(super) struct Device {
     pub(super) lit: bool,
     pub(super) reading: Reading,
     pub(super) newest: Vec<Newest>,
+    /// It has told something since the codes of today are asked for.
+    has_answered: bool,
+    /// When it was asked, on this socket.
+    pub(super) asked: Option<Timestamp>,
+    /// Its first answer on this socket, for as long as it may go on.
+    pub(super) first: Option<First>,
+    /// It was followed before, and has not been since then.
+    away: Option<Timestamp>,
+    /// Access was denied when it was last heard of.
+    denied: bool,
+    again: Option<Again>,
+}
+
+/// A first answer that may come in several frames.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct First {
+    /// When it has certainly ended.
+    pub(super) until: Timestamp,
+    /// The device was known before: what is news to us was missed.
+    pub(super) was_known: bool,
+    /// A status word was in it.
+    pub(super) has_word: bool,
+}
+
+/// When a device is asked again.
+#[derive(Debug, Clone, Copy)]
+struct Again {
+    at: Instant,
+    /// How often it has been.
+    tries: u32,
+}
+
+impl Again {
+    fn after(now: Instant, tries: u32, most: Duration) -> Self {
+        Self { at: now + AGAIN_SOON.saturating_mul(1 << tries.min(16)).min(most), tries }
+    }
 }
 
 /// How far a device has come on this socket.
@@ -55,8 +100,10 @@ pub(super) enum Standing {
     Held,
     /// It follows: what comes is live.
     Answered,
-    /// It has been asked for so long that nothing is expected any more; should an answer come, it is the first one.
+    /// It has been asked for so long that nothing is expected any more; should an answer come, it is the first one. It is asked again now and then.
     Silent,
+    /// The server could not tell of it. It is asked again; its states are believed until that was in vain.
+    PutOff,
     /// The server does not want to tell of it. It is asked again after the next listing.
     Refused,
 }
@@ -80,11 +127,48 @@ impl Device {
             lit: false,
             reading: Reading::default(),
             newest: Vec::new(),
+            has_answered: false,
+            asked: None,
+            first: None,
+            away: None,
+            denied: false,
+            again: None,
         }
     }
 
-    fn remembered(Remembered { kind, reading, newest }: Remembered) -> Self {
-        Self { known: true, lit: true, reading, newest, ..Self::new(kind) }
+    fn remembered(Remembered { kind, reading, newest, away }: Remembered) -> Self {
+        Self { known: true, lit: true, reading, newest, away, ..Self::new(kind) }
+    }
+
+    /// It is not followed any more. Of who never was nothing can be missed.
+    fn leave(&mut self, followed_until: Timestamp) {
+        if self.known {
+            self.away.get_or_insert(followed_until);
+        }
+    }
+
+    /// Whether an event has happened since it was asked. Frames carry no time of their own, so that is our clock's against the cloud's.
+    pub(super) fn was_asked_before(&self, event: &Newest) -> bool {
+        self.asked.zip(event.time()).is_some_and(|(asked, time)| time > asked)
+    }
+
+    /// Whether an event has happened before it was asked.
+    pub(super) fn was_asked_after(&self, event: &Newest) -> bool {
+        self.asked.zip(event.time()).is_some_and(|(asked, time)| time < asked)
+    }
+
+    /// It has told something: from now on it is followed.
+    pub(super) fn answered(&mut self, first: First) {
+        (self.standing, self.known, self.first) = (Standing::Answered, true, Some(first));
+        (self.has_answered, self.away, self.again) = (true, None, None);
+    }
+
+    /// The server cannot tell of it at the moment. Its states are believed until it was asked again in vain.
+    fn put_off(&mut self, now: Instant, most: Duration, esn: &str, entries: &mut Entries) {
+        self.standing = Standing::PutOff;
+        if self.again.get_or_insert(Again::after(now, 0, most)).tries > 0 {
+            self.forget_states(esn, entries);
+        }
     }
 
     /// What is known of its states does not hold any more.
@@ -107,6 +191,15 @@ fn is_refused(frame: &Frame<'_>, entity: Entity<'_, '_>) -> bool {
     frame.refusal.is_some() || entity.answers.iter().any(|answer| matches!(answer, Answer::Refused(_)))
 }
 
+/// The refusals of an entity, those of the whole frame among them.
+fn refusals(frame: &Frame<'_>, entity: Entity<'_, '_>) -> impl Iterator<Item = RefusalCode> {
+    let of_entity = entity.answers.iter().filter_map(|answer| match answer {
+        Answer::Refused(refusal) => Some(refusal.code),
+        _ => None,
+    });
+    frame.refusal.iter().map(|refusal| refusal.code).chain(of_entity)
+}
+
 /// What stands before the ESN in the subject of its events.
 pub(super) const fn prefix(kind: DeviceKind) -> &'static str {
     match kind {
@@ -122,12 +215,19 @@ impl Devices {
         let EenCheckpoint { codes: before, devices, .. } = mark;
         let resources = config.resources.clone();
         let codes = if resources.contains(&Resource::Event) { config.events.clone() } else { Vec::new() };
-        let asked_before = before.into_iter().filter(|code| codes.contains(code)).collect();
+        // All who are known were asked for these; where nobody is, for any.
+        let asked_before = if devices.is_empty() {
+            codes.clone()
+        } else {
+            before.into_iter().filter(|code| codes.contains(code)).collect()
+        };
         Self {
             table: devices.into_iter().map(|(esn, device)| (esn, Device::remembered(device))).collect(),
             gone: Vec::new(),
             awaited: 0,
             account_codes: codes.iter().filter(|code| code.as_str().starts_with("AE")).copied().collect(),
+            again_most: config.relist_every,
+            next_asking: None,
             teller: Teller::new(&resources, asked_before),
             resources,
             codes,
@@ -180,26 +280,86 @@ impl Devices {
         }
         let refused = table.iter().filter(|(_, device)| device.standing == Standing::Refused);
         listed.ask.extend(refused.map(|(esn, _)| esn.clone()));
-        self.await_answers_of(&listed.ask);
         listed
     }
 
-    fn await_answers_of(&mut self, esns: &[Esn]) {
+    /// These are asked, whatever they have said before.
+    pub(super) fn await_answers_of(&mut self, esns: &[Esn], now: Timestamp) {
         for esn in esns {
-            if let Some(device) = self.table.get_mut(esn)
-                && device.standing != Standing::Awaited
-            {
+            if let Some(device) = self.table.get_mut(esn) {
+                self.awaited += usize::from(device.standing != Standing::Awaited);
                 device.standing = Standing::Awaited;
-                self.awaited += 1;
+                (device.asked, device.first, device.again, device.denied) = (Some(now), None, None, false);
             }
         }
     }
 
-    /// A new socket: whatever they said on the one before, they are asked again.
-    pub(super) fn await_all(&mut self) -> Vec<Esn> {
-        let all: Vec<_> = self.table.keys().cloned().collect();
-        self.await_answers_of(&all);
-        all
+    /// All there are: on a new socket they are asked again.
+    pub(super) fn all(&self) -> Vec<Esn> {
+        self.table.keys().cloned().collect()
+    }
+
+    /// When the first of those that could not answer is to be asked again, or sooner.
+    pub(super) fn next_asking(&self) -> Option<Instant> {
+        self.next_asking
+    }
+
+    /// Those that could not answer, and are to be asked again now. Who was asked again already in vain has states no more.
+    pub(super) fn ask_again(&mut self, now: Instant, entries: &mut Entries) -> Vec<Esn> {
+        let mut ask = Vec::new();
+        if self.next_asking.is_none_or(|at| now < at) {
+            return ask;
+        }
+        self.next_asking = None;
+        for (esn, device) in &mut self.table {
+            let Some(mut again) = device.again else { continue };
+            if again.at <= now {
+                if again.tries > 0 {
+                    device.forget_states(esn.as_str(), entries);
+                }
+                again = Again::after(now, again.tries + 1, self.again_most);
+                device.again = Some(again);
+                ask.push(esn.clone());
+            }
+            self.next_asking = Some(self.next_asking.map_or(again.at, |at| at.min(again.at)));
+        }
+        ask
+    }
+
+    /// Notes whom a frame denies access to, and says whether there is one.
+    pub(super) fn note_denied(&mut self, frame: &Frame<'_>) -> bool {
+        let is_refusing = frame.refusal.is_some() || frame.has_refusals();
+        let mut any = false;
+        for entity in frame.entities().filter(|_| is_refusing) {
+            if let Some(device) = self.table.get_mut(entity.esn) {
+                device.denied = refusals(frame, entity).any(|code| code == RefusalCode::AccessDenied);
+                any |= device.denied;
+            }
+        }
+        any
+    }
+
+    /// Whether access is denied to every single one.
+    pub(super) fn are_all_denied(&self) -> bool {
+        !self.table.is_empty() && self.table.values().all(|device| device.denied)
+    }
+
+    /// Whether anything has come of anyone on this socket.
+    pub(super) fn has_answered(&self) -> bool {
+        self.table.values().any(|device| !matches!(device.standing, Standing::Awaited | Standing::Silent))
+    }
+
+    /// Since when those have not been followed that a frame brings back; `None` if there are none.
+    pub(super) fn away_since(&self, frame: &Frame<'_>) -> Option<Timestamp> {
+        let back = frame.entities().filter(|entity| !is_refused(frame, *entity));
+        back.filter_map(|entity| self.table.get(entity.esn)?.away).min()
+    }
+
+    /// Whoever is not followed now has something to miss from here on.
+    pub(super) fn leave_all(&mut self, from: Timestamp) {
+        for device in self.table.values_mut().filter(|device| device.standing != Standing::Answered) {
+            device.leave(from);
+        }
     }
 
     /// All that follow or are awaited.
@@ -228,7 +388,12 @@ impl Devices {
         for entity in frame.entities() {
             let Some(device) = self.table.get_mut(entity.esn) else { continue };
             took.is_ours = true;
-            took.has_data |= !is_refused(frame, entity);
+            if !is_refused(frame, entity) {
+                took.has_data = true;
+                // The gap that is open takes its own in.
+                let away = device.away.take();
+                took.away_since = took.away_since.into_iter().chain(away).min();
+            }
             if device.standing == Standing::Awaited {
                 device.standing = Standing::Held;
                 self.awaited -= 1;
@@ -237,20 +402,33 @@ impl Devices {
         took
     }
 
-    /// Makes entries of what a frame tells.
-    pub(super) fn take(&mut self, received: &Received, frame: &Frame<'_>, entries: &mut Entries) -> Took {
+    /// Makes entries of what a frame tells. Who is refused in it was followed until then.
+    pub(super) fn take(
+        &mut self,
+        now: Instant,
+        received: &Received,
+        followed_until: Timestamp,
+        frame: &Frame<'_>,
+        entries: &mut Entries,
+    ) -> Took {
         let mut took = Took::default();
-        let Self { table, awaited, teller, .. } = self;
+        let Self { table, awaited, again_most, next_asking, teller, .. } = self;
         for entity in frame.entities() {
             // Who was not asked has nothing to tell: a device that was dropped a moment ago, say.
             let Some(device) = table.get_mut(entity.esn) else { continue };
             took.is_ours = true;
             *awaited -= usize::from(device.standing == Standing::Awaited);
             if is_refused(frame, entity) {
-                // For a user who may not see it, or a device that is being erased, this is how it should be: nothing to be logged.
-                device.standing = Standing::Refused;
-                device.forget_states(entity.esn, entries);
                 took.is_urgent = true;
+                if refusals(frame, entity).all(RefusalCode::may_pass) {
+                    device.put_off(now, *again_most, entity.esn, entries);
+                    *next_asking = (*next_asking).into_iter().chain(device.again.map(|again| again.at)).min();
+                } else {
+                    // For a user who may not see it, or a device that is being erased, this is how it should be: nothing to be logged.
+                    (device.standing, device.again) = (Standing::Refused, None);
+                    device.forget_states(entity.esn, entries);
+                }
+                device.leave(followed_until);
                 continue;
             }
             took.has_data = true;
@@ -270,19 +448,14 @@ impl Devices {
         }
     }
 
-    /// Nothing is expected any more of those that have not answered.
-    pub(super) fn give_up(&mut self, entries: &mut Entries) {
-        let anew = self.teller.asked_before() != self.codes;
+    /// Nothing is expected any more of those that have not answered; they are asked again.
+    pub(super) fn give_up(&mut self, now: Instant, entries: &mut Entries) {
         for (esn, device) in &mut self.table {
-            if device.standing != Standing::Awaited {
-                continue;
-            }
-            device.standing = Standing::Silent;
-            device.forget_states(esn.as_str(), entries);
-            if anew {
-                // It was never asked for all of the codes.
-                device.known = false;
-                device.newest.clear();
+            if device.standing == Standing::Awaited {
+                let again = Again::after(now, 0, self.again_most);
+                (device.standing, device.again) = (Standing::Silent, Some(again));
+                self.next_asking = Some(self.next_asking.map_or(again.at, |at| at.min(again.at)));
+                device.forget_states(esn.as_str(), entries);
             }
         }
         self.awaited = 0;
@@ -291,14 +464,26 @@ impl Devices {
 
     /// Whoever answers has answered: from now on a code of which nothing is known has not happened.
     pub(super) fn settle(&mut self) {
-        if self.awaited == 0 {
-            self.teller.set_asked_before(&self.codes);
+        if self.awaited > 0 || self.teller.asked_before() == self.codes {
+            return;
+        }
+        self.teller.set_asked_before(&self.codes);
+        for device in self.table.values_mut().filter(|device| !device.has_answered) {
+            // Of the codes that are new nothing is known.
+            device.known = false;
+            device.newest.clear();
         }
     }
 
     /// The codes that everyone known was asked for.
     pub(super) fn asked_before(&self) -> &[FourCc] {
         self.teller.asked_before()
+    }
+
+    /// For the checkpoint: who is not followed, though it was.
+    pub(super) fn away(&self) -> impl Iterator<Item = (&Esn, Timestamp)> + Clone {
+        let known = self.table.iter().filter(|(_, device)| device.known);
+        known.filter_map(|(esn, device)| Some((esn, device.away?)))
     }
 
     /// For the checkpoint.

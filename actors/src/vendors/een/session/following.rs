@@ -34,8 +34,9 @@ impl EenSession {
             self.mark.open_gap(from, "connection_lost");
             self.held = Some(Held::until(now));
         }
-        let all = self.devices.await_all();
+        let all = self.devices.all();
         self.subscribe(now, all, todo);
+        self.ask_again_at = None;
         if self.devices.is_empty() {
             // No answer will say that the subscription is one.
             todo.act(Action::Barrier);
@@ -51,6 +52,7 @@ impl EenSession {
     }
 
     fn subscribe(&mut self, now: Now, esns: Vec<Esn>, todo: &mut Todo) {
+        self.devices.await_answers_of(&esns, now.wall);
         for request in self.devices.requests(esns) {
             todo.act(Action::Send(request));
         }
@@ -105,12 +107,13 @@ impl EenSession {
         self.relist_at = Some(self.relist_at.map_or(soon, |at| at.min(soon)));
     }
 
-    /// Asks all for their states once more, because a frame was lost.
+    /// Asks all for their states once more, because a frame was lost; not too often, but never less than once behind the last such frame.
     pub(super) fn ask_again(&mut self, now: Now, todo: &mut Todo) {
-        if self.asked_again.is_some_and(|last| now.instant < last + AGAIN_PAUSE) {
+        if let Some(at) = self.asked_again.map(|last| last + AGAIN_PAUSE).filter(|at| now.instant < *at) {
+            self.ask_again_at = Some(at);
             return;
         }
-        self.asked_again = Some(now.instant);
+        (self.asked_again, self.ask_again_at) = (Some(now.instant), None);
         for request in self.devices.requests(self.devices.followed()) {
             todo.act(Action::Send(request));
         }
@@ -118,16 +121,19 @@ impl EenSession {
 
     pub(super) fn barrier_passed(&mut self, now: Now, todo: &mut Todo) {
         if self.phase == Phase::Open && self.devices.is_empty() {
-            self.go_online(todo);
+            self.subscribed(todo);
             self.release(now, todo);
         }
     }
 
-    pub(super) fn go_online(&mut self, todo: &mut Todo) {
+    /// The subscription was answered. After a break that is told behind the gap.
+    pub(super) fn subscribed(&mut self, todo: &mut Todo) {
         if !self.online {
             (self.online, self.worked, self.mark.established) = (true, true, true);
             self.mark.change_at_once();
-            todo.act(Action::Online);
+            if self.held.is_none() {
+                todo.act(Action::Online);
+            }
         }
     }
 
@@ -136,11 +142,25 @@ impl EenSession {
         self.release(now, todo);
         if self.answers_until.is_some_and(|until| until <= now.instant) {
             self.answers_until = None;
-            if !self.online {
+            if !self.online && !self.devices.has_answered() {
                 let why = format!("no answer to the subscription for {ANSWER_MOST:?}");
                 return self.end(SessionEnd::retry(why), todo);
             }
-            self.devices.give_up(&mut todo.entries);
+            // All that have answered may have been refused: that is an answer too.
+            self.subscribed(todo);
+            self.release(now, todo);
+            self.devices.give_up(now.instant, &mut todo.entries);
+            self.mark.change_at_once();
+        }
+        self.tell_late_gap(now, todo);
+        if self.ask_again_at.is_some_and(|at| at <= now.instant) {
+            self.ask_again(now, todo);
+        }
+        let again = self.devices.ask_again(now.instant, &mut todo.entries);
+        if !again.is_empty() {
+            for request in self.devices.requests(again) {
+                todo.act(Action::Send(request));
+            }
             self.mark.change_at_once();
         }
         if self.relist_at.is_some_and(|at| at <= now.instant) {

@@ -7,18 +7,18 @@ use jiff::Timestamp;
 
 use super::answers::Received;
 use super::{EenSession, Phase};
-use crate::vendors::een::wire::{self, Frame};
-use crate::vendors::{Now, Todo};
+use crate::vendors::een::wire::{Frame, Kept};
+use crate::vendors::{Action, Now, SessionEnd, Todo};
 
 /// An alarm cannot wait longer.
 const HOLD_MOST: Duration = Duration::from_secs(5);
-/// Held back are at most so many bytes.
+/// Held back are at most so many bytes: what is beyond is let go of in the same step, or ends the try.
 const HOLD_BYTES: usize = 4 << 20;
 
 /// Frames that are held back.
 #[derive(Debug)]
 pub(super) struct Held {
-    frames: Vec<(Timestamp, ByteString)>,
+    frames: Vec<(Timestamp, Kept)>,
     bytes: usize,
     /// When to wait no longer; `None` when that has come.
     until: Option<Instant>,
@@ -41,11 +41,20 @@ impl EenSession {
         let Some(held) = &mut self.held else { return false };
         let took = self.devices.hold(frame);
         if took.is_ours {
-            held.bytes += text.len();
-            held.frames.push((now.wall, text.clone()));
+            let kept = Kept::of(text, frame);
+            held.bytes += kept.weight();
+            held.frames.push((now.wall, kept));
+        }
+        if let Some(since) = took.away_since {
+            self.mark.extend_gap(since);
         }
         self.confirm(took, todo);
         self.release(now, todo);
+        if self.held.as_ref().is_some_and(|held| held.bytes >= HOLD_BYTES) {
+            // Refusals and nothing else, so many that they cannot be an answer to what was asked.
+            let why = format!("the server sent more than {} MiB before it answered", HOLD_BYTES >> 20);
+            self.end(SessionEnd::retry(why), todo);
+        }
         true
     }
 
@@ -60,15 +69,16 @@ impl EenSession {
         let frames = self.held.take().map_or(Vec::new(), |held| held.frames);
         self.mark.tell_gap(now, todo);
         self.devices.tell_gone(&mut todo.entries);
-        for (received, text) in frames {
-            // They were read before.
-            if let Ok(frame) = wire::decode(&text) {
-                self.tell(now, &Received::at(received), &frame, todo);
-            }
+        for (received, kept) in frames {
+            self.tell(now, &Received::at(received), now.wall, &kept.frame(), todo);
         }
+        // The gap that was told ends here; whoever has not answered yet is missed from here on.
+        self.devices.leave_all(now.wall);
         self.devices.settle();
         self.mark.heard = Some(now.wall);
         self.mark.change_at_once();
+        // Behind the gap, so that nobody takes the connection for whole before it is told.
+        todo.act(Action::Online);
         self.relist(now, todo);
     }
 }

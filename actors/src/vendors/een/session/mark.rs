@@ -17,6 +17,18 @@ const RENDER_EVERY: Duration = Duration::from_secs(1);
 /// A server that has lost us, or sends what nobody can read, may have lost something for so long (a guess). Longer ago, silence was silence.
 const TRUSTED: SignedDuration = SignedDuration::from_secs(60);
 
+/// While the socket lives, gaps are told at most so often: the first one at once, and what is missed in the time behind it as one more.
+const GAP_EVERY: Duration = Duration::from_secs(60);
+
+/// The gap that was told last.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    from: Timestamp,
+    to: Timestamp,
+    /// When the next one may be told, if it was told while the socket lives.
+    next_at: Option<Instant>,
+}
+
 /// The conversation as a whole.
 #[derive(Debug)]
 pub(super) struct Mark {
@@ -26,6 +38,9 @@ pub(super) struct Mark {
     pub(super) heard: Option<Timestamp>,
     /// A gap that has not been told yet.
     pub(super) gap: Option<OpenGap>,
+    /// Until when it goes, where nothing is missing any more and it only waits to be told.
+    gap_until: Option<Timestamp>,
+    told: Option<Told>,
     /// There is something to store, …
     is_changed: bool,
     /// … which the next batch must not be without, …
@@ -43,6 +58,8 @@ impl Mark {
             established,
             heard,
             gap,
+            gap_until: None,
+            told: None,
             is_changed: false,
             is_urgent: false,
             render_at: None,
@@ -88,7 +105,52 @@ impl Mark {
         if self.established && self.gap.is_none() {
             self.gap = Some(OpenGap { from, reason: reason.to_owned() });
         }
+        self.gap_until = None;
         self.change_at_once();
+    }
+
+    /// Of a device that is back something may be missing since before the gap that is open.
+    pub(super) fn extend_gap(&mut self, from: Timestamp) {
+        if let Some(gap) = &mut self.gap {
+            gap.from = gap.from.min(from);
+            self.change_at_once();
+        }
+    }
+
+    /// Something may be missing from then until now, while the socket lives: a gap, which [`tell_late`](Self::tell_late) tells. What the last one covers is
+    /// not told again.
+    pub(super) fn miss(&mut self, now: Now, from: Timestamp, reason: &str) {
+        let is_told = |told: &Told| told.from <= from && now.wall <= told.to;
+        if !self.established || self.told.is_some_and(|told| is_told(&told)) {
+            return;
+        }
+        // From the end of what was told, if that reaches so far back.
+        let from = self.told.filter(|told| told.from <= from).map_or(from, |told| from.max(told.to)).min(now.wall);
+        if self.gap.is_some() {
+            self.extend_gap(from);
+        } else {
+            self.gap = Some(OpenGap { from, reason: reason.to_owned() });
+        }
+        self.gap_until = Some(now.wall);
+        self.change_at_once();
+    }
+
+    /// When the gap that waits to be told may be.
+    pub(super) fn late_gap_at(&self) -> Option<Instant> {
+        self.told?.next_at.filter(|_| self.gap.is_some())
+    }
+
+    /// Tells the gap that waits to be told, if it is time: at once, or a minute behind the one before.
+    pub(super) fn tell_late(&mut self, now: Now, todo: &mut Todo) {
+        if self.late_gap_at().is_some_and(|at| now.instant < at) {
+            return;
+        }
+        if let Some(OpenGap { from, reason }) = self.gap.take() {
+            let to = self.gap_until.take().unwrap_or(now.wall);
+            self.told = Some(Told { from, to, next_at: Some(now.instant + GAP_EVERY) });
+            tell_gap(from, to, reason, todo);
+            self.change_at_once();
+        }
     }
 
     /// When everything was certainly still there, as the last frame says, and that the server was there until now.
@@ -97,9 +159,11 @@ impl Mark {
         self.heard.map_or(trusted, |heard| heard.max(trusted)).min(now.wall)
     }
 
-    /// Tells the gap, if there is one.
+    /// Tells the gap of a break, if there is one: it is over.
     pub(super) fn tell_gap(&mut self, now: Now, todo: &mut Todo) {
         if let Some(OpenGap { from, reason }) = self.gap.take() {
+            // What is missed behind it is another matter: the next gap is told at once.
+            (self.told, self.gap_until) = (Some(Told { from, to: now.wall, next_at: None }), None);
             tell_gap(from, now.wall, reason, todo);
             self.change_at_once();
         }
@@ -107,6 +171,6 @@ impl Mark {
 }
 
 /// Of each device the latest states, and of each code the newest event, are what a new subscription brings.
-pub(super) fn tell_gap(from: Timestamp, to: Timestamp, reason: String, todo: &mut Todo) {
+fn tell_gap(from: Timestamp, to: Timestamp, reason: String, todo: &mut Todo) {
     todo.enter(Entry::Gap(Box::new(Gap { from: from.min(to), to, reason, recovered: "latest_states" })));
 }

@@ -6,7 +6,8 @@
 //!                                                                       └─ else: hold ─► gap, states, what was missed ─► live
 //! ```
 //! The poll WebSocket cannot be resumed: each subscription begins with each device's present state and the newest event of each code. So a
-//! first answer is a snapshot, after any break there is a gap, and of it the latest of everything is recovered.
+//! first answer is a snapshot, after any break there is a gap, and of it the latest of everything is recovered. Whoever answers later than the others, or was
+//! refused for a time, has a gap of its own.
 //!
 //! - `opening`: from the start to an open socket, and what a refusal means. `reseller`: the other way, with accounts in place of devices.
 //! - `following`: subscriptions, and what time alone brings. `frames`: what a frame means as a whole; `held`: those after a break.
@@ -30,6 +31,7 @@ use std::time::{Duration, Instant};
 use bytestring::ByteString;
 
 use self::devices::Devices;
+pub use self::frames::Decoded;
 use self::held::Held;
 use self::mark::Mark;
 use self::reseller::Reseller;
@@ -51,6 +53,8 @@ pub struct EenSession {
     grant: Option<Arc<Grant>>,
     /// The server refused a grant in this try already.
     reauthorized: bool,
+    /// With the grant in hand something was told.
+    proven: bool,
     reseller: Option<Box<Reseller>>,
     catalog: Option<Arc<Catalog>>,
     devices: Devices,
@@ -64,6 +68,8 @@ pub struct EenSession {
     denied: bool,
     /// Frames in a row that could not be read.
     unreadable: u32,
+    /// When the log was last told of such a frame.
+    warned: Option<Instant>,
     /// What has not been answered by then will not be.
     answers_until: Option<Instant>,
     /// A list has come that is not followed yet.
@@ -76,6 +82,8 @@ pub struct EenSession {
     relist_at: Option<Instant>,
     /// All were asked again for their states.
     asked_again: Option<Instant>,
+    /// … and are to be asked once more.
+    ask_again_at: Option<Instant>,
     wake: Option<Instant>,
 }
 
@@ -109,6 +117,7 @@ impl EenSession {
             phase: Phase::Authorizing,
             grant: None,
             reauthorized: false,
+            proven: false,
             reseller: None,
             catalog: None,
             mark: Mark::new(established, mark.heard.max(resume.heard), mark.gap.take()),
@@ -119,6 +128,7 @@ impl EenSession {
             worked: false,
             denied: false,
             unreadable: 0,
+            warned: None,
             answers_until: None,
             has_news: false,
             listed_at: None,
@@ -126,6 +136,7 @@ impl EenSession {
             was_empty: false,
             relist_at: None,
             asked_again: None,
+            ask_again_at: None,
             wake: None,
         }
     }
@@ -134,10 +145,19 @@ impl EenSession {
     fn next_wake(&self) -> Option<Instant> {
         let held = self.held.as_ref().and_then(Held::next_wake);
         let reseller = self.reseller.as_ref().and_then(|reseller| reseller.next_wake());
+        let late_gap = self.mark.late_gap_at().filter(|_| self.held.is_none() && self.unreadable == 0);
         let moments = match self.phase {
-            Phase::Open => [self.answers_until, self.relist_at, held, self.mark.next_wake()],
-            Phase::Reselling => [reseller, None, None, None],
-            _ => [None; 4],
+            Phase::Open => [
+                self.answers_until,
+                self.relist_at,
+                held,
+                self.mark.next_wake(),
+                late_gap,
+                self.ask_again_at,
+                self.devices.next_asking(),
+            ],
+            Phase::Reselling => [reseller, None, None, None, None, None, None],
+            _ => [None; 7],
         };
         moments.into_iter().flatten().min()
     }
@@ -171,11 +191,10 @@ impl EenSession {
 impl Session for EenSession {
     type Grant = Grant;
     type Catalog = Catalog;
-    type Decoded = ByteString;
+    type Decoded = Decoded;
 
-    fn decode(message: ByteString) -> ByteString {
-        // What is read of a frame are slices of it; they cannot travel.
-        message
+    fn decode(message: ByteString) -> Decoded {
+        Decoded::of(message)
     }
 
     fn step(&mut self, now: Now, input: Input<Self>, todo: &mut Todo) {
@@ -183,7 +202,8 @@ impl Session for EenSession {
             return;
         }
         match input {
-            Input::Message(text) | Input::Decoded(text) => self.frame(now, &text, todo),
+            Input::Message(text) => self.frame(now, &text, todo),
+            Input::Decoded(decoded) => self.decoded(now, &decoded, todo),
             Input::Start => self.start(todo),
             Input::Granted(grant) => self.granted(grant, todo),
             Input::Prepared(catalog) => self.prepared(now, catalog, todo),
@@ -216,8 +236,8 @@ impl Session for EenSession {
             return None;
         }
         self.mark.checkpoint(|| {
-            let (codes, devices) = (self.devices.asked_before(), self.devices.rows());
-            Parts { established: true, heard: *heard, gap: gap.as_ref(), codes, devices }.write()
+            let (codes, devices, away) = (self.devices.asked_before(), self.devices.rows(), self.devices.away());
+            Parts { established: true, heard: *heard, gap: gap.as_ref(), codes, devices, away }.write()
         })
     }
 }

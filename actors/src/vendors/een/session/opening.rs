@@ -20,7 +20,7 @@ impl EenSession {
     }
 
     pub(super) fn granted(&mut self, grant: Arc<Grant>, todo: &mut Todo) {
-        self.grant = Some(grant);
+        (self.grant, self.proven) = (Some(grant), false);
         if self.reseller.is_some() || self.may_be_a_resellers() {
             self.phase = Phase::Reselling;
             return self.list_accounts(todo);

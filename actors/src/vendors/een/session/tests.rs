@@ -42,6 +42,7 @@ const BRIDGE: u64 = 0x12_0001;
 
 const A: &str = "100aaaaa";
 const B: &str = "100bbbbb";
+const C: &str = "100ccccc";
 const CAMERAS: &[(&str, &str)] = &[(A, "camera"), (B, "camera")];
 
 fn config() -> EenConfig {
@@ -86,6 +87,11 @@ fn frame(data: Value) -> String {
 
 fn status(esn: &str, word: u64) -> String {
     frame(json!({esn:{"status":word}}))
+}
+
+/// One device is refused.
+fn refused(esn: &str, code: i64) -> String {
+    frame(json!({esn:{"error":[{"status_code":code,"message":"no"}]}}))
 }
 
 /// A session under test, the lane behind it, and what both came to.
@@ -245,6 +251,12 @@ impl Talk {
 
     fn took_new_login(&mut self) -> bool {
         self.took(|action| matches!(action, Action::Authorize { refused: true }))
+    }
+
+    /// What the log was told.
+    fn warned(&self) -> Vec<&str> {
+        let text = |action| if let &Action::Warn(ref text) = action { Some(text.as_str()) } else { None };
+        self.actions.iter().filter_map(text).collect()
     }
 
     /// The requests that were sent.

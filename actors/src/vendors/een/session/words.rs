@@ -83,7 +83,7 @@ impl Teller {
             into.occur(Occurrence { id, origin: Origin::Live, item, kind, time: at.text(), data });
         }
         if !change.values().all(|told| was_known(&told)) {
-            self.retell_states(device, esn, word, at, into);
+            self.retell_states(device, esn, Some(word), at, into);
         }
     }
 

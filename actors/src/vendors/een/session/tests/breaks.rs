@@ -12,12 +12,13 @@ fn a_break_is_one_gap_and_then_states_and_what_was_missed() {
     talk.receive(frame(
         json!({A:{"status":RECORDING,"event":{"EMES":event(30,8),"EMEE":event(40,8),"EMEU":event(39,8)}}}),
     ));
-    talk.receive(frame(json!({A:{"event":{"EMES":event(61,9)}}})));
-    assert!(talk.took_online());
+    talk.receive(frame(json!({A:{"event":{"EMES":event(63,9)}}})));
     assert!(talk.told.is_empty() && !talk.session.is_caught_up());
+    assert!(!talk.took_online(), "nobody is told before the gap is");
     assert!(talk.remembered().gap.is_some(), "it is not forgotten if there is a break before it is told");
     talk.pass(1);
     talk.receive(status(B, ONLINE));
+    assert!(talk.took_online());
     assert_eq!(
         talk.told,
         [
@@ -136,7 +137,7 @@ fn five_seconds_or_four_mebibytes_are_enough_if_anything_has_come() {
     assert!(talk.told.is_empty());
     talk.wait(1);
     assert_eq!(talk.told[0], "gap connection_lost 65..130");
-    // Late answers are first answers, without another gap.
+    // Late answers are first answers; what was told as a gap is not told again.
     talk.receive(frame(json!({B:{"status":ONLINE,"event":{"EMES":event(80,1)}}})));
     let late = [
         "backfill cameras/100bbbbb motion.started",
@@ -271,4 +272,118 @@ fn who_was_silent_when_another_code_was_asked_for_the_first_time_has_missed_none
     }
     talk.receive(old);
     assert!(!talk.told.iter().any(|told| told.starts_with("backfill")), "{:?}", talk.told);
+}
+
+#[test]
+fn who_answers_later_than_the_others_after_a_break_has_a_gap_of_its_own() {
+    let mut talk = Talk::live();
+    talk.again(&[(A, "camera"), (B, "camera"), (C, "camera")]);
+    talk.receive(status(A, ONLINE));
+    talk.wait(5);
+    assert_eq!(talk.told[0], "gap connection_lost 0..65");
+    talk.forget();
+    talk.pass(20);
+    talk.receive(frame(json!({B:{"status":OFF,"event":{"EMES":event(70,7)}}})));
+    assert_eq!(talk.told[0], "gap device_unanswered 65..85");
+    assert_eq!(talk.told[1], "backfill cameras/100bbbbb motion.started");
+    // Of who was never followed nothing is missed.
+    talk.forget();
+    talk.pass(5);
+    talk.receive(status(C, ONLINE));
+    assert_eq!(talk.told.len(), 1, "{:?}", talk.told);
+}
+
+#[test]
+fn latecomers_are_two_gaps_and_the_second_is_not_forgotten_by_a_break() {
+    let devices: Vec<_> = (0..50).map(|n| format!("100d{n:04x}")).collect();
+    let rows: Vec<_> = devices.iter().map(|esn| (esn.as_str(), "camera")).collect();
+    let first = |talk: &mut Talk| devices.iter().for_each(|esn| talk.receive(status(esn, ONLINE)));
+    for breaks in [false, true] {
+        let mut talk = Talk::opened(&rows);
+        first(&mut talk);
+        talk.again(&rows);
+        talk.receive(status(&devices[0], ONLINE));
+        talk.wait(5);
+        for esn in &devices[1..] {
+            talk.pass(1);
+            talk.receive(status(esn, ONLINE));
+        }
+        let gaps = |talk: &Talk| talk.told.iter().filter(|told| told.starts_with("gap")).cloned().collect::<Vec<_>>();
+        assert_eq!(gaps(&talk), ["gap connection_lost 0..65", "gap device_unanswered 65..66"]);
+        talk.told.clear();
+        if breaks {
+            talk.again(&rows);
+            first(&mut talk);
+            assert_eq!(gaps(&talk), ["gap device_unanswered 66..174"]);
+        } else {
+            talk.wait(60);
+            assert_eq!(gaps(&talk), ["gap device_unanswered 66..114"]);
+        }
+    }
+}
+
+#[test]
+fn a_device_that_was_not_followed_when_it_broke_is_missed_since_then_and_not_since_the_break() {
+    let mut talk = Talk::live();
+    talk.pass(10);
+    talk.receive(refused(B, 503));
+    talk.pass(10);
+    talk.receive(status(A, ONLINE));
+    talk.again(CAMERAS);
+    talk.receive(status(A, ONLINE));
+    talk.receive(status(B, ONLINE));
+    assert_eq!(talk.told[0], "gap connection_lost 0..80", "{:?}", talk.told);
+    // And if it is still not back, only the break is told, until it is.
+    talk.receive(refused(B, 503));
+    talk.pass(10);
+    talk.receive(status(A, ONLINE));
+    talk.again(CAMERAS);
+    talk.receive(status(A, ONLINE));
+    talk.receive(refused(B, 503));
+    assert_eq!(talk.told[0], "gap connection_lost 90..150");
+    talk.told.clear();
+    talk.pass(10);
+    talk.receive(status(B, ONLINE));
+    assert_eq!(talk.told[0], "gap device_unanswered 80..160");
+}
+
+#[test]
+fn an_answer_in_several_frames_is_one_answer() {
+    let parts =
+        [json!({"status":RECORDING}), json!({"event":{"EMES":event(30,7)}}), json!({"event":{"EMEE":event(20,6)}})];
+    for order in [[0, 1, 2], [1, 0, 2], [1, 2, 0]] {
+        let mut talk = Talk::live();
+        talk.again(CAMERAS);
+        talk.receive(status(B, ONLINE));
+        for part in order {
+            talk.receive(frame(json!({A:parts[part]})));
+        }
+        let told = talk.events();
+        assert_eq!(told[0], ("gap", Origin::Engine));
+        for missed in [("motion.started", Origin::Backfill), ("motion.stopped", Origin::Backfill)] {
+            assert_eq!(told.iter().filter(|told| **told == missed).count(), 1, "{order:?}: {told:?}");
+        }
+        assert!(told.contains(&("recording.started", Origin::Snapshot)), "{order:?}: {told:?}");
+        assert!(!told.iter().any(|(_, origin)| *origin == Origin::Live), "{order:?}: {told:?}");
+        assert!(talk.states("cameras/100aaaaa").contains("motion=detected"), "the later one counts");
+        // It has an end.
+        talk.forget();
+        talk.pass(10);
+        talk.receive(frame(json!({A:{"event":{"EMEE":event(40,7)}}})));
+        assert_eq!(talk.events(), [("motion.stopped", Origin::Live)], "an event that came late is one");
+    }
+}
+
+#[test]
+fn more_than_four_mebibytes_before_an_answer_end_the_try() {
+    let mut talk = Talk::live();
+    talk.again(CAMERAS);
+    let large = frame(json!({A:{"error":[{"status_code":401,"message":" ".repeat(1 << 20)}]}}));
+    for _ in 0..3 {
+        talk.receive(large.clone());
+        assert_eq!(talk.end_in_words(), "it goes on");
+    }
+    talk.receive(large);
+    assert_eq!(talk.end_in_words(), "retry: the server sent more than 4 MiB before it answered");
+    assert_eq!(talk.remembered().gap.unwrap().from, at(0));
 }

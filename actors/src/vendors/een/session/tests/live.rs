@@ -122,12 +122,97 @@ fn who_does_not_answer_for_a_minute_is_unknown_once_and_may_still_come() {
         talk.states("cameras/100bbbbb"),
         "connection=online enabled=on recording=off status=online streaming=on"
     );
-    assert!(talk.stored.len() == 5 && talk.stored.iter().all(|(.., origin)| *origin == Origin::Snapshot));
+    assert_eq!(talk.told[0], "gap device_unanswered 65..240");
+    assert!(talk.stored.len() == 6 && talk.stored[1..].iter().all(|(.., origin)| *origin == Origin::Snapshot));
+}
+
+#[test]
+fn who_is_silent_or_cannot_be_told_of_is_asked_again_alone_after_growing_pauses() {
+    let mut talk = Talk::live();
+    talk.again(CAMERAS);
+    talk.receive(status(A, ONLINE));
+    talk.wait(5);
+    talk.wait(55);
+    talk.sent();
+    talk.actions.clear();
+    let mut asked = Vec::new();
+    for second in 1..=600 {
+        talk.wait(1);
+        for request in talk.sent() {
+            assert_eq!(request["cameras"].as_object().unwrap().keys().collect::<Vec<_>>(), [B]);
+            asked.push(second);
+        }
+    }
+    assert_eq!(asked, [15, 45, 105, 225, 465], "and then no more seldom than the devices are listed");
+    talk.receive(status(B, ONLINE));
+    for _ in 0..600 {
+        talk.wait(1);
+    }
+    assert!(talk.sent().is_empty());
+}
+
+#[test]
+fn a_device_that_cannot_be_told_of_for_a_moment_keeps_its_states_and_comes_back_with_a_gap() {
+    for code in [404, 429, 500, 503] {
+        let mut talk = Talk::live();
+        talk.pass(10);
+        talk.receive(refused(A, code));
+        talk.wait(14);
+        assert!(talk.told.is_empty() && talk.sent().is_empty(), "{code}: {:?}", talk.told);
+        talk.wait(1);
+        assert_eq!(talk.sent()[0]["cameras"].as_object().unwrap().keys().collect::<Vec<_>>(), [A]);
+        talk.receive(frame(json!({A:{"status":RECORDING,"event":{"EMES":event(20,7)}}})));
+        let back =
+            [("gap", Origin::Engine), ("motion.started", Origin::Backfill), ("recording.started", Origin::Snapshot)];
+        assert_eq!(talk.events(), back);
+        assert_eq!(talk.told[0], "gap device_unanswered 0..25");
+        talk.wait(60);
+        assert!(talk.sent().is_empty());
+    }
+}
+
+#[test]
+fn a_device_that_was_asked_again_in_vain_is_unknown() {
+    for is_refused_again in [true, false] {
+        let mut talk = Talk::live();
+        talk.receive(refused(A, 503));
+        talk.wait(15);
+        assert!(talk.told.is_empty());
+        if is_refused_again {
+            talk.receive(refused(A, 503));
+        } else {
+            talk.wait(30);
+        }
+        assert_eq!(talk.told, ["snapshot cameras/100aaaaa"]);
+        assert!(talk.states("cameras/100aaaaa").starts_with("connection=unknown"));
+    }
+}
+
+#[test]
+fn what_happens_to_a_device_that_was_silent_at_first_is_an_event() {
+    let mut talk = Talk::opened(CAMERAS);
+    talk.receive(status(A, ONLINE));
+    // By the event's own time: what has happened since the device was asked is new, what is older is how it was.
+    talk.pass(20);
+    talk.receive(frame(json!({B:{"status":ONLINE,"event":{"EMES":event(10,7),"EMEE":event(-10,6)}}})));
+    assert_eq!(
+        talk.told.last().unwrap(),
+        "snapshot cameras/100bbbbb status=online connection=online enabled=on streaming=on recording=off motion=detected"
+    );
+    assert_eq!(talk.events(), [("motion.started", Origin::Live)]);
+    // The first answer goes on.
+    talk.receive(frame(json!({A:{"event":{"EMES":event(1,9)}}})));
+    assert_eq!(talk.events().len(), 2);
+    let mut talk = Talk::opened(CAMERAS);
+    talk.receive(status(A, ONLINE));
+    talk.receive(frame(json!({A:{"event":{"EMES":event(-300,7)}}})));
+    assert_eq!((talk.events(), talk.told.len()), (vec![], 2));
+    assert!(talk.states("cameras/100aaaaa").contains("motion=detected"));
 }
 
 #[test]
 fn a_device_that_is_refused_is_unknown_until_it_is_asked_again_with_the_next_list() {
-    for code in [401, 404, 410] {
+    for code in [400, 401, 410] {
         let mut talk = Talk::live();
         talk.receive(frame(json!({A:{"error":[{"status_code":code,"message":"no"}]}})));
         assert_eq!(talk.told, ["snapshot cameras/100aaaaa"]);
@@ -141,6 +226,9 @@ fn a_device_that_is_refused_is_unknown_until_it_is_asked_again_with_the_next_lis
         let sent = talk.sent();
         assert_eq!(sent.len(), 1);
         assert_eq!(sent[0]["cameras"].as_object().unwrap().keys().collect::<Vec<_>>(), [A]);
+        talk.forget();
+        talk.receive(status(A, ONLINE));
+        assert_eq!(talk.told[0], "gap device_unanswered 0..301", "it was not followed meanwhile");
     }
 }
 
@@ -205,10 +293,70 @@ fn a_frame_that_cannot_be_read_is_a_gap_and_all_are_asked_again() {
     assert_eq!(talk.events(), [("motion.stopped", Origin::Live)]);
     talk.receive("[]");
     assert!(talk.sent().is_empty(), "not again so soon");
+    talk.wait(10);
+    assert_eq!(talk.sent()[0]["cameras"].as_object().unwrap().len(), 2, "but once more behind the last one");
+    talk.wait(100);
+    assert!(talk.sent().is_empty());
     for _ in 0..9 {
         talk.receive("{}x");
     }
     assert!(talk.end_in_words().starts_with("retry: the server sent 10 frames in a row"), "{}", talk.end_in_words());
+}
+
+#[test]
+fn many_frames_that_cannot_be_read_are_one_gap_a_minute_that_covers_them_all() {
+    let mut talk = Talk::live();
+    let gaps = |talk: &mut Talk| talk.told.extract_if(.., |told| told.starts_with("gap")).collect::<Vec<_>>();
+    for _ in 0..5 {
+        talk.wait(1);
+        talk.receive("{");
+    }
+    assert_eq!(gaps(&mut talk), ["gap unreadable_frame 0..1"]);
+    assert!(talk.remembered().gap.is_some(), "a break or a crash does not forget the rest");
+    // As long as nothing can be read it is one stretch, and then it waits until a minute has gone.
+    talk.wait(20);
+    talk.receive(status(A, ONLINE));
+    talk.wait(35);
+    assert!(gaps(&mut talk).is_empty());
+    talk.wait(1);
+    assert_eq!(gaps(&mut talk), ["gap unreadable_frame 1..5"]);
+    assert!(talk.remembered().gap.is_none());
+    // A server that sends them now and then, for long.
+    let begin = talk.now.wall.duration_since(at(0)).as_secs();
+    for _ in 0..600 {
+        talk.wait(1);
+        talk.receive("{");
+        talk.wait(1);
+        talk.receive(status(A, ONLINE));
+    }
+    talk.wait(60);
+    let all = gaps(&mut talk);
+    assert_eq!(all.len(), 20, "{all:?}");
+    let ends = |gap: &String| {
+        gap.rsplit_once(' ').unwrap().1.split("..").map(|end| end.parse().unwrap()).collect::<Vec<i64>>()
+    };
+    let ends: Vec<_> = all.iter().map(ends).collect();
+    for lost in 0..600 {
+        let lost = begin + 1 + 2 * lost;
+        assert!(ends.iter().any(|ends| ends[0] < lost && lost <= ends[1]), "{lost} is in none of {all:?}");
+    }
+}
+
+#[test]
+fn the_log_has_the_reason_and_the_beginning_of_what_cannot_be_read() {
+    let mut talk = Talk::live();
+    talk.receive(format!("<html>\n{}", "x".repeat(5_000)));
+    let begins = format!("<html>\n{}", "x".repeat(73));
+    let told = format!(
+        "a frame of 5007 bytes cannot be read (no JSON: expected value at line 1 column 1); it begins with {begins:?}"
+    );
+    assert_eq!(talk.warned(), [told.as_str()]);
+    talk.wait(30);
+    talk.receive("{");
+    assert_eq!(talk.warned().len(), 1);
+    talk.wait(30);
+    talk.step(Input::Decoded(EenSession::decode("{".into())));
+    assert_eq!(talk.warned().len(), 2);
 }
 
 #[test]

@@ -129,7 +129,12 @@ fn other_refusals_are_tried_again_and_a_server_that_is_not_ready_later() {
 
 #[test]
 fn a_refusal_that_names_a_device_is_that_devices_own() {
-    for code in [401, 404, 410] {
+    for code in [404, 429, 503] {
+        let mut talk = Talk::live();
+        talk.receive(json!({"status_code":code,"message":"Not now","data":{A:{}}}).to_string());
+        assert_eq!((talk.end_in_words().as_str(), talk.told.len()), ("it goes on", 0), "{code}: it is asked again");
+    }
+    for code in [401, 410] {
         let mut talk = Talk::live();
         talk.receive(json!({"status_code":code,"message":"Access denied","data":{A:{}}}).to_string());
         assert_eq!(
@@ -152,6 +157,76 @@ fn all_devices_refused_one_by_one_is_an_answer_too() {
         talk.receive(frame(json!({esn:{"error":[{"status_code":404,"message":"resolve invalid"}]}})));
     }
     assert!(talk.took_online() && talk.told.is_empty());
+}
+
+#[test]
+fn access_that_is_denied_to_every_single_device_may_be_the_session() {
+    // After a break; nothing is told of the answers of a session that had ended.
+    let mut talk = Talk::live();
+    talk.again(CAMERAS);
+    talk.receive(refused(A, 401));
+    assert!(!talk.took_new_login());
+    talk.receive(refused(B, 401));
+    assert!(talk.took_new_login() && talk.told.is_empty());
+    talk.step(Input::Granted(Arc::new(grant())));
+    talk.step(Input::Opened);
+    talk.receive(status(A, ONLINE));
+    talk.receive(status(B, RECORDING));
+    assert_eq!(talk.events(), [("gap", Origin::Engine), ("recording.started", Origin::Snapshot)]);
+    // In mid-stream, in one frame.
+    talk.forget();
+    talk.pass(10);
+    let denied = json!([{"status_code":401,"message":"Access denied"}]);
+    talk.receive(frame(json!({A:{"error":denied},B:{"error":denied}})));
+    assert!(
+        talk.end_in_words().starts_with("retry: access is denied to every device"),
+        "in the same try it is none any more"
+    );
+    talk.again(CAMERAS);
+    talk.receive(frame(json!({A:{"error":denied},B:{"error":denied}})));
+    assert!(talk.took_new_login() && talk.told.is_empty());
+    assert_eq!(talk.remembered().gap.unwrap().reason, "session_lost");
+}
+
+#[test]
+fn access_that_is_denied_with_a_new_login_too_is_denied() {
+    let mut talk = Talk::live();
+    talk.again(CAMERAS);
+    for logins in 0..2 {
+        for esn in [A, B] {
+            talk.receive(refused(esn, 401));
+        }
+        assert_eq!(talk.took_new_login(), logins == 0);
+        if logins == 0 {
+            talk.step(Input::Granted(Arc::new(grant())));
+            talk.step(Input::Opened);
+        }
+    }
+    assert_eq!((talk.end_in_words().as_str(), talk.took_online()), ("it goes on", true));
+    assert!(talk.told[0].starts_with("gap connection_lost 0..60"), "{:?}", talk.told);
+    assert!(talk.states("cameras/100aaaaa").starts_with("connection=unknown"));
+    // Each list asks again, and that is all.
+    for _ in 0..5 {
+        talk.wait(301);
+        talk.step(Input::Prepared(Some(catalog(CAMERAS))));
+        for esn in [A, B] {
+            talk.receive(refused(esn, 401));
+        }
+        assert!(!talk.took_new_login() && talk.end().is_none());
+    }
+    talk.receive(status(A, ONLINE));
+    assert!(talk.states("cameras/100aaaaa").starts_with("connection=online"));
+}
+
+#[test]
+fn refusals_of_some_and_silence_of_the_others_are_an_answer_too() {
+    let mut talk = Talk::live();
+    talk.again(CAMERAS);
+    talk.receive(refused(A, 401));
+    talk.wait(5);
+    talk.wait(55);
+    assert_eq!((talk.end_in_words().as_str(), talk.took_online()), ("it goes on", true));
+    assert_eq!(talk.told, ["gap connection_lost 0..120", "snapshot cameras/100aaaaa", "snapshot cameras/100bbbbb"]);
 }
 
 #[test]
