@@ -102,6 +102,7 @@ impl<S: Session, A: Admitted<Grant = S::Grant>> Trial<'_, S, A> {
                 | Action::Barrier
                 | Action::Patience(_)
                 | Action::Online
+                | Action::Warn(_)
                 | Action::Forget(_)
                 | Action::Children(_) => {}
             }

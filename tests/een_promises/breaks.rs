@@ -1,7 +1,7 @@
 //! Breaks: what was missed, what cannot be known, and what goes on.
 
 use watchpost::actors::model::ConnectionState::{Halted, Online};
-use watchpost::simulator::een::{Change, DropHow, Fault, FaultKind, Options};
+use watchpost::simulator::een::{Change, DropHow, Fault, FaultKind, Options, Refusal};
 
 use crate::audit;
 use crate::cloud::{Cloud, options};
@@ -86,6 +86,83 @@ fn a_session_that_ends_in_mid_stream_is_replaced_by_a_new_login() {
         assert!(cloud.sim.change(&camera, Change::InternetLost));
         cloud.wait_truth();
     }
+}
+
+/// What an account of [`options`] is asked for: four cameras, their bridge, and the account itself.
+const ENTITIES: u32 = 6;
+
+#[test]
+fn a_device_that_the_cloud_cannot_tell_of_for_a_moment_is_asked_again_and_has_a_gap_of_its_own() {
+    let cloud = Cloud::online(options());
+    let (name, account) = (cloud.name(0), cloud.accounts()[0].clone());
+    let camera = cloud.sim.cameras(&account)[0].clone();
+    // All of them, so that the camera is among them.
+    cloud.sim.inject(Fault::EntityError(Refusal { status: 503, count: Some(ENTITIES) }));
+    assert!(cloud.sim.drop_account(&account, DropHow::Fin) > 0);
+    assert!(cloud.sim.change(&camera, Change::RecordingStarted));
+    eventually(DEADLINE, "both gaps", || cloud.lines_of(&name, "gap").len() == 2);
+    let reasons: Vec<_> = cloud.lines_of(&name, "gap").iter().map(|gap| gap["data"]["reason"].clone()).collect();
+    assert_eq!(reasons, ["connection_lost", "device_unanswered"]);
+    eventually(DEADLINE, "the recording is told", || cloud.lines_of(&name, "recording.started").len() == 1);
+    cloud.wait_truth();
+    assert!(cloud.lines_of(&name, "state.unknown").is_empty(), "it was only a moment");
+}
+
+#[test]
+fn access_that_is_denied_to_every_device_is_one_new_login_and_no_loop() {
+    let cloud = Cloud::online(options());
+    let (name, account) = (cloud.name(0), cloud.accounts()[0].clone());
+    let logins = || cloud.sim.counters().logins();
+    let before = logins();
+    cloud.sim.inject(Fault::EntityError(Refusal { status: 401, count: Some(ENTITIES) }));
+    assert!(cloud.sim.drop_account(&account, DropHow::Fin) > 0);
+    eventually(DEADLINE, "a gap", || cloud.lines_of(&name, "gap").len() == 1);
+    cloud.wait_online();
+    assert_eq!(logins(), before + 1);
+    assert!(cloud.lines_of(&name, "state.unknown").is_empty(), "the new login may see them");
+    // With a new login too.
+    cloud.sim.inject(Fault::EntityError(Refusal { status: 401, count: None }));
+    assert!(cloud.sim.drop_account(&account, DropHow::Fin) > 0);
+    eventually(DEADLINE, "the states are unknown", || cloud.lines_of(&name, "state.unknown").len() >= 4 * 5);
+    cloud.wait_for(&name, Online);
+    // Each list asks them all again.
+    pace(1_500 * MS);
+    assert_eq!(logins(), before + 2);
+    cloud.sim.clear(FaultKind::EntityError);
+    cloud.wait_online();
+    assert_eq!(logins(), before + 2);
+}
+
+#[test]
+fn a_first_answer_in_parts_is_one_answer() {
+    let cloud = Cloud::online(Options { faults: vec![Fault::FirstInParts], ..options() });
+    let (name, camera) = (cloud.name(0), cloud.sim.cameras(&cloud.accounts()[0])[0].clone());
+    cloud.sim.emit_one(&camera, "EMES").unwrap();
+    eventually(DEADLINE, "it is told", || cloud.lines_of(&name, "motion.started").len() == 1);
+    cloud.sim.pause_listening();
+    cloud.sim.drop_sockets(DropHow::Fin);
+    cloud.sim.emit_one(&camera, "EMEE").unwrap();
+    cloud.sim.resume_listening().unwrap();
+    eventually(DEADLINE, "what was missed is told", || cloud.lines_of(&name, "motion.stopped").len() == 1);
+    assert_eq!(cloud.lines_of(&name, "motion.stopped")[0]["origin"], "backfill");
+    cloud.wait_online();
+    cloud.sim.drop_sockets(DropHow::Fin);
+    eventually(DEADLINE, "another gap", || cloud.lines_of(&name, "gap").len() == 2);
+    cloud.wait_online();
+    let told: Vec<_> =
+        cloud.lines().into_iter().filter(|line| line["subject"] == format!("cameras/{camera}")).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+}
+
+#[test]
+fn a_connection_is_told_online_behind_the_gap_of_its_break() {
+    let cloud = Cloud::online(options());
+    let name = cloud.name(0);
+    assert!(cloud.sim.drop_account(&cloud.accounts()[0], DropHow::Fin) > 0);
+    eventually(DEADLINE, "it is online again", || cloud.lines_of(&name, "engine.connection").len() == 3);
+    let of_engine = |line: &serde_json::Value| line["connection"] == name.as_str() && line["origin"] == "engine";
+    let told: Vec<_> = cloud.lines().into_iter().filter(of_engine).map(|line| line["type"].clone()).collect();
+    assert_eq!(told[told.len() - 3..], ["engine.connection", "gap", "engine.connection"], "{told:?}");
 }
 
 #[test]

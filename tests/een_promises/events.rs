@@ -1,6 +1,7 @@
 //! Statuses and coded events while all is well.
 
-use watchpost::simulator::een::{Change, Fault, Options};
+use watchpost::actors::vendors::een::wire::Resource;
+use watchpost::simulator::een::{Change, Fault, Options, Simulator};
 
 use crate::audit;
 use crate::cloud::{Cloud, STORES, options};
@@ -59,4 +60,25 @@ fn motion_is_an_event_and_a_state_and_a_heartbeat_is_neither() {
     assert_eq!(lines[0]["data"]["cameraid"], camera.as_str());
     assert_eq!(lines[0]["source"], format!("/een/{name}"));
     assert!(name.starts_with(STORES));
+}
+
+#[test]
+fn the_first_event_of_a_camera_that_had_nothing_to_tell_is_an_event() {
+    let sim = Simulator::start(Options { accounts: 1, faults: vec![Fault::EmptyUnanswered], ..options() }).unwrap();
+    let own = sim.own_account();
+    let account = sim.accounts().into_iter().map(|account| account.id).find(|id| *id != own).unwrap();
+    let [old, new] = [0, 1].map(|nth| sim.cameras(&account)[nth].clone());
+    sim.emit_one(&old, "EMES").unwrap();
+    let cloud = Cloud::at(sim, |config| config.resources = vec![Resource::Event]);
+    let name = cloud.name(0);
+    let motion = |camera: &str| cloud.value(&name, &format!("cameras/{camera}"), "motion");
+    eventually(DEADLINE, "the old one is known", || motion(&old).as_deref() == Some("detected"));
+    assert_eq!(motion(&new), None);
+    cloud.sim.emit_one(&new, "EMES").unwrap();
+    eventually(DEADLINE, "the new one is told", || !cloud.lines_of(&name, "motion.started").is_empty());
+    let lines = cloud.lines_of(&name, "motion.started");
+    assert_eq!(
+        (lines.len(), &lines[0]["subject"], &lines[0]["origin"]),
+        (1, &format!("cameras/{new}").into(), &"live".into())
+    );
 }

@@ -53,6 +53,7 @@ faults! {
     MaxEntities(count: usize, "COUNT", 100) = "max-entities", "answers 400 for each entity beyond so many of one socket";
     NeverAnswers(every: usize, "NTH", 10) = "never-answers", "never says anything about every nth device";
     SlowFirst(wait: Duration, "DURATION", 5 * SECOND) = "slow-first", "takes this long for the first answers; other frames come meanwhile";
+    FirstInParts = "first-in-parts", "sends the events of a first answer in a frame behind that of the rest";
     OneFrame = "one-frame", "sends all first answers to a request in one frame";
     Several(count: usize, "COUNT", 5) = "several", "puts up to so many entities into one frame, when they wait";
     EmptyUnanswered = "empty-unanswered", "says nothing about an entity that has nothing to tell, in place of an empty object";

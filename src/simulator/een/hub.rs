@@ -327,7 +327,7 @@ impl Core {
     pub(super) fn deny(&mut self, id: u64, status: u16, text: &str) {
         // First answers that wait are lost; changes that wait are not.
         if let Some(link) = self.links.get_mut(&id) {
-            link.queue.retain(|out| !matches!(out, Out::First(_)));
+            link.queue.retain(|out| !matches!(out, Out::First(_) | Out::FirstEvents(_)));
         }
         self.silence(id);
         let close = self.switches.count(FaultKind::CloseOnLoss);

@@ -52,6 +52,8 @@ pub(super) struct News {
 pub(super) enum Out {
     /// The first answer to a subscription, made when it is sent.
     First(usize),
+    /// The events of a first answer whose other parts were sent.
+    FirstEvents(usize),
     News(News),
     /// Something is wrong with one entity. Its id may be anything that a client made up, and is escaped as JSON wants it.
     Error(String, u16, &'static str),
@@ -60,6 +62,14 @@ pub(super) enum Out {
     Pong(Bytes),
     Close(u16),
     End(DropHow),
+}
+
+/// What of a first answer is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parts {
+    All,
+    AllButEvents,
+    Events,
 }
 
 /// A load test, made bit by bit as the socket takes it.
@@ -154,7 +164,7 @@ impl Core {
                 return Step::Wait;
             }
             link.busy = Instant::now();
-            if matches!(link.queue.front(), Some(Out::First(_) | Out::News(_) | Out::Error(..))) {
+            if matches!(link.queue.front(), Some(Out::First(_) | Out::FirstEvents(_) | Out::News(_) | Out::Error(..))) {
                 match self.data_frame(id) {
                     Some(frame) => return Step::Send(vec![Message::Text(frame)]),
                     None => continue,
@@ -181,7 +191,7 @@ impl Core {
         let mut firsts = true;
         while let Some(out) = link.queue.pop_front() {
             let esn = match &out {
-                Out::First(slot) => match link.subs.get(*slot) {
+                Out::First(slot) | Out::FirstEvents(slot) => match link.subs.get(*slot) {
                     Some(Some(sub)) => self.world.entities[sub.place].esn.to_string(),
                     _ => continue,
                 },
@@ -192,7 +202,7 @@ impl Core {
                     break;
                 }
             };
-            firsts &= matches!(out, Out::First(_) | Out::Error(..));
+            firsts &= matches!(out, Out::First(_) | Out::FirstEvents(_) | Out::Error(..));
             // An entity is told once in a frame.
             let full = frame.told.len() >= most && !(one_frame && firsts);
             if full || frame.told.contains(&esn) {
@@ -201,7 +211,17 @@ impl Core {
             }
             match out {
                 Out::First(slot) => {
-                    if let Some(members) = self.first_answer(id, &mut link, slot) {
+                    let in_parts = self.switches.on(FaultKind::FirstInParts);
+                    let parts = if in_parts { Parts::AllButEvents } else { Parts::All };
+                    if let Some(members) = self.first_answer(id, &mut link, slot, parts) {
+                        frame.add(esn, &members);
+                    }
+                    if in_parts {
+                        link.queue.push_front(Out::FirstEvents(slot));
+                    }
+                }
+                Out::FirstEvents(slot) => {
+                    if let Some(members) = self.first_answer(id, &mut link, slot, Parts::Events) {
                         frame.add(esn, &members);
                     }
                 }
@@ -234,14 +254,14 @@ impl Core {
         }
     }
 
-    /// Everything that an entity has to tell, as it is now.
-    fn first_answer(&mut self, id: u64, link: &mut Link, slot: usize) -> Option<String> {
+    /// What an entity has to tell, as it is now.
+    fn first_answer(&mut self, id: u64, link: &mut Link, slot: usize, parts: Parts) -> Option<String> {
         let sub = link.subs.get_mut(slot)?.as_mut()?;
         sub.answered = true;
         let (place, resources, codes) = (sub.place, sub.resources, sub.codes.clone());
         let keep = self.options.ledger;
         let mut members = String::new();
-        if let Some(device) = self.world.device(place).filter(|_| resources.any()) {
+        if let Some(device) = self.world.device(place).filter(|_| resources.any() && parts != Parts::Events) {
             let now = (device.legacy, device.extended);
             let (recording, streaming, newest) = (device.real.recording, device.real.streaming, device.newest);
             resources.write_status(&mut members, now, (true, true));
@@ -251,7 +271,7 @@ impl Core {
             }
             resources.write_pictures(&mut members, streaming, recording, newest);
         }
-        if resources.has_events() {
+        if resources.has_events() && parts != Parts::AllButEvents {
             let told: Vec<_> =
                 self.world.entities[place].last.iter().copied().filter(|coded| codes.contains(&coded.code)).collect();
             if !told.is_empty() {
@@ -267,6 +287,9 @@ impl Core {
                 }
                 members.push('}');
             }
+        }
+        if parts == Parts::Events {
+            return Some(members).filter(|members| !members.is_empty());
         }
         self.counters.firsts += 1;
         // What is said about an entity that has nothing to tell is not documented.

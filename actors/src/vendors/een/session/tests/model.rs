@@ -259,6 +259,8 @@ impl Run {
                 }
                 let (established, now) = (session.mark.established, self.now());
                 self.breaks += 1;
+                // A break is a gap as such, whoever was followed.
+                self.missed.extend(established.then_some((now, now)));
                 self.talk.lose();
                 if !established {
                     // Nothing was stored: it begins as if for the first time.
