@@ -124,18 +124,21 @@ impl Teller {
         let Entity { esn, answers } = entity;
         self.turn_to(device, esn);
         let word = self.word(device, answers);
+        if !answers.iter().any(|answer| matches!(answer, Answer::Event { .. })) && device.known {
+            // Its events may come in another frame. Until then, and if there are none any more, the states that they have set are as they were; they are not
+            // told anew, for what is remembered of events may be a second older than what is stored.
+            self.set_by_latest(device);
+            if let Some(word) = word {
+                self.tell_word(device, esn, word, Origin::Snapshot, at, into, took);
+            }
+            return device.answered(First::of(device, word.is_some(), at));
+        }
         if let Some((Word { word, .. }, rule)) = word.zip(device.kind.rule()) {
             // What it does not tell is as it was: a camera that is off does not say whether it is connected.
             device.reading = device.reading.then(Reading::of(word, rule));
         }
         let set = last_set(self.states, answers);
         self.put_in_order(answers, &set);
-        if !answers.iter().any(|answer| matches!(answer, Answer::Event { .. })) {
-            // They may come in another frame; if there are none any more, the states are as they were.
-            self.set_by_latest(device);
-            self.retell_states(device, esn, word, at, into);
-            return device.answered(First::of(device, word.is_some(), at));
-        }
         let mut newest = std::mem::take(&mut device.newest);
         newest.iter_mut().for_each(|one| one.sets = false);
         for place in std::mem::take(&mut self.order).drain(..) {
@@ -254,7 +257,7 @@ impl Teller {
                 }
                 retells = true;
             }
-            (Some(word), _) => self.tell_word(device, esn, word, at, into, took),
+            (Some(word), _) => self.tell_word(device, esn, word, Origin::Live, at, into, took),
             (None, _) => {}
         }
         let mut events = answers.iter().enumerate().filter(|(_, answer)| matches!(answer, Answer::Event { .. }));

@@ -48,11 +48,14 @@ impl Teller {
         };
     }
 
+    /// Tells what a word changes.
+    #[expect(clippy::too_many_arguments, reason = "the device, what came of it, and where to")]
     pub(super) fn tell_word(
         &mut self,
         device: &mut Device,
         esn: &str,
         word: Word<'_>,
+        origin: Origin,
         at: &Received,
         into: &mut Entries,
         took: &mut Took,
@@ -80,7 +83,7 @@ impl Teller {
             }
             let kind = Kind::Known(meaning);
             let Self { id, item, data, .. } = self;
-            into.occur(Occurrence { id, origin: Origin::Live, item, kind, time: at.text(), data });
+            into.occur(Occurrence { id, origin, item, kind, time: at.text(), data });
         }
         if !change.values().all(|told| was_known(&told)) {
             self.retell_states(device, esn, Some(word), at, into);
