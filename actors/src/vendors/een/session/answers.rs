@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::devices::{Device, First, prefix};
+use super::device::{Device, First, prefix};
 use super::words::Word;
 use crate::model::event::{Meaning, Origin};
 use crate::vendors::een::checkpoint::Newest;

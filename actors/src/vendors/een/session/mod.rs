@@ -11,9 +11,10 @@
 //!
 //! - `opening`: from the start to an open socket, and what a refusal means. `reseller`: the other way, with accounts in place of devices.
 //! - `following`: subscriptions, and what time alone brings. `frames`: what a frame means as a whole; `held`: those after a break.
-//! - `devices`: who was asked and what is known of each. `answers`: from answers to entries; `words`: those that are status words. `mark`: the gap, and what is stored when.
+//! - `devices`: who was asked; `device`: what is known of each. `answers`: from answers to entries; `words`: those that are status words. `mark`: the gap, and what is stored when.
 
 mod answers;
+mod device;
 mod devices;
 mod following;
 mod frames;

@@ -255,8 +255,13 @@ impl Talk {
 
     /// What the log was told.
     fn warned(&self) -> Vec<&str> {
-        let text = |action| if let &Action::Warn(ref text) = action { Some(text.as_str()) } else { None };
-        self.actions.iter().filter_map(text).collect()
+        let mut texts = Vec::new();
+        for action in &self.actions {
+            if let Action::Warn(text) = action {
+                texts.push(text.as_str());
+            }
+        }
+        texts
     }
 
     /// The requests that were sent.

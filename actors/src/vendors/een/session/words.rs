@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::answers::{Received, Teller, Took};
-use super::devices::Device;
+use super::device::Device;
 use crate::model::event::Origin;
 use crate::model::ids::EventId;
 use crate::vendors::een::codes::States;

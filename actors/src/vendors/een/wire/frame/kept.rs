@@ -106,6 +106,7 @@ impl KeptRefusal {
 }
 
 impl Part {
+    #[expect(clippy::ptr_arg, reason = "whether it is borrowed is the question")]
     fn of(text: &str, part: &Cow<'_, str>) -> Self {
         match part {
             Cow::Borrowed(part) => Self::In(Span::part(text, part)),
