@@ -35,6 +35,8 @@ pub(super) struct Devices {
     again_most: Duration,
     /// When the first of those that could not answer is to be asked again, or sooner.
     next_asking: Option<Instant>,
+    /// Somebody may be away: else nobody is looked up for that, frame by frame.
+    are_away: bool,
     teller: Teller,
 }
 
@@ -60,6 +62,7 @@ impl Devices {
             before.into_iter().filter(|code| codes.contains(code)).collect()
         };
         Self {
+            are_away: devices.values().any(|device| device.away.is_some()),
             table: devices.into_iter().map(|(esn, device)| (esn, Device::remembered(device))).collect(),
             gone: Vec::new(),
             awaited: 0,
@@ -189,6 +192,9 @@ impl Devices {
 
     /// Since when those have not been followed that a frame brings back; `None` if there are none.
     pub(super) fn away_since(&self, frame: &Frame<'_>) -> Option<Timestamp> {
+        if !self.are_away {
+            return None;
+        }
         let back = frame.entities().filter(|entity| !is_refused(frame, *entity));
         back.filter_map(|entity| self.table.get(entity.esn)?.away).min()
     }
@@ -198,6 +204,7 @@ impl Devices {
         for device in self.table.values_mut().filter(|device| device.standing != Standing::Answered) {
             device.leave(from);
         }
+        self.are_away = self.table.values().any(|device| device.away.is_some());
     }
 
     /// All that follow or are awaited.
@@ -250,7 +257,7 @@ impl Devices {
         entries: &mut Entries,
     ) -> Took {
         let mut took = Took::default();
-        let Self { table, awaited, again_most, next_asking, teller, .. } = self;
+        let Self { table, awaited, again_most, next_asking, are_away, teller, .. } = self;
         for entity in frame.entities() {
             // Who was not asked has nothing to tell: a device that was dropped a moment ago, say.
             let Some(device) = table.get_mut(entity.esn) else { continue };
@@ -267,6 +274,7 @@ impl Devices {
                     device.forget_states(entity.esn, entries);
                 }
                 device.leave(followed_until);
+                *are_away = true;
                 continue;
             }
             took.has_data = true;
