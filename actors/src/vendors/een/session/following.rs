@@ -15,7 +15,7 @@ use crate::vendors::{Action, Now, SessionEnd, Todo};
 const ANSWER_MOST: Duration = Duration::from_secs(60);
 /// Devices that are made one after the other do not cause a listing each.
 const RELIST_PAUSE: Duration = Duration::from_secs(10);
-/// After a listing that failed.
+/// After a listing that failed; it doubles up to the usual pause.
 const RELIST_SOON: Duration = Duration::from_secs(30);
 /// Asking for all states again is no more frequent than this.
 const AGAIN_PAUSE: Duration = Duration::from_secs(10);
@@ -78,8 +78,14 @@ impl EenSession {
         self.listing = false;
         self.listed_at = Some(now.instant);
         let catalog = catalog.filter(|catalog| self.believes(catalog));
-        let pause =
-            if catalog.is_some() { self.config.relist_every } else { self.config.relist_every.min(RELIST_SOON) };
+        let pause = if catalog.is_some() {
+            self.listed_in_vain = 0;
+            self.config.relist_every
+        } else {
+            let pause = RELIST_SOON.saturating_mul(1 << self.listed_in_vain.min(8));
+            self.listed_in_vain = self.listed_in_vain.saturating_add(1);
+            pause.min(self.config.relist_every)
+        };
         self.relist_at = Some(now.instant + pause);
         // Also if it is the same list: who was refused is asked again.
         self.has_news = catalog.is_some();

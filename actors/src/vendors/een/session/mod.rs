@@ -80,6 +80,8 @@ pub struct EenSession {
     listing: bool,
     /// The last list was empty.
     was_empty: bool,
+    /// Lists in a row that could not be had, or not be believed.
+    listed_in_vain: u32,
     relist_at: Option<Instant>,
     /// All were asked again for their states.
     asked_again: Option<Instant>,
@@ -135,6 +137,7 @@ impl EenSession {
             listed_at: None,
             listing: false,
             was_empty: false,
+            listed_in_vain: 0,
             relist_at: None,
             asked_again: None,
             ask_again_at: None,
