@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use watchpost::actors::model::ConnectionState::{Halted, Online};
 use watchpost::actors::vendors::een::config::Accounts;
-use watchpost::simulator::een::{Fault, FaultKind, Options};
+use watchpost::simulator::een::{Change, DropHow, Fault, FaultKind, Options};
 
 use crate::cloud::{Cloud, STORES, options};
 use crate::common::{DEADLINE, eventually};
@@ -127,6 +127,27 @@ fn no_account_is_closed_because_of_a_list_that_is_not_whole() {
     cloud.sim.clear(FaultKind::OddRows);
     eventually(DEADLINE, "the closed account goes", || cloud.info(&first).is_none());
     cloud.wait_truth();
+}
+
+#[test]
+fn no_device_is_let_go_because_of_a_row_that_cannot_be_read() {
+    let cloud = Cloud::online(options());
+    cloud.sim.inject(Fault::SpoiltRow);
+    let lists = || cloud.sim.counters().of("devices").tried;
+    let before = lists();
+    eventually(DEADLINE, "the devices are listed some more times", || lists() >= before + 12);
+    cloud.sim.drop_sockets(DropHow::Fin);
+    eventually(DEADLINE, "a gap", || cloud.lines_of(&cloud.name(0), "gap").len() == 1);
+    for account in cloud.accounts() {
+        for camera in cloud.sim.cameras(&account) {
+            assert!(cloud.sim.change(&camera, Change::Off));
+        }
+    }
+    cloud.wait_online();
+    let cameras: usize = cloud.accounts().iter().map(|account| cloud.sim.cameras(account).len()).sum();
+    let off = || cloud.lines().iter().filter(|line| line["type"] == "device.disabled").count();
+    eventually(DEADLINE, "all of them are told", || off() == cameras);
+    assert!(!cloud.lines().iter().any(|line| line["type"] == "state.unknown"));
 }
 
 #[test]

@@ -115,3 +115,16 @@ fn rows_can_be_odd_and_objects_have_unknown_members() {
     assert!(rows.iter().any(|row| row.as_array().is_some_and(|row| row.len() == 30)));
     assert!(session.get("/g/user").json().get("future_settings").is_some());
 }
+
+#[test]
+fn a_row_can_be_spoilt_that_was_there() {
+    let simulator = start(quiet());
+    let (session, _) = inside(&simulator, 0);
+    let before = session.devices();
+    simulator.inject(parse("spoilt-row"));
+    let after = session.devices();
+    assert_eq!(after.len(), before.len());
+    let changed: Vec<_> = (0..after.len()).filter(|nth| before[*nth][1] != after[*nth][1]).collect();
+    assert_eq!(changed, [after.len() - 1]);
+    assert!(after[after.len() - 1][1].is_null());
+}

@@ -44,6 +44,7 @@ faults! {
     EmptyAccounts = "empty-accounts", "lists no account at all";
     KeepBarred = "keep-barred", "lets the sessions of an account go on that is suspended or made inactive";
     OddRows = "odd-rows", "adds rows to the lists that are too short, hold nulls or other types, or are no rows";
+    SpoiltRow = "spoilt-row", "lists the last device in a row that cannot be read";
     UnknownMembers = "unknown-members", "adds members that no client knows to objects, rows and frames";
     RefuseUpgrade(how: Refusal, "STATUS[:COUNT]", refusal(503)) = "refuse-upgrade", "refuses the WebSocket upgrade";
     AuthByMessage = "auth-by-message", "accepts an upgrade without a valid session, and says 401 in a message";

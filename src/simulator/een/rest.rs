@@ -123,6 +123,10 @@ impl Core {
                 filters.iter().all(|(name, index)| wanted(name).is_none_or(|value| row[*index].as_str() == Some(value)))
             })
             .collect();
+        if let Some(last) = rows.last_mut().filter(|_| self.switches.on(FaultKind::SpoiltRow)) {
+            // Its id is gone.
+            last[1] = Value::Null;
+        }
         self.add_odd_rows(&mut rows);
         Answer::json(Value::Array(rows))
     }

@@ -16,6 +16,8 @@ pub struct DeviceList {
     pub devices: Vec<Device>,
     /// Rows that say of no device anything.
     pub skipped: Vec<Skipped>,
+    /// How many of them could not be read: each may be that of a device which is not in [`devices`](Self::devices). The others repeat one that is.
+    pub unreadable: usize,
 }
 
 /// A row that could not be used.
@@ -167,7 +169,10 @@ impl DeviceList {
             match device(json) {
                 Ok(device) if known.insert(device.esn.clone()) => list.devices.push(device),
                 Ok(device) => list.skipped.push(Skipped { row, why: format!("{} is there already", device.esn) }),
-                Err(why) => list.skipped.push(Skipped { row, why }),
+                Err(why) => {
+                    list.skipped.push(Skipped { row, why });
+                    list.unreadable += 1;
+                }
             }
         }
         Ok(list)

@@ -49,6 +49,7 @@ impl EenDirectory {
     /// Takes a list in, and tells what names it changes.
     fn take(&mut self, devices: DeviceList) -> Vec<Arc<Item>> {
         let mut old = std::mem::take(&mut self.items);
+        let has_holes = devices.unreadable > 0;
         let mut changed = Vec::new();
         for device in &devices.devices {
             let id = ByteString::from(device.item());
@@ -62,6 +63,10 @@ impl EenDirectory {
                 }
             };
             self.items.insert(id, item);
+        }
+        if has_holes {
+            // A row that cannot be read may be that of any device which the others lack: its name stays.
+            self.items.extend(old);
         }
         let before = self.catalog.as_deref();
         let same = before.is_some_and(|before| {
@@ -261,6 +266,16 @@ mod tests {
         let taken = directory.learn(Now::read(), &Ask::Devices, answer(200, body));
         assert_eq!(taken.learned.items.len(), 1);
         assert!(taken.trouble.unwrap().starts_with("2 rows of the device list cannot be used: row 0"));
+    }
+
+    #[test]
+    fn a_device_keeps_its_name_while_a_row_that_cannot_be_read_may_be_its_own() {
+        let mut directory = listed();
+        let body = r#"[7,["00004207","1002d096","Kitchen Bridge","bridge"]]"#;
+        for (body, knows) in [(body, true), (&body.replace("7,[", "["), false)] {
+            directory.learn(Now::read(), &Ask::Devices, answer(200, body));
+            assert_eq!(!directory.known(Now::read(), &[item("cameras/1000f60d")]).is_empty(), knows, "{body}");
+        }
     }
 
     #[test]

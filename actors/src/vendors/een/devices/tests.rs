@@ -132,6 +132,7 @@ fn attached_cameras_and_bridges_are_subscribed_to_and_nothing_else() {
 fn a_row_of_no_use_is_told_and_harms_no_other() {
     let list = read(&json!([5, row(), null, [], ["a", null], ["a", "x/y"], {"id": "1"}, row(), ["a", 7]]));
     assert_eq!(list.devices.iter().map(|device| device.esn.as_str()).collect::<Vec<_>>(), ["1000f60d", "7"]);
+    assert_eq!(list.unreadable, list.skipped.len() - 1, "one repeats another");
     let skipped: Vec<_> = list.skipped.iter().map(|one| format!("{}: {}", one.row, one.why)).collect();
     assert_eq!(
         skipped,

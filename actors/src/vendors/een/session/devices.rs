@@ -1,5 +1,6 @@
 //! The devices that are followed: who was asked, who has answered, and what is known of each.
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
@@ -90,18 +91,33 @@ impl Devices {
         self.table.is_empty()
     }
 
+    /// Whether there is one that a list must have told of.
+    pub(super) fn has_listed(&self) -> bool {
+        self.table.values().any(|device| device.kind != DeviceKind::Other)
+    }
+
     /// Follows what is in the list, and `account`, whose events are those of users and devices as such, where such codes are asked for.
-    /// What is there already and was refused is asked again.
-    pub(super) fn list(&mut self, list: &DeviceList, account: Option<&AccountId>) -> Listed {
+    /// What is there already and was refused is asked again. Without a list that can be believed all stay; so do those that may be in a row of it which
+    /// cannot be read.
+    pub(super) fn list(&mut self, list: Option<&DeviceList>, account: Option<&AccountId>) -> Listed {
         let anything = self.resources.iter().any(|one| *one != Resource::Event) || !self.codes.is_empty();
         let account = account.filter(|_| !self.account_codes.is_empty()).cloned().map(Esn::from);
-        let wanted = list.wanted().filter(|_| anything).map(|device| (device.esn.clone(), device.kind));
+        let in_list = list.into_iter().flat_map(|list| &list.devices);
+        let wanted = in_list
+            .clone()
+            .filter(|device| anything && device.is_wanted())
+            .map(|device| (device.esn.clone(), device.kind));
         let wanted: HashMap<_, _, RandomState> =
             account.map(|account| (account, DeviceKind::Other)).into_iter().chain(wanted).collect();
+        let has_holes = list.is_none_or(|list| list.unreadable > 0);
+        let seen: HashSet<&Esn> = in_list.filter(|_| has_holes).map(|device| &device.esn).collect();
         let mut listed = Listed::default();
         let Self { table, gone, awaited, .. } = self;
         table.retain(|esn, device| {
-            let stays = wanted.get(esn) == Some(&device.kind);
+            let stays = match wanted.get(esn) {
+                Some(kind) => *kind == device.kind,
+                None => has_holes && device.kind != DeviceKind::Other && !seen.contains(esn),
+            };
             if !stays {
                 *awaited -= usize::from(device.standing == Standing::Awaited);
                 if device.lit {

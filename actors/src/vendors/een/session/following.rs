@@ -26,9 +26,7 @@ impl EenSession {
             return;
         }
         (self.phase, self.online) = (Phase::Open, false);
-        if let Some(catalog) = self.catalog.clone() {
-            self.list(&catalog);
-        }
+        self.list();
         if self.mark.established {
             let from = self.mark.heard.unwrap_or(now.wall).min(now.wall);
             self.mark.open_gap(from, "connection_lost");
@@ -42,7 +40,8 @@ impl EenSession {
             todo.act(Action::Barrier);
         }
         self.answers_until = Some(now.instant + ANSWER_MOST);
-        self.relist_at = Some(now.instant + self.first_relisting());
+        let soon = if self.doubted { RELIST_SOON } else { Duration::MAX };
+        self.relist_at = Some(now.instant + self.first_relisting().min(soon));
     }
 
     /// A thousand accounts of one reseller do not list at the same time.
@@ -59,26 +58,31 @@ impl EenSession {
         self.answers_until = Some(now.instant + ANSWER_MOST);
     }
 
-    fn list(&mut self, catalog: &Catalog) -> Listed {
+    fn list(&mut self) -> Listed {
         self.has_news = false;
         let account = self.grant.as_ref().filter(|_| !self.denied).map(|grant| &grant.account);
-        self.devices.list(&catalog.devices, account)
+        self.devices.list(self.catalog.as_ref().map(|catalog| &catalog.devices), account)
     }
 
-    /// Whether a list is to be followed. One that has become empty may be that of another account, into which the session has fallen back: it is
-    /// believed when it comes again.
-    fn believes(&mut self, catalog: &Catalog) -> bool {
+    /// A list is followed from now on, if it can be believed, and else the one before; says which. One that has become empty may be that of another account, into
+    /// which the session has fallen back: it is believed when it comes again.
+    pub(super) fn believe(&mut self, catalog: Arc<Catalog>) -> bool {
         let is_empty = catalog.devices.wanted().next().is_none();
         let was_empty = std::mem::replace(&mut self.was_empty, is_empty);
-        !is_empty || was_empty || self.devices.is_empty()
+        self.doubted = is_empty && !was_empty && self.devices.has_listed();
+        if !self.doubted {
+            self.catalog = Some(catalog);
+            // Also if it is the same list: who was refused is asked again.
+            self.has_news = true;
+        }
+        !self.doubted
     }
 
     /// The answer to a listing while the socket is open.
     pub(super) fn relisted(&mut self, now: Now, catalog: Option<Arc<Catalog>>, todo: &mut Todo) {
         self.listing = false;
         self.listed_at = Some(now.instant);
-        let catalog = catalog.filter(|catalog| self.believes(catalog));
-        let pause = if catalog.is_some() {
+        let pause = if catalog.is_some_and(|catalog| self.believe(catalog)) {
             self.listed_in_vain = 0;
             self.config.relist_every
         } else {
@@ -87,23 +91,28 @@ impl EenSession {
             pause.min(self.config.relist_every)
         };
         self.relist_at = Some(now.instant + pause);
-        // Also if it is the same list: who was refused is asked again.
-        self.has_news = catalog.is_some();
-        self.catalog = catalog.or(self.catalog.take());
         self.relist(now, todo);
     }
 
-    /// Follows the list that has come last, unless that waits for the gap to be told.
+    /// Follows the list that has come last, unless that waits for the gap to be told. Behind an empty one there is nothing to wait for.
     pub(super) fn relist(&mut self, now: Now, todo: &mut Todo) {
-        let Some(catalog) = self.catalog.clone().filter(|_| self.has_news && self.held.is_none()) else { return };
-        let Listed { ask, drop } = self.list(&catalog);
+        let waits = self.held.is_some() && (self.online || !self.was_empty);
+        if !self.has_news || waits {
+            return;
+        }
+        let Listed { ask, drop } = self.list();
         for request in drop_entities(&drop, ENTITIES) {
             todo.act(Action::Send(request));
         }
         if !ask.is_empty() {
             self.subscribe(now, ask, todo);
         }
-        self.devices.tell_gone(&mut todo.entries);
+        if self.held.is_none() {
+            self.devices.tell_gone(&mut todo.entries);
+        } else if self.devices.is_empty() {
+            // As on a socket that begins without any.
+            todo.act(Action::Barrier);
+        }
         self.mark.change_at_once();
     }
 

@@ -80,6 +80,8 @@ pub struct EenSession {
     listing: bool,
     /// The last list was empty.
     was_empty: bool,
+    /// It is not believed yet.
+    doubted: bool,
     /// Lists in a row that could not be had, or not be believed.
     listed_in_vain: u32,
     relist_at: Option<Instant>,
@@ -137,6 +139,7 @@ impl EenSession {
             listed_at: None,
             listing: false,
             was_empty: false,
+            doubted: false,
             listed_in_vain: 0,
             relist_at: None,
             asked_again: None,

@@ -30,12 +30,17 @@ impl EenSession {
 
     /// A child is an account's, and so is a plain account under `accounts = "all"`, once that is known.
     fn may_be_a_resellers(&self) -> bool {
-        self.config.child.is_none() && self.config.accounts != Accounts::Own && self.catalog.is_none()
+        self.config.child.is_none() && self.config.accounts != Accounts::Own && !self.has_list()
+    }
+
+    /// Whether it is known whom to subscribe to: where a list is not believed, to those of before.
+    fn has_list(&self) -> bool {
+        self.catalog.is_some() || self.doubted
     }
 
     /// Asks for the devices, or opens the socket if they are known.
     pub(super) fn proceed(&mut self, todo: &mut Todo) {
-        if self.catalog.is_some() {
+        if self.has_list() {
             return self.open(todo);
         }
         self.phase = Phase::Listing;
@@ -47,14 +52,16 @@ impl EenSession {
         match (self.phase, catalog) {
             (Phase::Listing, None) => self.end(SessionEnd::retry("the list of devices cannot be had"), todo),
             (Phase::Listing, Some(catalog)) => {
-                self.catalog = Some(catalog);
+                self.believe(catalog);
                 self.open(todo);
             }
             (Phase::Open, catalog) => self.relisted(now, catalog, todo),
             // It was asked for on a socket that is gone; the next one begins with it.
             (_, catalog) => {
                 self.listing = false;
-                self.catalog = catalog.or(self.catalog.take());
+                if let Some(catalog) = catalog {
+                    self.believe(catalog);
+                }
             }
         }
     }

@@ -202,10 +202,109 @@ fn a_device_that_has_gone_meanwhile_is_unknown_behind_the_gap() {
     assert_eq!(talk.told[1], "snapshot cameras/100bbbbb");
     assert!(talk.states("cameras/100bbbbb").starts_with("connection=unknown"));
     assert!(!talk.remembered().devices.contains_key(B));
-    // The account may have lost its last one.
+}
+
+#[test]
+fn a_list_that_has_become_empty_over_a_break_is_believed_when_it_comes_again() {
+    for comes_again in [false, true] {
+        let mut talk = Talk::live();
+        talk.again(&[]);
+        let sent = talk.sent();
+        assert_eq!(sent[0]["cameras"].as_object().unwrap().len(), 2, "those of before are followed: {sent:?}");
+        assert_eq!(talk.remembered().devices.len(), 2);
+        talk.receive(frame(json!({A:{"status":RECORDING,"event":{"EMES":event(30,7)}}})));
+        talk.receive(status(B, ONLINE));
+        let missed = [("motion.started", Origin::Backfill), ("recording.started", Origin::Snapshot)];
+        assert_eq!(talk.events()[1..], missed);
+        talk.wait(30);
+        assert!(talk.took_listing(), "soon");
+        talk.told.clear();
+        talk.step(Input::Prepared(Some(catalog(if comes_again { &[] } else { CAMERAS }))));
+        assert_eq!(talk.remembered().devices.len(), if comes_again { 0 } else { 2 });
+        talk.told.sort();
+        let gone = ["snapshot cameras/100aaaaa", "snapshot cameras/100bbbbb"];
+        assert_eq!(talk.told, if comes_again { &gone[..] } else { &[] });
+    }
+}
+
+#[test]
+fn a_list_that_was_not_believed_is_no_better_after_a_break() {
+    let mut talk = Talk::live();
+    talk.wait(301);
+    assert!(talk.took_listing());
+    talk.step(Input::Prepared(Some(catalog(&[]))));
+    // The next try is told the same one, which nobody has listed anew.
     talk.again(&[]);
+    talk.receive(status(A, ONLINE));
+    talk.receive(status(B, ONLINE));
+    assert_eq!(talk.told, ["gap connection_lost 301..361"]);
+    assert_eq!(talk.remembered().devices.len(), 2);
+    // With a new login in the same try neither.
+    talk.forget();
+    talk.receive(json!({"status_code":412,"message":"because","data":{}}).to_string());
+    talk.step(Input::Granted(Arc::new(grant())));
+    assert!(talk.took(|action| matches!(action, Action::Open(_))), "{:?}", talk.actions);
+    talk.step(Input::Opened);
+    assert_eq!(talk.sent()[0]["cameras"].as_object().unwrap().len(), 2);
+}
+
+#[test]
+fn an_account_that_has_lost_its_last_device_in_a_break_is_online_though_nobody_answers() {
+    let mut talk = Talk::live();
+    talk.again(&[]);
+    talk.wait(30);
+    assert!(talk.took_listing());
+    talk.step(Input::Prepared(Some(catalog(&[]))));
+    assert!(talk.told.is_empty() && talk.took(|action| matches!(action, Action::Barrier)));
     talk.step(Input::BarrierPassed);
-    assert_eq!(talk.told[1..], ["snapshot cameras/100aaaaa"]);
+    assert_eq!(talk.told[0], "gap connection_lost 0..90");
+    assert_eq!(talk.told.len(), 3, "both are unknown behind it: {:?}", talk.told);
+    assert!(talk.took_online());
+    talk.wait(60);
+    assert_eq!(talk.end_in_words(), "it goes on");
+}
+
+#[test]
+fn a_list_that_comes_while_a_socket_is_opened_is_believed_no_sooner() {
+    let mut talk = Talk::live();
+    talk.wait(301);
+    assert!(talk.took_listing());
+    talk.receive(json!({"status_code":412,"message":"because","data":{}}).to_string());
+    talk.step(Input::Prepared(Some(catalog(&[]))));
+    talk.step(Input::Granted(Arc::new(grant())));
+    talk.step(Input::Opened);
+    assert_eq!(talk.sent()[0]["cameras"].as_object().unwrap().len(), 2);
+}
+
+#[test]
+fn whoever_may_be_in_a_row_that_cannot_be_read_stays_also_over_a_break() {
+    let row = |esn: &str, service: &str| json!(["00004206", esn, esn, "camera", [], service]);
+    let list = |rows: &[Value]| {
+        let devices = DeviceList::read(json!(rows).to_string().as_bytes()).unwrap();
+        Some(Arc::new(Catalog { devices, serial: 1 }))
+    };
+    let mut talk = Talk::live();
+    for odd in [json!(7), json!(["00004206", null, "A"]), json!([])] {
+        talk.wait(301);
+        talk.forget();
+        talk.step(Input::Prepared(list(&[odd, row(B, "ATTD")])));
+        assert!(talk.sent().is_empty() && talk.told.is_empty(), "{:?}", talk.told);
+    }
+    talk.lose();
+    talk.step(Input::Start);
+    talk.step(Input::Granted(Arc::new(grant())));
+    talk.step(Input::Prepared(list(&[json!(7), row(B, "ATTD"), row(C, "ATTD")])));
+    talk.step(Input::Opened);
+    assert_eq!(talk.sent()[0]["cameras"].as_object().unwrap().len(), 3, "whoever is new is asked");
+    for esn in [A, B, C] {
+        talk.receive(status(esn, ONLINE));
+    }
+    // Of whom it can be read that nobody wants it any more, it is believed, and so is a row that repeats another.
+    talk.forget();
+    talk.step(Input::Prepared(list(&[json!(7), row(A, "IGND"), row(B, "ATTD")])));
+    assert_eq!(talk.sent(), [json!({"drop":{"cameras":[A]}})]);
+    talk.step(Input::Prepared(list(&[row(B, "ATTD"), row(B, "ATTD")])));
+    assert_eq!(talk.sent(), [json!({"drop":{"cameras":[C]}})]);
 }
 
 #[test]
