@@ -8,7 +8,7 @@ use crate::vendors::een::checkpoint::{Newest, Remembered};
 use crate::vendors::een::devices::DeviceKind;
 use crate::vendors::een::status::{Form, Reading};
 use crate::vendors::een::wire::{Answer, Entity, Frame, RefusalCode};
-use crate::vendors::{Entries, Entry, Scope, Snapshot};
+use crate::vendors::{Entries, Entry, Now, Scope, Snapshot};
 
 /// Who could not answer is asked again after this pause; it doubles, up to the pause between listings.
 const AGAIN_SOON: Duration = Duration::from_secs(15);
@@ -29,7 +29,7 @@ pub(super) struct Device {
     /// It has told something since the codes of today are asked for.
     pub(super) has_answered: bool,
     /// When it was asked, on this socket.
-    pub(super) asked: Option<Timestamp>,
+    pub(super) asked: Option<Now>,
     /// Its first answer on this socket, for as long as it may go on.
     pub(super) first: Option<First>,
     /// It was followed before, and has not been since then.
@@ -113,12 +113,12 @@ impl Device {
 
     /// Whether an event has happened since it was asked. Frames carry no time of their own, so that is our clock's against the cloud's.
     pub(super) fn was_asked_before(&self, event: &Newest) -> bool {
-        self.asked.zip(event.time()).is_some_and(|(asked, time)| time > asked)
+        self.asked.zip(event.time()).is_some_and(|(asked, time)| time > asked.wall)
     }
 
     /// Whether an event has happened before it was asked.
     pub(super) fn was_asked_after(&self, event: &Newest) -> bool {
-        self.asked.zip(event.time()).is_some_and(|(asked, time)| time < asked)
+        self.asked.zip(event.time()).is_some_and(|(asked, time)| time < asked.wall)
     }
 
     /// It has told something: from now on it is followed.

@@ -10,12 +10,12 @@ use jiff::Timestamp;
 
 use super::answers::{Received, Teller, Took};
 use super::device::{Again, Device, Standing, is_refused, make_unknown, refusals};
-use crate::vendors::Entries;
 use crate::vendors::een::EenConfig;
 use crate::vendors::een::checkpoint::{EenCheckpoint, Row};
 use crate::vendors::een::devices::{DeviceKind, DeviceList};
 use crate::vendors::een::status::Reading;
 use crate::vendors::een::wire::{AccountId, Esn, FourCc, Frame, RefusalCode, Resource, subscribe};
+use crate::vendors::{Entries, Now};
 
 /// Entities in one request: some 100 KiB. No limit is documented.
 pub(super) const ENTITIES: NonZeroUsize = NonZeroUsize::new(1_000).expect("it is not 0");
@@ -141,7 +141,7 @@ impl Devices {
     }
 
     /// These are asked, whatever they have said before.
-    pub(super) fn await_answers_of(&mut self, esns: &[Esn], now: Timestamp) {
+    pub(super) fn await_answers_of(&mut self, esns: &[Esn], now: Now) {
         for esn in esns {
             if let Some(device) = self.table.get_mut(esn) {
                 self.awaited += usize::from(device.standing != Standing::Awaited);
@@ -310,18 +310,24 @@ impl Devices {
         }
     }
 
-    /// Nothing is expected any more of those that have not answered; they are asked again.
-    pub(super) fn give_up(&mut self, now: Instant, entries: &mut Entries) {
+    /// Nothing is expected any more of those that have not answered for so long; they are asked again. Tells when it is time for the next ones.
+    pub(super) fn give_up(&mut self, now: Instant, patience: Duration, entries: &mut Entries) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
         for (esn, device) in &mut self.table {
             if device.standing == Standing::Awaited {
+                if let Some(until) = device.asked.map(|asked| asked.instant + patience).filter(|until| now < *until) {
+                    next = next.into_iter().chain([until]).min();
+                    continue;
+                }
+                self.awaited -= 1;
                 let again = Again::after(now, 0, self.again_most);
                 (device.standing, device.again) = (Standing::Silent, Some(again));
                 self.next_asking = Some(self.next_asking.map_or(again.at, |at| at.min(again.at)));
                 device.forget_states(esn.as_str(), entries);
             }
         }
-        self.awaited = 0;
         self.settle();
+        next
     }
 
     /// Whoever answers has answered: from now on a code of which nothing is known has not happened.

@@ -30,8 +30,9 @@ impl EenSession {
         if self.mark.established {
             let from = self.mark.heard.unwrap_or(now.wall).min(now.wall);
             self.mark.open_gap(from, "connection_lost");
-            self.held = Some(Held::until(now));
+            self.held = Some(Held::new());
         }
+        self.answers_until = Some(now.instant + ANSWER_MOST);
         let all = self.devices.all();
         self.subscribe(now, all, todo);
         self.ask_again_at = None;
@@ -39,9 +40,8 @@ impl EenSession {
             // No answer will say that the subscription is one.
             todo.act(Action::Barrier);
         }
-        self.answers_until = Some(now.instant + ANSWER_MOST);
         let soon = if self.doubted { RELIST_SOON } else { Duration::MAX };
-        self.relist_at = Some(now.instant + self.first_relisting().min(soon));
+        self.relist_in(now, self.first_relisting().min(soon));
     }
 
     /// A thousand accounts of one reseller do not list at the same time.
@@ -51,11 +51,12 @@ impl EenSession {
     }
 
     fn subscribe(&mut self, now: Now, esns: Vec<Esn>, todo: &mut Todo) {
-        self.devices.await_answers_of(&esns, now.wall);
+        self.devices.await_answers_of(&esns, now);
         for request in self.devices.requests(esns) {
             todo.act(Action::Send(request));
         }
-        self.answers_until = Some(now.instant + ANSWER_MOST);
+        // Whoever was asked before these has no more time because of them.
+        self.answers_until.get_or_insert(now.instant + ANSWER_MOST);
     }
 
     fn list(&mut self) -> Listed {
@@ -90,8 +91,14 @@ impl EenSession {
             self.listed_in_vain = self.listed_in_vain.saturating_add(1);
             pause.min(self.config.relist_every)
         };
-        self.relist_at = Some(now.instant + pause);
+        self.relist_in(now, pause);
         self.relist(now, todo);
+    }
+
+    /// The next listing, which comes sooner if the last one may be older than what has changed.
+    fn relist_in(&mut self, now: Now, pause: Duration) {
+        let is_stale = !self.listing && std::mem::take(&mut self.changed_meanwhile);
+        self.relist_at = Some(now.instant + if is_stale { pause.min(RELIST_PAUSE) } else { pause });
     }
 
     /// Follows the list that has come last, unless that waits for the gap to be told. Behind an empty one there is nothing to wait for.
@@ -118,6 +125,11 @@ impl EenSession {
 
     /// The devices have changed: they are listed anew, soon.
     pub(super) fn relist_soon(&mut self, now: Now) {
+        if self.listing {
+            // The list that is on its way may have been made before.
+            self.changed_meanwhile = true;
+            return;
+        }
         let soon = self.listed_at.map_or(now.instant, |last| (last + RELIST_PAUSE).max(now.instant));
         self.relist_at = Some(self.relist_at.map_or(soon, |at| at.min(soon)));
     }
@@ -163,8 +175,11 @@ impl EenSession {
             }
             // All that have answered may have been refused: that is an answer too.
             self.subscribed(todo);
+            if let Some(held) = &mut self.held {
+                held.give_up();
+            }
             self.release(now, todo);
-            self.devices.give_up(now.instant, &mut todo.entries);
+            self.answers_until = self.devices.give_up(now.instant, ANSWER_MOST, &mut todo.entries);
             self.mark.change_at_once();
         }
         self.tell_late_gap(now, todo);

@@ -10,7 +10,7 @@ use super::{EenSession, Phase};
 use crate::vendors::een::wire::{Frame, Kept};
 use crate::vendors::{Action, Now, SessionEnd, Todo};
 
-/// An alarm cannot wait longer.
+/// So long the others are waited for behind the first that tells something: an alarm cannot wait longer.
 const HOLD_MOST: Duration = Duration::from_secs(5);
 /// Held back are at most so many bytes: what is beyond is let go of in the same step, or ends the try.
 const HOLD_BYTES: usize = 4 << 20;
@@ -20,18 +20,33 @@ const HOLD_BYTES: usize = 4 << 20;
 pub(super) struct Held {
     frames: Vec<(Timestamp, Kept)>,
     bytes: usize,
-    /// When to wait no longer; `None` when that has come.
-    until: Option<Instant>,
+    wait: Wait,
+}
+
+/// For whom frames are held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// The first device that tells something: how long the cloud takes for that, nobody knows.
+    First,
+    /// The others, until then.
+    Others(Instant),
+    /// Nobody any more.
+    Over,
 }
 
 impl Held {
-    pub(super) fn until(now: Now) -> Self {
-        Self { frames: Vec::new(), bytes: 0, until: Some(now.instant + HOLD_MOST) }
+    pub(super) fn new() -> Self {
+        Self { frames: Vec::new(), bytes: 0, wait: Wait::First }
     }
 
     /// When to wait no longer.
     pub(super) fn next_wake(&self) -> Option<Instant> {
-        self.until
+        if let Wait::Others(until) = self.wait { Some(until) } else { None }
+    }
+
+    /// Nobody is waited for any more.
+    pub(super) fn give_up(&mut self) {
+        self.wait = Wait::Over;
     }
 }
 
@@ -40,6 +55,9 @@ impl EenSession {
     pub(super) fn hold(&mut self, now: Now, text: &ByteString, frame: &Frame<'_>, todo: &mut Todo) -> bool {
         let Some(held) = &mut self.held else { return false };
         let took = self.devices.hold(frame);
+        if took.has_data && held.wait == Wait::First {
+            held.wait = Wait::Others(now.instant + HOLD_MOST);
+        }
         if took.is_ours {
             let kept = Kept::of(text, frame);
             held.bytes += kept.weight();
@@ -61,8 +79,10 @@ impl EenSession {
     /// Lets go of what is held back, if it is time. As long as nothing has come, there is nothing to say that the gap is over.
     pub(super) fn release(&mut self, now: Now, todo: &mut Todo) {
         let Some(held) = &mut self.held else { return };
-        held.until = held.until.filter(|until| *until > now.instant);
-        let is_time = held.until.is_none() || held.bytes >= HOLD_BYTES || self.devices.awaited() == 0;
+        if held.next_wake().is_some_and(|until| until <= now.instant) {
+            held.give_up();
+        }
+        let is_time = held.wait == Wait::Over || held.bytes >= HOLD_BYTES || self.devices.awaited() == 0;
         if self.phase != Phase::Open || !self.online || !is_time {
             return;
         }

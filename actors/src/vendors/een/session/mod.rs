@@ -78,6 +78,8 @@ pub struct EenSession {
     listed_at: Option<Instant>,
     /// A new list is on its way.
     listing: bool,
+    /// The devices have changed since it was asked for.
+    changed_meanwhile: bool,
     /// The last list was empty.
     was_empty: bool,
     /// It is not believed yet.
@@ -138,6 +140,7 @@ impl EenSession {
             has_news: false,
             listed_at: None,
             listing: false,
+            changed_meanwhile: false,
             was_empty: false,
             doubted: false,
             listed_in_vain: 0,

@@ -127,6 +127,34 @@ fn who_does_not_answer_for_a_minute_is_unknown_once_and_may_still_come() {
 }
 
 #[test]
+fn who_is_silent_is_unknown_after_a_minute_whatever_else_is_asked_meanwhile() {
+    let mut talk = Talk::live();
+    let mut rows = vec![A.to_owned(), B.to_owned()];
+    talk.again(CAMERAS);
+    talk.receive(status(A, ONLINE));
+    talk.wait(5);
+    talk.told.clear();
+    // A new device every twenty seconds, each of which says nothing.
+    let (mut unknown, mut asked) = (Vec::new(), Vec::new());
+    for second in 6..=200_i64 {
+        talk.wait(1);
+        if second % 20 == 0 && second <= 100 {
+            rows.push(format!("100c{second:04}"));
+            let rows: Vec<_> = rows.iter().map(|esn| (esn.as_str(), "camera")).collect();
+            talk.step(Input::Prepared(Some(catalog(&rows))));
+        }
+        if talk.told.drain(..).any(|told| told == "snapshot cameras/100bbbbb") {
+            unknown.push(second);
+        }
+        let sent = talk.sent();
+        let is_asked = |request: &Value| request["cameras"].get("100c0020").is_some();
+        asked.extend(sent.iter().filter(|request| is_asked(request)).map(|_| second));
+    }
+    assert_eq!(unknown, [60]);
+    assert_eq!(asked[..2], [20, 95], "and they too, each for itself: a minute, and the pause behind it");
+}
+
+#[test]
 fn who_is_silent_or_cannot_be_told_of_is_asked_again_alone_after_growing_pauses() {
     let mut talk = Talk::live();
     talk.again(CAMERAS);
@@ -268,10 +296,22 @@ fn many_changes_of_devices_are_one_listing_in_ten_seconds() {
     }
     talk.wait(3);
     assert!(talk.took_listing());
-    // While one is under way no other is asked for, and one that fails is tried again sooner, though not for ever at that pace.
+    // While one is under way no other is asked for, but behind it, for it may not have what is new.
     talk.receive(made(10));
     talk.wait(0);
     assert!(!talk.took_listing());
+    for list in [Some(catalog(CAMERAS)), None] {
+        talk.step(Input::Prepared(list));
+        talk.wait(9);
+        assert!(!talk.took_listing());
+        talk.wait(1);
+        assert!(talk.took_listing(), "at the pace of all");
+        talk.receive(made(talk.now.wall.duration_since(at(0)).as_secs()));
+    }
+    talk.step(Input::Prepared(Some(catalog(CAMERAS))));
+    talk.wait(10);
+    assert!(talk.took_listing());
+    // One that fails is tried again sooner, though not for ever at that pace.
     for pause in [30, 60, 120, 240, 300, 300] {
         talk.step(Input::Prepared(None));
         talk.wait(pause - 1);
