@@ -25,7 +25,7 @@ pub(super) struct Reseller {
     relist_at: Option<Instant>,
     /// Failures in a row.
     failures: u32,
-    /// The list was empty the last time: once is taken for a mistake of the server's.
+    /// The list had none of the accounts that are wanted the last time: once is taken for a mistake of the server's.
     was_empty: bool,
 }
 
@@ -92,14 +92,15 @@ impl EenSession {
         reseller.failures = 0;
         // The next time that the login is not good any more it is replaced again.
         self.reauthorized = false;
-        let was_empty = std::mem::replace(&mut reseller.was_empty, list.accounts.is_empty());
+        let mut children = listed_children(list, &self.config, own);
+        let was_empty = std::mem::replace(&mut reseller.was_empty, children.is_empty());
         if reseller.was_empty && !was_empty {
             // It may be a hiccup, and would close all accounts, also those that a session before this one has opened.
             reseller.relist_at = Some(now.instant + RELIST_SOON.min(self.config.relist_every));
             return;
         }
         reseller.relist_at = Some(now.instant + self.config.relist_every);
-        let children = children(list, &self.config, own);
+        add_missing(&mut children, list, &self.config, own);
         // A row that cannot be read may be that of any account which the rest of the list lacks.
         let others = if list.unreadable == 0 { Others::Go } else { Others::Stay };
         // Without the accounts that were named, of which there may be thousands.
@@ -171,8 +172,8 @@ impl Child {
     }
 }
 
-/// The accounts that are to be connected to, and those that cannot be, with the reason.
-fn children(list: &AccountList, config: &EenConfig, own: &AccountId) -> Vec<Child> {
+/// The accounts of the list that are to be connected to, and those that cannot be, with the reason.
+fn listed_children(list: &AccountList, config: &EenConfig, own: &AccountId) -> Vec<Child> {
     let only: Option<HashSet<_>> = match &config.accounts {
         Accounts::Only(ids) => Some(ids.iter().collect()),
         Accounts::Own | Accounts::All => None,
@@ -180,7 +181,7 @@ fn children(list: &AccountList, config: &EenConfig, own: &AccountId) -> Vec<Chil
     // A reseller's own account has no devices.
     let listed = list.accounts.iter().filter(|account| account.id != *own);
     let listed = listed.filter(|account| only.as_ref().is_none_or(|ids| ids.contains(&account.id)));
-    let mut children: Vec<_> = listed
+    listed
         .map(|account| {
             let barred = match account.standing {
                 Standing::Active => None,
@@ -189,13 +190,16 @@ fn children(list: &AccountList, config: &EenConfig, own: &AccountId) -> Vec<Chil
             };
             Child::new(&account.id, account.name.as_deref(), barred)
         })
-        .collect();
+        .collect()
+}
+
+/// The accounts that the settings name and the list lacks.
+fn add_missing(children: &mut Vec<Child>, list: &AccountList, config: &EenConfig, own: &AccountId) {
     if let Accounts::Only(ids) = &config.accounts {
         let listed: HashSet<_> = children.iter().map(|child| child.account.id.clone()).collect();
         let missing = ids.iter().filter(|id| !listed.contains(*id));
         children.extend(missing.map(|id| missing_child(id, own, list.unreadable > 0)));
     }
-    children
 }
 
 /// An account that the settings name and the list lacks.

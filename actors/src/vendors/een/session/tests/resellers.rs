@@ -217,8 +217,37 @@ fn a_list_that_is_empty_is_believed_when_it_comes_again_at_first_and_later() {
 }
 
 #[test]
+fn a_list_without_any_account_that_is_wanted_is_believed_when_it_comes_again() {
+    let named = || Accounts::Only(vec!["1".parse().unwrap(), "2".parse().unwrap()]);
+    for (accounts, shrunk) in
+        [(Accounts::All, vec![own()]), (named(), vec![own()]), (named(), vec![own(), row("3", "Three", 0, 0)])]
+    {
+        let mut talk = reseller(accounts.clone());
+        let whole = [own(), row("1", "One", 0, 0), row("2", "Two", 0, 0)];
+        list(&mut talk, &whole);
+        assert_eq!(children(&mut talk), [r#"1 "One""#, r#"2 "Two""#]);
+        // Once may be a hiccup of the server's; another list follows soon.
+        for rows in [&shrunk, &whole.to_vec(), &shrunk] {
+            talk.wait(300);
+            list(&mut talk, rows);
+            assert_eq!(talk.children().is_none(), *rows == shrunk);
+        }
+        talk.wait(15);
+        list(&mut talk, &shrunk);
+        let gone = children(&mut talk);
+        assert!(gone.iter().all(|child| child.contains("the account list does not have it")), "{gone:?}");
+        // Also if it is the first one: a session before this one may have opened them.
+        let mut talk = reseller(accounts);
+        list(&mut talk, &shrunk);
+        assert!(talk.children().is_none() && talk.end().is_none() && !talk.took_online());
+    }
+}
+
+#[test]
 fn a_reseller_without_accounts_waits_for_the_first() {
     let mut talk = reseller(Accounts::All);
+    list(&mut talk, &[own()]);
+    talk.wait(15);
     list(&mut talk, &[own()]);
     assert!(children(&mut talk).is_empty() && talk.took_online());
     talk.wait(300);
