@@ -36,6 +36,9 @@ pub struct OpenGap {
     pub from: Timestamp,
     /// Why: one of the words of `docs/vendors/een.md`.
     pub reason: String,
+    /// It was missed while the socket lived, and is over: it only waits to be told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
 }
 
 /// What is kept of a device.
@@ -246,7 +249,7 @@ mod tests {
         ];
         let reading = Reading { connection: Some(false), ..Reading::default() };
         let row = Row { esn: &esn, kind: DeviceKind::Bridge, reading, newest: &events };
-        let gap = OpenGap { from: Timestamp::UNIX_EPOCH, reason: "connection_lost".into() };
+        let gap = OpenGap { from: Timestamp::UNIX_EPOCH, reason: "connection_lost".into(), late: false };
         let codes = ["EMES".parse().unwrap()];
         let heard = Some(Timestamp::UNIX_EPOCH);
         let devices = std::iter::once(row);

@@ -100,10 +100,13 @@ impl Mark {
         self.rendered.borrow().clone()
     }
 
-    /// From here on something may be missing, until the gap is told. A gap that was not told yet goes on.
+    /// From here on something may be missing, until the gap is told. A gap that was not told yet goes on; one that only waited to be told is now part of this
+    /// one, which is wider and says why.
     pub(super) fn open_gap(&mut self, from: Timestamp, reason: &str) {
+        let waiting = self.gap.take_if(|gap| gap.late);
         if self.established && self.gap.is_none() {
-            self.gap = Some(OpenGap { from, reason: reason.to_owned() });
+            let from = waiting.map_or(from, |waiting| waiting.from.min(from));
+            self.gap = Some(OpenGap { from, reason: reason.to_owned(), late: false });
         }
         self.gap_until = None;
         self.change_at_once();
@@ -117,8 +120,8 @@ impl Mark {
         }
     }
 
-    /// Something may be missing from then until now, while the socket lives: a gap, which [`tell_late`](Self::tell_late) tells. What the last one covers is
-    /// not told again.
+    /// Something may be missing from then until now, while the socket lives: a gap, which [`tell_late`](Self::tell_late) tells, unless the
+    /// last one covers all of it. A gap may reach over one that was told before, where a device was away for longer.
     pub(super) fn miss(&mut self, now: Now, from: Timestamp, reason: &str) {
         let is_told = |told: &Told| told.from <= from && now.wall <= told.to;
         if !self.established || self.told.is_some_and(|told| is_told(&told)) {
@@ -129,7 +132,7 @@ impl Mark {
         if self.gap.is_some() {
             self.extend_gap(from);
         } else {
-            self.gap = Some(OpenGap { from, reason: reason.to_owned() });
+            self.gap = Some(OpenGap { from, reason: reason.to_owned(), late: true });
         }
         self.gap_until = Some(now.wall);
         self.change_at_once();
@@ -145,7 +148,7 @@ impl Mark {
         if self.late_gap_at().is_some_and(|at| now.instant < at) {
             return;
         }
-        if let Some(OpenGap { from, reason }) = self.gap.take() {
+        if let Some(OpenGap { from, reason, .. }) = self.gap.take() {
             let to = self.gap_until.take().unwrap_or(now.wall);
             self.told = Some(Told { from, to, next_at: Some(now.instant + GAP_EVERY) });
             tell_gap(from, to, reason, todo);
@@ -161,7 +164,7 @@ impl Mark {
 
     /// Tells the gap of a break, if there is one: it is over.
     pub(super) fn tell_gap(&mut self, now: Now, todo: &mut Todo) {
-        if let Some(OpenGap { from, reason }) = self.gap.take() {
+        if let Some(OpenGap { from, reason, .. }) = self.gap.take() {
             // What is missed behind it is another matter: the next gap is told at once.
             (self.told, self.gap_until) = (Some(Told { from, to: now.wall, next_at: None }), None);
             tell_gap(from, now.wall, reason, todo);

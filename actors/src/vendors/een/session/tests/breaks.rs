@@ -451,7 +451,7 @@ fn latecomers_are_two_gaps_and_the_second_is_not_forgotten_by_a_break() {
         if breaks {
             talk.again(&rows);
             first(&mut talk);
-            assert_eq!(gaps(&talk), ["gap device_unanswered 66..174"]);
+            assert_eq!(gaps(&talk), ["gap connection_lost 66..174"], "the break is the wider cause");
         } else {
             talk.wait(60);
             assert_eq!(gaps(&talk), ["gap device_unanswered 66..114"]);
@@ -482,6 +482,40 @@ fn a_device_that_was_not_followed_when_it_broke_is_missed_since_then_and_not_sin
     talk.pass(10);
     talk.receive(status(B, ONLINE));
     assert_eq!(talk.told[0], "gap device_unanswered 80..160");
+}
+
+#[test]
+fn a_break_behind_a_gap_that_waits_to_be_told_is_named_by_what_broke() {
+    let waiting = || {
+        let mut talk = Talk::live();
+        for _ in 0..2 {
+            talk.wait(1);
+            talk.receive("{");
+            talk.receive(status(A, ONLINE));
+        }
+        assert_eq!(talk.told, ["gap unreadable_frame 0..1"]);
+        assert_eq!(talk.remembered().gap.unwrap().reason, "unreadable_frame");
+        talk
+    };
+    let mut lost = waiting();
+    lost.again(CAMERAS);
+    let mut denied = waiting();
+    denied.forget();
+    denied.receive(json!({"status_code":412,"message":"because","data":{}}).to_string());
+    denied.step(Input::Granted(Arc::new(grant())));
+    denied.step(Input::Opened);
+    for (mut talk, told) in [(lost, "gap connection_lost 1..62"), (denied, "gap session_lost 1..2")] {
+        talk.receive(status(A, ONLINE));
+        talk.receive(status(B, ONLINE));
+        assert_eq!(talk.told, [told]);
+    }
+    // A frame that breaks the socket is what broke.
+    let mut talk = waiting();
+    talk.step(Input::Unreadable("too large".into()));
+    talk.again(CAMERAS);
+    talk.receive(status(A, ONLINE));
+    talk.receive(status(B, ONLINE));
+    assert_eq!(talk.told, ["gap unreadable_frame 1..62"]);
 }
 
 #[test]
