@@ -38,7 +38,9 @@ impl Ended {
         now: Instant,
         jitter: f64,
     ) -> Duration {
-        let delay = clock.delay(self.at, self.online, jitter).max(not_before.unwrap_or_default().min(LONGEST));
+        // Never sooner than asked for, and not in the same moment as all others that were asked.
+        let not_before = not_before.unwrap_or_default().min(LONGEST).mul_f64(1.0 + 0.5 * jitter.clamp(0.0, 1.0));
+        let delay = clock.delay(self.at, self.online, jitter).max(not_before);
         delay.saturating_sub(now.saturating_duration_since(self.at))
     }
 }
@@ -49,6 +51,18 @@ mod tests {
     use crate::retry::RetryPolicy;
 
     const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn who_is_asked_to_stay_away_does_and_comes_back_at_a_moment_of_its_own() {
+        let at = Instant::now();
+        let ended = Ended { ending: Ending::Stop, at, online: None, heard: None };
+        let pause = |not_before: u64, jitter: f64| {
+            let mut clock = RetryClock::new(RetryPolicy::for_window(Duration::ZERO));
+            ended.pause(&mut clock, Some(SECOND * u32::try_from(not_before).unwrap()), at, jitter)
+        };
+        assert_eq!([pause(10, 0.0), pause(10, 0.5), pause(10, 1.0)], [SECOND * 10, SECOND * 25 / 2, SECOND * 15]);
+        assert_eq!(pause(3_600, 0.0), LONGEST);
+    }
 
     #[test]
     fn the_time_that_storing_took_is_taken_off_the_pause() {

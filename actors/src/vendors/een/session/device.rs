@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use crate::model::ids::fingerprint;
 use crate::vendors::een::checkpoint::{Newest, Remembered};
 use crate::vendors::een::devices::DeviceKind;
 use crate::vendors::een::status::{Form, Reading};
-use crate::vendors::een::wire::{Answer, Entity, Frame, RefusalCode};
+use crate::vendors::een::wire::{AccountId, Answer, Entity, Frame, RefusalCode};
 use crate::vendors::{Entries, Entry, Now, Scope, Snapshot};
 
-/// Who could not answer is asked again after this pause; it doubles, up to the pause between listings.
+/// Who could not answer is asked again after this pause, or up to a third less; it doubles, up to the pause between listings.
 const AGAIN_SOON: Duration = Duration::from_secs(15);
 
 /// One that is followed.
@@ -59,8 +60,37 @@ pub(super) struct Again {
 }
 
 impl Again {
-    pub(super) fn after(now: Instant, tries: u32, most: Duration) -> Self {
-        Self { at: now + AGAIN_SOON.saturating_mul(1 << tries.min(16)).min(most), tries }
+    pub(super) fn after(now: Instant, tries: u32, pace: Pace) -> Self {
+        let pause = AGAIN_SOON.saturating_mul(1 << tries.min(16)).min(pace.most);
+        Self { at: now + pace.spread.shorten(pause), tries }
+    }
+}
+
+/// How those that could not answer are asked again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// The longest pause between two requests to the same one.
+    pub(super) most: Duration,
+    pub(super) spread: Spread,
+}
+
+/// An account's share in a time that all accounts would else wait for in step: from 0, and below 1.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Spread(f64);
+
+impl Spread {
+    pub(super) fn of(account: &AccountId) -> Self {
+        Self((fingerprint(account.as_str()) % 1_024) as f64 / 1_024.0)
+    }
+
+    /// That share of it, and never nothing.
+    pub(super) fn share(self, time: Duration) -> Duration {
+        time.mul_f64(self.0 + 1.0 / 1_024.0)
+    }
+
+    /// Up to a third less.
+    pub(super) fn shorten(self, pause: Duration) -> Duration {
+        pause.mul_f64(1.0 - self.0 / 3.0)
     }
 }
 
@@ -128,9 +158,9 @@ impl Device {
     }
 
     /// The server cannot tell of it at the moment. Its states are believed until it was asked again in vain.
-    pub(super) fn put_off(&mut self, now: Instant, most: Duration, esn: &str, entries: &mut Entries) {
+    pub(super) fn put_off(&mut self, now: Instant, pace: Pace, esn: &str, entries: &mut Entries) {
         self.standing = Standing::PutOff;
-        if self.again.get_or_insert(Again::after(now, 0, most)).tries > 0 {
+        if self.again.get_or_insert(Again::after(now, 0, pace)).tries > 0 {
             self.forget_states(esn, entries);
         }
     }

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use jiff::Timestamp;
 
 use super::answers::{Received, Teller, Took};
-use super::device::{Again, Device, Standing, is_refused, make_unknown, refusals};
+use super::device::{Again, Device, Pace, Spread, Standing, is_refused, make_unknown, refusals};
 use crate::vendors::een::EenConfig;
 use crate::vendors::een::checkpoint::{EenCheckpoint, Row};
 use crate::vendors::een::devices::{DeviceKind, DeviceList};
@@ -32,8 +32,8 @@ pub(super) struct Devices {
     codes: Vec<FourCc>,
     /// Codes of events that come under an account's id.
     account_codes: Vec<FourCc>,
-    /// The longest pause between two requests to the same one.
-    again_most: Duration,
+    /// How those that could not answer are asked again.
+    again: Pace,
     /// When the first of those that could not answer is to be asked again, or sooner.
     next_asking: Option<Instant>,
     /// Somebody may be away: else nobody is looked up for that, frame by frame.
@@ -68,12 +68,17 @@ impl Devices {
             gone: Vec::new(),
             awaited: 0,
             account_codes: codes.iter().filter(|code| code.as_str().starts_with("AE")).copied().collect(),
-            again_most: config.relist_every,
+            again: Pace { most: config.relist_every, spread: Spread::default() },
             next_asking: None,
             teller: Teller::new(&resources, asked_before),
             resources,
             codes,
         }
+    }
+
+    /// They are those of an account with this share.
+    pub(super) fn spread(&mut self, spread: Spread) {
+        self.again.spread = spread;
     }
 
     /// How many have not answered yet.
@@ -174,7 +179,7 @@ impl Devices {
                 if again.tries > 0 {
                     device.forget_states(esn.as_str(), entries);
                 }
-                again = Again::after(now, again.tries + 1, self.again_most);
+                again = Again::after(now, again.tries + 1, self.again);
                 device.again = Some(again);
                 ask.push(esn.clone());
             }
@@ -273,7 +278,7 @@ impl Devices {
         entries: &mut Entries,
     ) -> Took {
         let mut took = Took::default();
-        let Self { table, awaited, again_most, next_asking, are_away, teller, .. } = self;
+        let Self { table, awaited, again, next_asking, are_away, teller, .. } = self;
         for entity in frame.entities() {
             // Who was not asked has nothing to tell: a device that was dropped a moment ago, say.
             let Some(device) = table.get_mut(entity.esn) else { continue };
@@ -282,7 +287,7 @@ impl Devices {
             if is_refused(frame, entity) {
                 took.is_urgent = true;
                 if refusals(frame, entity).all(RefusalCode::may_pass) {
-                    device.put_off(now, *again_most, entity.esn, entries);
+                    device.put_off(now, *again, entity.esn, entries);
                     *next_asking = (*next_asking).into_iter().chain(device.again.map(|again| again.at)).min();
                 } else {
                     // For a user who may not see it, or a device that is being erased, this is how it should be: nothing to be logged.
@@ -320,7 +325,7 @@ impl Devices {
                     continue;
                 }
                 self.awaited -= 1;
-                let again = Again::after(now, 0, self.again_most);
+                let again = Again::after(now, 0, self.again);
                 (device.standing, device.again) = (Standing::Silent, Some(again));
                 self.next_asking = Some(self.next_asking.map_or(again.at, |at| at.min(again.at)));
                 device.forget_states(esn.as_str(), entries);

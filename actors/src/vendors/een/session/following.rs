@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::device::Spread;
 use super::devices::{ENTITIES, Listed};
 use super::held::Held;
 use super::{EenSession, Phase};
-use crate::model::ids::fingerprint;
 use crate::vendors::een::directory::Catalog;
 use crate::vendors::een::wire::{Esn, drop_entities};
 use crate::vendors::{Action, Now, SessionEnd, Todo};
@@ -32,6 +32,9 @@ impl EenSession {
             self.mark.open_gap(from, "connection_lost");
             self.held = Some(Held::new());
         }
+        // A thousand accounts of one reseller do not list, or ask again, at the same time.
+        let spread = self.grant.as_ref().map(|grant| Spread::of(&grant.account)).unwrap_or_default();
+        self.devices.spread(spread);
         self.answers_until = Some(now.instant + ANSWER_MOST);
         let all = self.devices.all();
         self.subscribe(now, all, todo);
@@ -40,14 +43,8 @@ impl EenSession {
             // No answer will say that the subscription is one.
             todo.act(Action::Barrier);
         }
-        let soon = if self.doubted { RELIST_SOON } else { Duration::MAX };
-        self.relist_in(now, self.first_relisting().min(soon));
-    }
-
-    /// A thousand accounts of one reseller do not list at the same time.
-    fn first_relisting(&self) -> Duration {
-        let account = self.grant.as_ref().map_or(0, |grant| fingerprint(grant.account.as_str()));
-        self.config.relist_every.mul_f64(((account % 1_024) as f64 + 1.0) / 1_024.0)
+        let soon = if self.doubted { spread.shorten(RELIST_SOON) } else { Duration::MAX };
+        self.relist_in(now, spread.share(self.config.relist_every).min(soon));
     }
 
     fn subscribe(&mut self, now: Now, esns: Vec<Esn>, todo: &mut Todo) {

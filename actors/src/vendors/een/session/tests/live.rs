@@ -151,7 +151,7 @@ fn who_is_silent_is_unknown_after_a_minute_whatever_else_is_asked_meanwhile() {
         asked.extend(sent.iter().filter(|request| is_asked(request)).map(|_| second));
     }
     assert_eq!(unknown, [60]);
-    assert_eq!(asked[..2], [20, 95], "and they too, each for itself: a minute, and the pause behind it");
+    assert_eq!(asked[..2], [20, 92], "and they too, each for itself: a minute, and the pause behind it");
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn who_is_silent_or_cannot_be_told_of_is_asked_again_alone_after_growing_pauses(
             asked.push(second);
         }
     }
-    assert_eq!(asked, [15, 45, 105, 225, 465], "and then no more seldom than the devices are listed");
+    assert_eq!(asked, [12, 35, 80, 170, 350, 575], "and then no more seldom than the devices are listed");
     talk.receive(status(B, ONLINE));
     for _ in 0..600 {
         talk.wait(1);
@@ -180,12 +180,31 @@ fn who_is_silent_or_cannot_be_told_of_is_asked_again_alone_after_growing_pauses(
 }
 
 #[test]
+fn many_accounts_do_not_ask_again_in_the_same_moment() {
+    let mut moments = BTreeMap::<Duration, usize>::new();
+    for number in 0..200 {
+        let mut talk = Talk::new(config());
+        let account = format!("{number:08}").parse().unwrap();
+        talk.step(Input::Start);
+        talk.step(Input::Granted(Arc::new(Grant { account, ..grant() })));
+        talk.step(Input::Prepared(Some(catalog(CAMERAS))));
+        talk.step(Input::Opened);
+        talk.receive(refused(A, 503));
+        let pause = talk.session.devices.next_asking().unwrap() - talk.now.instant;
+        *moments.entry(pause).or_default() += 1;
+    }
+    let (first, last) = (*moments.keys().next().unwrap(), *moments.keys().last().unwrap());
+    assert!(first >= Duration::from_secs(10) && last <= Duration::from_secs(15), "{first:?} {last:?}");
+    assert!(moments.len() > 100 && last - first > Duration::from_secs(4), "{moments:?}");
+}
+
+#[test]
 fn a_device_that_cannot_be_told_of_for_a_moment_keeps_its_states_and_comes_back_with_a_gap() {
     for code in [404, 429, 500, 503] {
         let mut talk = Talk::live();
         talk.pass(10);
         talk.receive(refused(A, code));
-        talk.wait(14);
+        talk.wait(11);
         assert!(talk.told.is_empty() && talk.sent().is_empty(), "{code}: {:?}", talk.told);
         talk.wait(1);
         assert_eq!(talk.sent()[0]["cameras"].as_object().unwrap().keys().collect::<Vec<_>>(), [A]);
@@ -193,7 +212,7 @@ fn a_device_that_cannot_be_told_of_for_a_moment_keeps_its_states_and_comes_back_
         let back =
             [("gap", Origin::Engine), ("motion.started", Origin::Backfill), ("recording.started", Origin::Snapshot)];
         assert_eq!(talk.events(), back);
-        assert_eq!(talk.told[0], "gap device_unanswered 0..25");
+        assert_eq!(talk.told[0], "gap device_unanswered 0..22");
         talk.wait(60);
         assert!(talk.sent().is_empty());
     }
