@@ -82,8 +82,8 @@ struct Life {
     closed: Option<Timestamp>,
 }
 
-/// What is wrong with the gaps: breaks since then that no gap covers, and gaps in which there was no break. A gap may cover several breaks, if the connection
-/// broke again before it was told.
+/// What is wrong with the gaps: breaks since then that no gap covers, and gaps in which there was no break. A gap may cover several breaks, if
+/// the connection broke again before it was told.
 fn mistold(cloud: &Cloud, online_since: Timestamp) -> Vec<String> {
     let mut lives = BTreeMap::<String, Vec<Life>>::new();
     let time = |at| Timestamp::try_from(at).unwrap();

@@ -56,9 +56,9 @@ mod tests {
     fn who_is_asked_to_stay_away_does_and_comes_back_at_a_moment_of_its_own() {
         let at = Instant::now();
         let ended = Ended { ending: Ending::Stop, at, online: None, heard: None };
-        let pause = |not_before: u64, jitter: f64| {
+        let pause = |not_before: u32, jitter: f64| {
             let mut clock = RetryClock::new(RetryPolicy::for_window(Duration::ZERO));
-            ended.pause(&mut clock, Some(SECOND * u32::try_from(not_before).unwrap()), at, jitter)
+            ended.pause(&mut clock, Some(SECOND * not_before), at, jitter)
         };
         assert_eq!([pause(10, 0.0), pause(10, 0.5), pause(10, 1.0)], [SECOND * 10, SECOND * 25 / 2, SECOND * 15]);
         assert_eq!(pause(3_600, 0.0), LONGEST);

@@ -102,8 +102,8 @@ impl Devices {
     }
 
     /// Follows what is in the list, and `account`, whose events are those of users and devices as such, where such codes are asked for.
-    /// What is there already and was refused is asked again. Without a list that can be believed all stay; so do those that may be in a row of it which
-    /// cannot be read.
+    /// What is there already and was refused is asked again. Without a list that can be believed all stay; so do those that may be in a row of it
+    /// which cannot be read.
     pub(super) fn list(&mut self, list: Option<&DeviceList>, account: Option<&AccountId>) -> Listed {
         let anything = self.resources.iter().any(|one| *one != Resource::Event) || !self.codes.is_empty();
         let account = account.filter(|_| !self.account_codes.is_empty()).cloned().map(Esn::from);

@@ -62,8 +62,8 @@ impl EenSession {
         self.devices.list(self.catalog.as_ref().map(|catalog| &catalog.devices), account)
     }
 
-    /// A list is followed from now on, if it can be believed, and else the one before; says which. One that has become empty may be that of another account, into
-    /// which the session has fallen back: it is believed when it comes again.
+    /// A list is followed from now on, if it can be believed, and else the one before; says which. One that has become empty may be that of
+    /// another account, into which the session has fallen back: it is believed when it comes again.
     pub(super) fn believe(&mut self, catalog: Arc<Catalog>) -> bool {
         let is_empty = catalog.devices.wanted().next().is_none();
         let was_empty = std::mem::replace(&mut self.was_empty, is_empty);

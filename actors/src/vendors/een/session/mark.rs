@@ -100,8 +100,8 @@ impl Mark {
         self.rendered.borrow().clone()
     }
 
-    /// From here on something may be missing, until the gap is told. A gap that was not told yet goes on; one that only waited to be told is now part of this
-    /// one, which is wider and says why.
+    /// From here on something may be missing, until the gap is told. A gap that was not told yet goes on; one that only waited to be told is now
+    /// part of this one, which is wider and says why.
     pub(super) fn open_gap(&mut self, from: Timestamp, reason: &str) {
         let waiting = self.gap.take_if(|gap| gap.late);
         if self.established && self.gap.is_none() {
