@@ -4,6 +4,7 @@
 //! entries ─► admit (leave out repeats) ─► missing names? ─► build (names, what changes) ─► append ─► committed | refused
 //! ```
 
+mod latest;
 mod merge;
 mod wording;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use self::latest::Latest;
 use self::wording::Build;
 use crate::journal::{Append, Checkpoint, Loaded, StateWrite, last_states};
 use crate::model::event::{Committed, Event, EventRef, Item, Meaning, Origin};
@@ -20,13 +22,14 @@ use crate::model::{StateKey, VendorTime, vocabulary};
 use crate::names::{Names, Word};
 use crate::seen::Seen;
 use crate::state_map::ConnectionStates;
-use crate::vendors::{Entries, Entry, Gap, Kind, NameKey, Noted, StatusChange};
+use crate::vendors::{Entries, Entry, Gap, Kind, NameKey, Noted, Order, StatusChange};
 
 /// One connection's way into the journal.
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(crate) connection: ConnectionName,
     pub(crate) vendor: &'static str,
+    order: Order,
     pub(crate) checkpoint: Option<Checkpoint>,
     /// When everything of it was last handed over, as far as that is stored.
     pub(crate) heard: Option<Timestamp>,
@@ -63,6 +66,7 @@ impl Lane {
     pub(crate) fn new(
         connection: ConnectionName,
         vendor: &'static str,
+        order: Order,
         states: Arc<ConnectionStates>,
         loaded: Loaded,
     ) -> Self {
@@ -74,6 +78,7 @@ impl Lane {
         Self {
             connection,
             vendor,
+            order,
             checkpoint: loaded.checkpoint,
             heard: loaded.heard,
             states,
@@ -148,16 +153,18 @@ impl Lane {
     ) -> Append {
         let Entries { words, list, .. } = entries;
         let mut build = Build::new(names, words, known, list.len());
+        let mut latest = Latest::new(self.order, Arc::clone(&self.states));
         self.touching.clear();
         self.baseline = Baseline::Unchanged;
         for entry in list {
             match entry {
+                Entry::Occurrence(noted) if latest.is_late(&noted, &mut build) => build.occurred_late(&noted),
                 Entry::Occurrence(noted) => {
                     build.occurred(&noted);
                     self.touch(&build);
                 }
                 Entry::Echo(noted) => {
-                    let sets_state = build.meaning(&noted).state.is_some();
+                    let sets_state = build.meaning(&noted).state.is_some() && !latest.is_late(&noted, &mut build);
                     if let Some(item) = build.item(&noted).filter(|_| sets_state) {
                         build.set_silently(item, &noted, noted.origin);
                     }
@@ -166,7 +173,7 @@ impl Lane {
                 Entry::BaselineAwaited { .. } => {}
                 Entry::Snapshot(snapshot) => {
                     self.told.clear();
-                    self.merge(&snapshot, &mut build);
+                    self.merge(&snapshot, &mut build, &mut latest);
                     self.baseline = Baseline::Ends;
                 }
                 Entry::Gap(gap) => build.push(&gap_event(&gap)),

@@ -25,7 +25,7 @@ use crate::model::vocabulary;
 use crate::names::Names;
 use crate::state_map::StateMap;
 use crate::telemetry::{BatchRefused, BatchStored, NamesMissed};
-use crate::vendors::{Entries, Learned, Now};
+use crate::vendors::{Entries, Learned, Now, Order};
 use crate::watch::{BeginWatch, EndWatch, Watchers};
 
 /// The mailbox of a tracker. Each connection has one batch in flight at most, and who finds it full waits.
@@ -37,6 +37,7 @@ const MAILBOX: usize = 256;
 pub(crate) struct OpenLane {
     pub(crate) connection: ConnectionName,
     pub(crate) vendor: &'static str,
+    pub(crate) order: Order,
     pub(crate) account: Arc<str>,
     pub(crate) lookup: Recipient<ResolveNames>,
 }
@@ -138,7 +139,7 @@ impl Shard {
     }
 
     async fn open(&self, ask: OpenLane) -> Result<LaneOpened, JournalError> {
-        let OpenLane { connection, vendor, account, lookup } = ask;
+        let OpenLane { connection, vendor, order, account, lookup } = ask;
         let slot = self.slot(&connection);
         let mut slot = slot.lock().await;
         slot.names = Rc::clone(self.names.borrow_mut().entry(Arc::clone(&account)).or_default());
@@ -149,7 +150,7 @@ impl Shard {
         if slot.lane.is_none() {
             let loaded = self.journal.load(connection.clone()).await?;
             let states = self.map.open(&connection, vendor);
-            slot.lane = Some(Lane::new(connection, vendor, states, loaded));
+            slot.lane = Some(Lane::new(connection, vendor, order, states, loaded));
         }
         let lane = slot.lane.as_ref();
         Ok(LaneOpened {

@@ -88,6 +88,7 @@ async fn open_lane<V: Vendor>(
         let ask = OpenLane {
             connection: setup.name.clone(),
             vendor: V::NAME,
+            order: V::ORDER,
             account: Arc::clone(&setup.account),
             lookup: setup.directories.lookup.clone().recipient(),
         };

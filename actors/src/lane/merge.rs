@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::latest::Latest;
 use super::wording::Build;
 use super::{Baseline, Lane, key_of};
 use crate::model::event::{Event, Item, Meaning, Origin, StateMeaning};
@@ -14,7 +15,7 @@ use crate::model::{StateKey, VendorTime, vocabulary};
 use crate::vendors::{Scope, Snapshot};
 
 impl Lane {
-    pub(super) fn merge(&mut self, snapshot: &Snapshot, build: &mut Build<'_>) {
+    pub(super) fn merge(&mut self, snapshot: &Snapshot, build: &mut Build<'_>, latest: &mut Latest) {
         let mut known = self.present(&snapshot.scope, build);
         let mut touched = match self.baseline {
             Baseline::Begins => HashMap::new(),
@@ -26,6 +27,9 @@ impl Lane {
             let meaning = build.meaning(noted);
             let Some(key) = StateKey::new(&item, &meaning) else { continue };
             let was = known.remove(&key);
+            if latest.is_late(noted, build) {
+                continue;
+            }
             let time = build.text(noted.time);
             // The snapshot may have been taken before an event that we already have.
             if touched.get(&key).is_some_and(|live| !is_newer(time, live)) {

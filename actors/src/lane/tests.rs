@@ -93,9 +93,13 @@ fn one(entry: Entry) -> Entries {
 
 impl Bench {
     fn new() -> Self {
+        Self::ordered(Order::Arrival)
+    }
+
+    fn ordered(order: Order) -> Self {
         let name = ConnectionName::new("hq").unwrap();
         let states = Arc::new(ConnectionStates::new(name.clone(), "test"));
-        let lane = Lane::new(name, "test", states, Loaded::default());
+        let lane = Lane::new(name, "test", order, states, Loaded::default());
         Self { lane, names: Names::default(), journal: Memory::default(), stored: vec![] }
     }
 
@@ -295,7 +299,7 @@ fn states_survive_a_restart_with_the_journal() {
     let name = bench.lane.connection.clone();
     let loaded = bench.journal.load(&name).unwrap();
     let states = Arc::new(ConnectionStates::new(name.clone(), "test"));
-    let mut again = Bench { lane: Lane::new(name, "test", states, loaded), ..Bench::new() };
+    let mut again = Bench { lane: Lane::new(name, "test", Order::Arrival, states, loaded), ..Bench::new() };
     assert_eq!(again.states(), map(&[("a", "on")]));
     assert_eq!(again.store(vec![event("1", "a", "on", 1), event("2", "a", "off", 2)]), 1, "and so do the ids seen");
 }
@@ -372,5 +376,59 @@ proptest! {
         ids.dedup();
         prop_assert_eq!(ids.len(), all, "each id is stored once");
         prop_assert!(sent.iter().all(|(id, ..)| ids.binary_search(&id.as_str()).is_ok()), "and none is missing");
+    }
+}
+
+#[test]
+fn a_late_old_event_is_published_and_never_overwrites_a_newer_state() {
+    let mut bench = Bench::ordered(Order::Time);
+    // In the same batch, and in a later one.
+    bench.store(vec![event("2", "lock", "locked", 20), event("1", "lock", "unlocked", 10)]);
+    bench.store(vec![event("0", "lock", "jammed", 5)]);
+    assert_eq!(bench.states()["lock"], "locked");
+    let told: Vec<_> = bench.stored.iter().map(|(_, kind, state, _)| (kind.as_str(), state.as_deref())).collect();
+    assert_eq!(told, [("test.locked", Some("locked")), ("test.unlocked", None), ("test.jammed", None)]);
+    // Another item, another moment, and the same moment are not late.
+    bench.store(vec![event("3", "door", "open", 1), event("4", "lock", "unlocked", 20)]);
+    assert_eq!(bench.states(), [("door".into(), "open".into()), ("lock".into(), "unlocked".into())].into());
+}
+
+#[test]
+fn a_snapshot_from_a_stale_cache_does_not_undo_what_came_later() {
+    let mut bench = Bench::ordered(Order::Time);
+    bench.store(vec![event("1", "lock", "locked", 20)]);
+    bench.store(vec![AWAITED, snapshot(vec![occurrence("", "lock", "unlocked", 10)])]);
+    assert_eq!(bench.states()["lock"], "locked");
+    bench.store(vec![AWAITED, snapshot(vec![occurrence("", "lock", "unlocked", 30)])]);
+    assert_eq!(bench.states()["lock"], "unlocked");
+    bench.store(vec![event("2", "lock", "jammed", 25)]);
+    assert_eq!(bench.states()["lock"], "unlocked");
+}
+
+#[test]
+fn what_was_last_heard_replaces_a_state_that_nobody_knows() {
+    let mut bench = Bench::ordered(Order::Time);
+    bench.store(vec![event("1", "lock", "locked", 20)]);
+    bench.store(vec![AWAITED, snapshot(vec![])]);
+    assert_eq!(bench.states()["lock"], "unknown");
+    bench.store(vec![event("2", "lock", "unlocked", 30)]);
+    assert_eq!(bench.states()["lock"], "unlocked");
+}
+
+proptest! {
+    #[test]
+    fn in_whatever_order_events_come_the_latest_sets_the_state(
+        seconds in proptest::collection::vec(0_u32..1_000, 1..40), cut in 0_usize..40,
+    ) {
+        let told: Vec<_> = seconds.iter().enumerate().collect();
+        let given = |part: &[(usize, &u32)]| {
+            part.iter().map(|(n, second)| event(&n.to_string(), "lock", &second.to_string(), **second)).collect::<Vec<_>>()
+        };
+        let mut bench = Bench::ordered(Order::Time);
+        let (first, second) = told.split_at(cut.min(told.len()));
+        bench.store(given(first));
+        bench.store(given(second));
+        prop_assert_eq!(&bench.states()["lock"], &seconds.iter().max().unwrap().to_string());
+        prop_assert_eq!(bench.stored.len(), seconds.len());
     }
 }

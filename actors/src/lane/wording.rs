@@ -89,6 +89,14 @@ impl<'a> Build<'a> {
         self.events.push_record(Record { id, time, data, item, meaning, origin });
     }
 
+    /// Makes an event of an occurrence that comes too late to set a state.
+    pub(super) fn occurred_late(&mut self, noted: &Noted) {
+        let Noted { id, time, data, origin, .. } = *noted;
+        let (item, meaning) = (self.place_item(noted), Meaning { state: None, ..(*self.meaning(noted)).clone() });
+        let meaning = self.events.place_meaning(&Arc::new(meaning));
+        self.events.push_record(Record { id, time, data, item, meaning, origin });
+    }
+
     /// Makes an event of a difference to a snapshot, under an id that may be a new one.
     pub(super) fn differs(&mut self, noted: &Noted, minted: Option<&str>) {
         let minted = minted.map(|id| self.events.text_mut().put(id));

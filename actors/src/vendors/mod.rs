@@ -58,6 +58,8 @@ pub trait Vendor: 'static {
     const NAME: &'static str;
     /// How long a quiet socket is trusted, unless the settings say otherwise.
     const HEARTBEAT: Heartbeat;
+    /// Which of two events of one state stands.
+    const ORDER: Order = Order::Arrival;
 
     /// The settings of one connection.
     type Config: Clone + fmt::Debug + Send + 'static;
@@ -95,6 +97,17 @@ pub trait Vendor: 'static {
     fn directory(config: &Self::Config, common: &CommonSettings) -> Self::Directory;
     /// A session that has not begun, which goes on from `resume`.
     fn session(config: &Self::Config, common: &CommonSettings, resume: Resume) -> Self::Session;
+}
+
+/// Which of two events of one state stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The one that came last: the vendor sends them in order.
+    #[default]
+    Arrival,
+    /// The one with the later time: the vendor's events overtake each other. One that comes late is an event all the same, and sets no state. Of two
+    /// from the same moment the one that came last stands.
+    Time,
 }
 
 /// From where a session goes on.

@@ -30,7 +30,7 @@ use crate::vendors::een::accounts::User;
 use crate::vendors::een::config::Accounts;
 use crate::vendors::een::devices::DeviceList;
 use crate::vendors::een::wire::Resource;
-use crate::vendors::{Children, Entries, Entry, Kind, Noted, Others, Scope, WantedChild};
+use crate::vendors::{Children, Entries, Entry, Kind, Noted, Order, Others, Scope, WantedChild};
 
 /// Words, worked by hand: see the table of the status decoder.
 const ONLINE: u64 = 0x16_0037;
@@ -122,7 +122,7 @@ impl Talk {
             session: EenSession::new(config.clone(), &common, resume),
             config,
             now: Now { instant: Instant::now(), wall: at(0) },
-            lane: Lane::new(name, "een", states, Loaded::default()),
+            lane: Lane::new(name, "een", Order::Arrival, states, Loaded::default()),
             names: Names::default(),
             journal: Memory::default(),
             actions: Vec::new(),
