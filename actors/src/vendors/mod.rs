@@ -15,6 +15,7 @@ pub mod een;
 mod entries;
 mod entry;
 mod login;
+mod loose;
 pub mod milestone;
 mod session;
 

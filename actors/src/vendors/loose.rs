@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// A text without its quotes, or a number's digits as they were sent. Anything else is as good as absent.
-pub(in crate::vendors::een) fn text(json: &str) -> Option<Cow<'_, str>> {
+pub(super) fn text(json: &str) -> Option<Cow<'_, str>> {
     match json.as_bytes().first()? {
         b'"' if json.contains('\\') => serde_json::from_str(json).ok().map(Cow::Owned),
         b'"' => json.get(1..json.len() - 1).map(Cow::Borrowed),
@@ -13,12 +13,12 @@ pub(in crate::vendors::een) fn text(json: &str) -> Option<Cow<'_, str>> {
 }
 
 /// A whole number, or a text of one.
-pub(in crate::vendors::een) fn number(json: &str) -> Option<i64> {
+pub(super) fn number(json: &str) -> Option<i64> {
     text(json)?.trim().parse().ok()
 }
 
 /// `true`, `1`, `"1"`, `"true"`, and their opposites. Anything else is not known.
-pub(in crate::vendors::een) fn flag(json: &str) -> Option<bool> {
+pub(super) fn flag(json: &str) -> Option<bool> {
     match json {
         "true" => Some(true),
         "false" => Some(false),
@@ -31,7 +31,7 @@ pub(in crate::vendors::een) fn flag(json: &str) -> Option<bool> {
 }
 
 /// What kind of value it is, for people.
-pub(in crate::vendors::een) fn kind(json: &str) -> &'static str {
+pub(super) fn kind(json: &str) -> &'static str {
     match json.trim_start().as_bytes().first() {
         Some(b'{') => "an object",
         Some(b'[') => "a list",
@@ -44,6 +44,6 @@ pub(in crate::vendors::een) fn kind(json: &str) -> &'static str {
 }
 
 /// The first 200 characters: a server may repeat whatever it likes, and nobody needs more in a log line.
-pub(in crate::vendors::een) fn head(text: &str) -> &str {
+pub(super) fn head(text: &str) -> &str {
     text.char_indices().nth(200).map_or(text, |(at, _)| &text[..at])
 }
