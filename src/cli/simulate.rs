@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use watchpost::simulator::{een, milestone::RunError};
+use watchpost::simulator::{een, milestone::RunError, simplisafe};
 
 use super::{Exit, descriptors::Descriptors, is_reader_gone, signals::Signals, terminal};
 
@@ -15,6 +15,17 @@ pub(super) async fn een(args: een::SimulateArgs) -> Exit {
         return Exit::Usage;
     }
     until_ended(een::run(args)).await
+}
+
+/// `watchpost simulate simplisafe`.
+pub(super) async fn simplisafe(args: simplisafe::SimulateArgs) -> Exit {
+    if args.systems == 0 {
+        terminal::complain(
+            "error: invalid value '0' for '--systems <N>': a user without systems is told nothing; give 1 or more",
+        );
+        return Exit::Usage;
+    }
+    until_ended(simplisafe::run(args)).await
 }
 
 /// Runs a simulator until it ends or a signal comes.

@@ -1,9 +1,9 @@
 //! Runs a client that is written in Python, and reads the JSON lines that it prints.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
     time::Duration,
@@ -17,6 +17,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// A running client. It ends with this.
 pub(crate) struct Python {
     child: Child,
+    input: ChildStdin,
     lines: Receiver<Value>,
 }
 
@@ -40,16 +41,17 @@ fn interpreter() -> PathBuf {
 }
 
 impl Python {
-    /// Starts a script of this folder against a simulator.
-    pub(crate) fn run(script: &str, url: &str) -> Self {
+    /// Starts a script of this folder with these arguments.
+    pub(crate) fn run(script: &str, arguments: &[&str]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(script);
         let mut child = Command::new(interpreter())
             .arg(script)
-            .args([url, "watchpost", "watchpost"])
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("python runs");
+        let input = child.stdin.take().expect("its input");
         let output = BufReader::new(child.stdout.take().expect("its output"));
         let (told, lines) = mpsc::channel();
         thread::spawn(move || {
@@ -60,7 +62,13 @@ impl Python {
                 }
             }
         });
-        Self { child, lines }
+        Self { child, input, lines }
+    }
+
+    /// Says a line to it.
+    #[allow(dead_code, reason = "not every script listens")]
+    pub(crate) fn say(&mut self, line: &str) {
+        writeln!(self.input, "{line}").expect("the client listens");
     }
 
     /// What it says next.

@@ -49,7 +49,7 @@ impl Python {
 #[test]
 fn a_python_client_listens_to_every_sub_account_whatever_breaks() {
     let simulator = start(quiet());
-    let python = Python::run("een_status_client.py", &simulator.url());
+    let python = Python::run("een_status_client.py", &[&simulator.url(), "watchpost", "watchpost"]);
     let mut told = BTreeMap::new();
     python.until_true(&simulator, &mut told);
     assert_eq!(told.len(), 15);

@@ -31,7 +31,7 @@ impl Python {
 #[test]
 fn a_python_client_loses_its_socket_again_and_again_and_misses_nothing() {
     let simulator = start(Options::default());
-    let python = Python::run("events_client.py", &simulator.url());
+    let python = Python::run("events_client.py", &[&simulator.url(), "watchpost", "watchpost"]);
     let mut ids = Vec::new();
     assert_eq!(python.until("session", &mut ids), "new");
     simulator.emit(100);
@@ -60,7 +60,7 @@ fn a_python_client_takes_fragments_repeats_and_odd_frames_and_misses_nothing() {
     let faults = ["fragments", "duplicates", "empty-events", "unknown-members", "interleave", "bytewise"];
     let faults = faults.iter().map(|fault| fault.parse().expect("a fault")).collect();
     let simulator = start(Options { faults, ..Options::default() });
-    let python = Python::run("events_client.py", &simulator.url());
+    let python = Python::run("events_client.py", &[&simulator.url(), "watchpost", "watchpost"]);
     let mut ids = Vec::new();
     assert_eq!(python.until("session", &mut ids), "new");
     for _ in 0..20 {

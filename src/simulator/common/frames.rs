@@ -2,6 +2,7 @@
 
 pub(in crate::simulator) const TEXT: u8 = 0x1;
 const CONTINUATION: u8 = 0x0;
+const BINARY: u8 = 0x2;
 const CLOSE: u8 = 0x8;
 const PING: u8 = 0x9;
 const PONG: u8 = 0xA;
@@ -36,6 +37,10 @@ fn whole(opcode: u8, payload: &[u8]) -> Vec<u8> {
 
 pub(in crate::simulator) fn text(payload: &[u8]) -> Vec<u8> {
     whole(TEXT, payload)
+}
+
+pub(in crate::simulator) fn binary(payload: &[u8]) -> Vec<u8> {
+    whole(BINARY, payload)
 }
 
 pub(in crate::simulator) fn ping(payload: &[u8]) -> Vec<u8> {

@@ -59,6 +59,7 @@ pub(in crate::simulator) enum Voice {
 /// A message ready to be framed.
 pub(in crate::simulator) enum Message {
     Text(Vec<u8>),
+    Binary(Vec<u8>),
     Ping,
     Pong(Bytes),
 }
@@ -291,6 +292,7 @@ impl<H: Host> Writer<H> {
             let bytes = match message {
                 Message::Text(text) if fragments => frames::fragments(&text),
                 Message::Text(text) => frames::text(&text),
+                Message::Binary(bytes) => frames::binary(&bytes),
                 Message::Ping => frames::ping(b""),
                 Message::Pong(payload) => frames::pong(&payload),
             };

@@ -1,0 +1,379 @@
+//! The heart of the simulator: one lock around the world, the tokens and the sockets, so that what happens has one order.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc::SyncSender},
+    time::{Duration, Instant, SystemTime},
+};
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use tokio::sync::Notify;
+
+use super::{
+    DropHow, Options,
+    auth::Tokens,
+    codes::Bolt,
+    faults::{Fault, FaultKind},
+    gateway,
+    happen::Occurrence,
+    ledger::{Call, Counters, Happening, SocketRecord},
+    link::{Link, Out, Push},
+    media::Clip,
+    rows::envelope,
+    stamp,
+    world::{Part, Place, World},
+};
+use crate::simulator::common::{running::Served, socket::Voice, switches::Switches};
+
+/// How often tokens and quiet sockets are looked through.
+const SWEEP: Duration = Duration::from_millis(50);
+
+/// How long an event waits for the one that is to overtake it.
+const OVERTAKEN: Duration = Duration::from_secs(1);
+
+pub(super) struct Hub(Mutex<Core>);
+
+/// What is put off.
+pub(super) enum Timer {
+    Push(Push),
+    /// The cloud hears from the base station.
+    Sync(Place),
+    /// An alarm is set or goes off, unless it was changed since.
+    Alarm(Place, u64, Box<Occurrence>),
+    Bolt(Place, Part, Bolt),
+    /// A socket is answered that it is subscribed.
+    Subscribed(u64),
+}
+
+pub(super) struct Core {
+    pub(super) options: Options,
+    pub(super) world: World,
+    pub(super) switches: Switches<Fault>,
+    pub(super) tokens: Tokens,
+    pub(super) counters: Counters,
+    pub(super) calls: VecDeque<Call>,
+    pub(super) sockets: VecDeque<SocketRecord>,
+    pub(super) links: HashMap<u64, Link>,
+    pub(super) clips: HashMap<u64, Clip>,
+    pub(super) next_clip: u64,
+    pub(super) listeners: Vec<SyncSender<Happening>>,
+    /// `http://host:port` of the simulator, and of a host that is not the vendor's.
+    pub(super) url: String,
+    pub(super) foreign: Option<SocketAddr>,
+    /// Pushes are kept back.
+    pub(super) holding: bool,
+    pub(super) held: Vec<Push>,
+    /// An event that is to be overtaken, and since when it waits.
+    pub(super) waiting: Option<(Instant, Push)>,
+    /// How many events would have been pushed.
+    pub(super) published: u64,
+    /// Until when every request is answered as to a blocked address.
+    pub(super) blocked_until: Option<Instant>,
+    /// When the requests of the last minute came.
+    pub(super) recent: VecDeque<Instant>,
+    timers: BTreeMap<(Instant, u64), Timer>,
+    next_timer: u64,
+    next_link: u64,
+    /// Events owed to the configured rate.
+    owed: f64,
+    swept: Instant,
+    /// Counts what comes in turns.
+    pub(super) turns: usize,
+}
+
+impl Hub {
+    pub(super) fn new(options: Options) -> Self {
+        let world = World::new(&options);
+        let mut tokens = Tokens::default();
+        for (place, user) in world.users.iter().enumerate() {
+            tokens.add_refresh(user.refresh_token.clone(), place);
+        }
+        let mut core = Core {
+            switches: Switches::of(&options.faults),
+            world,
+            options,
+            tokens,
+            counters: Counters::default(),
+            calls: VecDeque::new(),
+            sockets: VecDeque::new(),
+            links: HashMap::new(),
+            clips: HashMap::new(),
+            next_clip: 26_361_666_000,
+            listeners: Vec::new(),
+            url: String::new(),
+            foreign: None,
+            holding: false,
+            held: Vec::new(),
+            waiting: None,
+            published: 0,
+            blocked_until: None,
+            recent: VecDeque::new(),
+            timers: BTreeMap::new(),
+            next_timer: 0,
+            next_link: 1,
+            owed: 0.0,
+            swept: Instant::now(),
+            turns: 0,
+        };
+        let past = core.options.past;
+        for place in 0..core.world.systems.len() {
+            core.add_past(place, past, Duration::from_secs(3600), Duration::from_secs(3600));
+        }
+        core.counters.happened = 0;
+        Self(Mutex::new(core))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
+        // What a panicking test left behind is still the best picture there is.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Served for Hub {
+    const THREAD: &'static str = "simplisafe-simulator";
+
+    fn route(
+        request: HttpRequest,
+        payload: web::Payload,
+        this: web::Data<Self>,
+    ) -> impl Future<Output = HttpResponse> + 'static {
+        gateway::route(request, payload, this)
+    }
+
+    fn tick(&self, passed: Duration) {
+        self.lock().tick(passed);
+    }
+}
+
+impl Core {
+    pub(super) fn later(&mut self, due: Instant, timer: Timer) {
+        self.next_timer += 1;
+        self.timers.insert((due, self.next_timer), timer);
+    }
+
+    /// What has to be done every few milliseconds: the rate, what was put off, the periodic faults, the end of tokens.
+    fn tick(&mut self, passed: Duration) {
+        self.owed += self.options.rate * passed.as_secs_f64();
+        let due = self.owed.floor();
+        self.owed -= due;
+        self.emit(due as usize);
+        let now = Instant::now();
+        while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= now) {
+            let timer = entry.remove();
+            self.fire(timer);
+        }
+        if let Some((_, push)) = self.waiting.take_if(|(since, _)| now - *since >= OVERTAKEN) {
+            self.deliver(&push);
+        }
+        for fault in self.switches.due(now) {
+            self.strike(fault);
+        }
+        if now - self.swept >= SWEEP {
+            self.swept = now;
+            self.sweep(now);
+        }
+    }
+
+    fn fire(&mut self, timer: Timer) {
+        match timer {
+            Timer::Push(push) => self.deliver(&push),
+            Timer::Sync(place) => self.world.systems[place].sync(),
+            Timer::Alarm(place, round, what) => {
+                if self.world.systems[place].alarm_round == round {
+                    self.occur(place, *what);
+                }
+            }
+            Timer::Bolt(place, part, bolt) => {
+                self.bolt(place, part, bolt);
+            }
+            Timer::Subscribed(link) => self.welcome(link),
+        }
+    }
+
+    fn strike(&mut self, fault: Fault) {
+        match fault {
+            Fault::Close(_) => self.drop_all(DropHow::Close(1001)),
+            Fault::Reset(_) => self.drop_all(DropHow::MidFrame),
+            Fault::Drop(_) => self.drop_all(DropHow::Fin),
+            Fault::HalfOpen(_) => self.drop_all(DropHow::HalfOpen),
+            Fault::Stall(_) => self.drop_all(DropHow::Silent),
+            Fault::DropTenth(_) => {
+                const WAYS: [DropHow; 4] = [DropHow::Fin, DropHow::Reset, DropHow::Close(1001), DropHow::MidFrame];
+                self.turns += 1;
+                let how = WAYS[self.turns % WAYS.len()];
+                self.drop_random(0.1, how)
+            }
+            Fault::ServerError(_) => {
+                let error = self.options.identify_error.clone();
+                self.say_to_all(|_| Out::Text(error.clone().into_bytes()));
+                self.say_to_all(|_| Out::End(DropHow::Fin))
+            }
+            Fault::Expire(_) => self.expire_tokens(),
+            Fault::Ping(_) => self.say_to_all(|_| Out::Ping),
+            Fault::Garbage(_) => self.send_garbage(),
+            Fault::Binary(_) => self.say_to_all(|_| Out::Binary(vec![0, 159, 146, 150])),
+            Fault::Untyped(_) => self.send_untyped(),
+            Fault::Maimed(_) => self.send_maimed(),
+            Fault::OddEvents(_) => self.odd_event(),
+            _ => 0,
+        };
+    }
+
+    fn say_to_all(&mut self, what: impl Fn(&Link) -> Out) -> usize {
+        // Nothing ever takes from the queue of a mute one.
+        let hearing = self.links.values_mut().filter(|link| link.voice == Voice::Normal);
+        hearing.map(|link| link.push(what(link))).count()
+    }
+
+    fn send_garbage(&mut self) -> usize {
+        const SAMPLES: [&[u8]; 5] = [
+            b"{\"type\":\"com.simplisafe.event.standard\",\"data\":{\"",
+            b"502 Bad Gateway",
+            b"\xff\xfe{\"type\":\"com.simplisafe.event.standard\"}\x80",
+            b"null]",
+            b"[]",
+        ];
+        self.turns += 1;
+        let sample = SAMPLES[self.turns % SAMPLES.len()];
+        self.say_to_all(|_| Out::Text(sample.to_vec()))
+    }
+
+    fn send_untyped(&mut self) -> usize {
+        self.turns += 1;
+        let mut text = envelope("ts:1", "service", "service.maintenance", stamp::now(), None);
+        if self.turns.is_multiple_of(2) {
+            text = text.replace("\"type\"", "\"kind\"");
+        }
+        self.say_to_all(|_| Out::Text(text.clone().into_bytes()))
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        self.tokens.sweep(now);
+        let within = self.switches.duration(FaultKind::IdentifyWithin);
+        let idle = self.switches.duration(FaultKind::IdleClose);
+        let cuts = self.switches.on(FaultKind::ExpiryCuts);
+        for link in self.links.values_mut().filter(|link| link.end.is_none() && link.voice == Voice::Normal) {
+            let late = link.user.is_none() && within.is_some_and(|within| now - link.opened > within);
+            let quiet = idle.is_some_and(|idle| now.saturating_duration_since(link.busy) > idle);
+            let expired =
+                link.user.is_some() && link.token.as_ref().is_none_or(|token| self.tokens.user(token).is_none());
+            if late || quiet || (cuts && expired) {
+                link.end = Some(DropHow::Fin);
+                link.wake.notify_one();
+            }
+        }
+    }
+
+    pub(super) fn expire_tokens(&mut self) -> usize {
+        let count = self.tokens.expire();
+        self.sweep(Instant::now());
+        count
+    }
+
+    /// Notes a request and its answer.
+    pub(super) fn count_call(&mut self, call: Call) {
+        let tally = self.counters.requests.entry(call.endpoint).or_default();
+        tally.tried += 1;
+        tally.ok += u64::from(call.status < 400);
+        self.counters.tokens_abroad += u64::from(Some(call.door) == self.foreign && call.bearer.is_some());
+        if self.options.calls > 0 {
+            if self.calls.len() >= self.options.calls {
+                self.calls.pop_front();
+            }
+            self.calls.push_back(call);
+        }
+    }
+
+    pub(super) fn open_link(&mut self, wake: Arc<Notify>) -> u64 {
+        let number = self.next_link;
+        self.next_link += 1;
+        let opened = SystemTime::now();
+        if self.options.sockets > 0 {
+            if self.sockets.len() >= self.options.sockets {
+                self.sockets.pop_front();
+            }
+            let record = SocketRecord { socket: number, user: None, identified: 0, token: None, opened, closed: None };
+            self.sockets.push_back(record);
+        }
+        let now = Instant::now();
+        let link = Link {
+            number,
+            opened: now,
+            user: None,
+            token: None,
+            subscribed: false,
+            queue: VecDeque::new(),
+            wake,
+            end: None,
+            voice: Voice::Normal,
+            busy: now,
+        };
+        self.links.insert(number, link);
+        self.counters.sockets_opened += 1;
+        if !self.switches.on(FaultKind::HelloLate) {
+            self.hello(number);
+        }
+        number
+    }
+
+    pub(super) fn socket_record(&mut self, number: u64) -> Option<&mut SocketRecord> {
+        let first = self.sockets.front()?.socket;
+        self.sockets.get_mut(usize::try_from(number.checked_sub(first)?).ok()?)
+    }
+
+    /// The socket is gone, whoever ended it.
+    pub(super) fn close_link(&mut self, number: u64) {
+        if let Some(link) = self.links.remove(&number) {
+            self.note_end(number);
+            link.wake.notify_one();
+        }
+    }
+
+    fn note_end(&mut self, number: u64) {
+        if let Some(record) = self.socket_record(number).filter(|record| record.closed.is_none()) {
+            record.closed = Some(SystemTime::now());
+        }
+    }
+
+    pub(super) fn drop_all(&mut self, how: DropHow) -> usize {
+        self.drop_where(how, |_| true)
+    }
+
+    /// Breaks those sockets that are meant, and says how many.
+    pub(super) fn drop_where(&mut self, how: DropHow, meant: impl Fn(&Link) -> bool) -> usize {
+        let ids: Vec<u64> = self.links.iter().filter(|(_, link)| meant(link)).map(|(id, _)| *id).collect();
+        ids.iter().for_each(|id| self.drop_link(*id, how));
+        ids.len()
+    }
+
+    /// Breaks a random part of all sockets, at least one where there are any; says how many.
+    pub(super) fn drop_random(&mut self, fraction: f64, how: DropHow) -> usize {
+        let mut ids: Vec<u64> = self.links.keys().copied().collect();
+        ids.sort_unstable();
+        let count = (ids.len() as f64 * fraction.clamp(0.0, 1.0)).ceil() as usize;
+        for nth in 0..count {
+            let other = nth + self.world.rng.below(ids.len() - nth);
+            ids.swap(nth, other);
+            self.drop_link(ids[nth], how);
+        }
+        count
+    }
+
+    fn drop_link(&mut self, number: u64, how: DropHow) {
+        let Some(link) = self.links.get_mut(&number) else {
+            return;
+        };
+        match how {
+            // A link that is half open already stays so.
+            DropHow::Silent if link.voice == Voice::Mute => {}
+            DropHow::Silent => link.voice = Voice::PongsOnly,
+            DropHow::HalfOpen => link.voice = Voice::Mute,
+            _ => link.end = Some(how),
+        }
+        // Nothing that happens from now on is shown on it.
+        link.queue.retain(|out| how == DropHow::Silent && matches!(out, Out::Pong(_)));
+        link.wake.notify_one();
+        self.note_end(number);
+    }
+}
