@@ -9,14 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::caller::{self, Caller};
+use crate::caller::Calls;
 use crate::gate::{AuthorizeError, Enter, Gate, Insist, Judged, Turn, Verdict};
-use crate::journal::JournalHandle;
+use crate::journal::{JournalError, JournalHandle};
 use crate::telemetry::LoginEnded;
+use crate::transport::RestError;
 use crate::vendors::{Login, LoginError, LoginStep, Now};
 
 /// A grant with less left than this, or than half its life, is not handed out any more.
@@ -80,7 +81,7 @@ pub(crate) struct Account<L: Login> {
     login: Option<L>,
     gate: Addr<Gate>,
     journal: JournalHandle,
-    caller: Addr<Caller>,
+    calls: Calls,
     held: Option<Held<L::Grant>>,
     barred: Option<Barred>,
     waiting: Vec<oneshot::Sender<Result<Granted<L::Grant>, AuthorizeError>>>,
@@ -100,9 +101,9 @@ struct Held<G> {
 }
 
 impl<L: Login + Unpin> Account<L> {
-    pub(crate) fn new(key: Arc<str>, login: L, gate: Addr<Gate>, journal: JournalHandle, caller: Addr<Caller>) -> Self {
+    pub(crate) fn new(key: Arc<str>, login: L, gate: Addr<Gate>, journal: JournalHandle, calls: Calls) -> Self {
         let (login, waiting) = (Some(login), Vec::new());
-        Self { key, login, gate, journal, caller, held: None, barred: None, waiting, serial: 0 }
+        Self { key, login, gate, journal, calls, held: None, barred: None, waiting, serial: 0 }
     }
 
     /// The grant that needs no login, if there is one.
@@ -125,7 +126,7 @@ impl<L: Login + Unpin> Account<L> {
             return;
         };
         let (key, gate, journal) = (Arc::clone(&self.key), self.gate.clone(), self.journal.clone());
-        let login = log_in(key, login, self.caller.clone(), gate, journal, insist).into_actor(self);
+        let login = log_in(key, login, self.calls.clone(), gate, journal, insist).into_actor(self);
         ctx.spawn(login.map(|(login, result), account, _| {
             account.login = Some(login);
             let outcome = account.ended(result);
@@ -166,7 +167,7 @@ struct Success<G> {
 async fn log_in<L: Login>(
     account: Arc<str>,
     mut login: L,
-    caller: Addr<Caller>,
+    calls: Calls,
     gate: Addr<Gate>,
     journal: JournalHandle,
     insist: bool,
@@ -179,11 +180,10 @@ async fn log_in<L: Login>(
             Err(_) => break,
         };
         let (number, mut turn) = (turn.number, Some(turn));
-        if let Some(note) = login.note() {
-            // A journal that cannot be read holds up more than this.
-            login.recall(journal.note(note).await.ok().flatten().map(SecretString::from));
-        }
-        let result = calls(&mut login, &caller, &gate, &mut turn).await;
+        let result = match recall(&mut login, &journal).await {
+            Ok(()) => make_calls(&mut login, &calls, &gate, &journal, &mut turn).await,
+            Err(error) => Err(LoginError::unavailable(format!("what a login before has kept cannot be read: {error}"))),
+        };
         if let Err(LoginError::TooMany { why, not_before }) = &result
             && returns < MOST_RETURNS
         {
@@ -211,6 +211,10 @@ fn judged<G>(result: Result<Success<G>, LoginError>, is_proven: bool) -> (Verdic
     };
     let (verdict, error) = match error {
         LoginError::NotThis(_) => (Verdict::Granted, AuthorizeError::NotThis { why: error.to_string().into() }),
+        // It says nothing about the secret, and each who asks is told by the brake itself.
+        LoginError::Braked(braked) => {
+            (Verdict::Over, AuthorizeError::Braked { why: braked.to_string().into(), until: braked.until })
+        }
         LoginError::Refused(why) => (Verdict::Refused(why.into()), AuthorizeError::given_up()),
         // Behind the proof, what goes wrong is this account's own affair.
         LoginError::Unavailable { why } if is_proven => {
@@ -224,19 +228,42 @@ fn judged<G>(result: Result<Success<G>, LoginError>, is_proven: bool) -> (Verdic
     (verdict, Err(error))
 }
 
+/// Tells the login what is kept for it. Without that it would show a secret that is used up.
+async fn recall(login: &mut impl Login, journal: &JournalHandle) -> Result<(), JournalError> {
+    if let Some(note) = login.note() {
+        login.recall(journal.note(note).await?.map(SecretString::from));
+    }
+    Ok(())
+}
+
+/// Makes what the login's note holds durable.
+async fn keep(login: &impl Login, journal: &JournalHandle, secret: &SecretString) -> Result<(), JournalError> {
+    match login.note() {
+        Some(note) => journal.set_note(note, Some(secret.expose_secret().to_owned())).await,
+        None => Ok(()),
+    }
+}
+
 /// Makes the login's calls. The turn is given back as soon as the secret is proven.
-async fn calls<L: Login>(
+async fn make_calls<L: Login>(
     login: &mut L,
-    caller: &Addr<Caller>,
+    calls: &Calls,
     gate: &Addr<Gate>,
+    journal: &JournalHandle,
     turn: &mut Option<Turn>,
 ) -> Result<Success<L::Grant>, LoginError> {
     let mut step = login.begin(Now::read());
     for _ in 0..MOST_CALLS {
         match step {
             LoginStep::Call(call) => {
-                let answer = caller::make(caller, call).await;
-                step = login.answer(Now::read(), answer);
+                step = match calls.make(call).await {
+                    Err(RestError::Braked(braked)) => return Err(braked.into()),
+                    answer => login.answer(Now::read(), answer),
+                };
+            }
+            LoginStep::Keep(secret) => {
+                let kept = keep(login, journal, &secret).await;
+                step = login.kept(Now::read(), kept);
             }
             LoginStep::Granted { grant, lifetime, who } => return Ok(Success { grant, lifetime, who }),
             LoginStep::Failed(error) => return Err(error),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use rustls::ClientConfig;
 
-use crate::transport::{Fault, RestAnswer, RestCall, RestClient, RestError};
+use crate::transport::{Brake, Fault, RestAnswer, RestCall, RestClient, RestError, brake};
 
 /// The actor; one for each TLS configuration, on the arbiter of logins and look-ups.
 pub(crate) struct Caller {
@@ -37,12 +37,25 @@ impl Handler<Make> for Caller {
     }
 }
 
-/// Makes a call. It goes on if nobody waits for its answer any more, for as long as [`RestCall::timeout`] says.
-///
-/// # Errors
-/// As [`RestClient::call`].
-pub(crate) async fn make(caller: &Addr<Caller>, call: RestCall) -> Result<RestAnswer, RestError> {
-    let at = call.shown();
-    let stopped = |_| Err(RestError::Failed { at, fault: Fault::Lost("the engine is stopping".to_owned()) });
-    caller.send(Make(call)).await.unwrap_or_else(stopped)
+/// The way on which the calls of an account go: through the caller, if the brake of the service lets them.
+#[derive(Debug, Clone)]
+pub(crate) struct Calls {
+    caller: Addr<Caller>,
+    brake: Option<Arc<Brake>>,
+}
+
+impl Calls {
+    pub(crate) fn new(caller: Addr<Caller>, brake: Option<Arc<Brake>>) -> Self {
+        Self { caller, brake }
+    }
+
+    /// Makes a call. It goes on if nobody waits for its answer any more, for as long as [`RestCall::timeout`] says.
+    ///
+    /// # Errors
+    /// As [`RestClient::call`] and [`Brake::call`].
+    pub(crate) async fn make(&self, call: RestCall) -> Result<RestAnswer, RestError> {
+        let (at, sent) = (call.shown(), self.caller.send(Make(call.clone())));
+        let stopped = |_| Err(RestError::Failed { at, fault: Fault::Lost("the engine is stopping".to_owned()) });
+        brake::call(self.brake.as_deref(), &call, async { sent.await.unwrap_or_else(stopped) }).await
+    }
 }

@@ -19,7 +19,7 @@ use crate::settings::{CommonSettings, TlsSettings};
 use crate::state_map::StateMap;
 use crate::state_tracker::StateTracker;
 use crate::supervisor::{Ground, ShardActors, Supervisor};
-use crate::transport::Budget;
+use crate::transport::{Brakes, Budget};
 use crate::vendors::VendorSettings;
 
 /// One connection: its name, what every connection has, and its vendor's own settings.
@@ -181,6 +181,7 @@ fn build(config: EngineConfig, system: Option<oneshot::Sender<()>>) -> Result<En
         insist,
         budget: Arc::new(Budget::new(budget)),
         paces: Arc::default(),
+        brakes: Brakes::default(),
         // Waiting for names is not the journal's doing.
         hold_limit: hold_limit.saturating_add(name_wait),
         heartbeat,

@@ -45,6 +45,9 @@ pub(crate) enum AuthorizeError {
     /// The server takes the secret, and refuses this account alone.
     #[error("{why}")]
     NotThis { why: Arc<str> },
+    /// The service is left alone until then.
+    #[error("{why}")]
+    Braked { why: Arc<str>, until: std::time::Instant },
 }
 
 impl AuthorizeError {

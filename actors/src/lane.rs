@@ -239,9 +239,12 @@ fn engine_event(kind: &str, data: &serde_json::Value) -> Event {
 }
 
 fn gap_event(gap: &Gap) -> Event {
-    let data = serde_json::json!({
+    let mut data = serde_json::json!({
         "from": gap.from.to_string(), "to": gap.to.to_string(), "reason": gap.reason, "recovered": gap.recovered,
     });
+    if let Some(item) = &gap.item {
+        data["item"] = item.as_str().into();
+    }
     engine_event(vocabulary::GAP, &data)
 }
 

@@ -13,6 +13,7 @@
 //! - [`transport`]: WebSocket and REST. [`vendors`]: each vendor's protocol, as pure code.
 //! - `connection`: one actor per session; `account`, `gate`, `lookup`, `caller`: login and names, shared by connections of one user at one server.
 //! - `state_tracker`, `lane`, `names`, `seen`: repeats, names, what changes, commit. [`journal`]: what storage must promise.
+//! - [`media`]: pictures and recordings, fetched to files.
 //! - `supervisor`: starts, watches, starts again. [`watch`], [`callbacks`]: who wants to know.
 #![forbid(unsafe_code)]
 
@@ -26,6 +27,7 @@ mod gate;
 pub mod journal;
 mod lane;
 mod lookup;
+pub mod media;
 pub mod messages;
 pub mod model;
 mod names;

@@ -11,7 +11,7 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use crate::account::{Account, Authorize, EndAccount};
-use crate::caller::{self, Caller};
+use crate::caller::Calls;
 use crate::retry::jitter;
 use crate::telemetry::NameAsked;
 use crate::transport::{RestAnswer, RestError};
@@ -70,7 +70,7 @@ pub(crate) struct Lookup<V: Vendor> {
     key: Arc<str>,
     directory: V::Directory,
     account: Addr<Account<V::Login>>,
-    caller: Addr<Caller>,
+    calls: Calls,
     queue: VecDeque<Asks<V>>,
     /// Queued or under way.
     open: HashSet<Asks<V>>,
@@ -102,17 +102,12 @@ fn first_reload(jitter: f64) -> Duration {
 }
 
 impl<V: Vendor> Lookup<V> {
-    pub(crate) fn new(
-        key: Arc<str>,
-        directory: V::Directory,
-        account: Addr<Account<V::Login>>,
-        caller: Addr<Caller>,
-    ) -> Self {
+    pub(crate) fn new(key: Arc<str>, directory: V::Directory, account: Addr<Account<V::Login>>, calls: Calls) -> Self {
         Self {
             key,
             directory,
             account,
-            caller,
+            calls,
             queue: VecDeque::new(),
             open: HashSet::new(),
             running: 0,
@@ -163,10 +158,10 @@ impl<V: Vendor> Lookup<V> {
                 Ok(Err(error)) => Err(error.to_string()),
                 Err(error) => Err(error.to_string()),
             };
-            let caller = lookup.caller.clone();
+            let calls = lookup.calls.clone();
             let asked = async move {
                 match call {
-                    Ok((call, serial)) => (ask, Ok(caller::make(&caller, call).await), Some(serial)),
+                    Ok((call, serial)) => (ask, Ok(calls.make(call).await), Some(serial)),
                     Err(why) => (ask, Err(why), None),
                 }
             };
@@ -348,6 +343,7 @@ impl<V: Vendor> Drop for OwnedDirectories<V> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::caller::Caller;
     use crate::gate::Gate;
     use crate::journal::{Memory, Writer};
     use crate::refusals::Refusals;
@@ -363,13 +359,14 @@ mod tests {
     fn lookup<V: Vendor>(config: &V::Config) -> (Lookup<V>, Addr<Account<V::Login>>) {
         let common = CommonSettings::new(Heartbeat::UNHURRIED);
         let caller = Caller::new(&TlsSettings::default().client_config().unwrap()).start();
+        let calls = Calls::new(caller, None);
         let login = V::login(config, &common);
         let journal = Writer::start(Box::new(Memory::default())).unwrap().handle();
         let refusals = Refusals::new(journal.clone(), "a", true);
         let gate = Gate::new("pw".into(), Duration::ZERO, None, refusals).start();
-        let account = Account::new("a".into(), login, gate, journal, caller.clone()).start();
+        let account = Account::new("a".into(), login, gate, journal, calls.clone()).start();
         let directory = V::directory(config, &common);
-        (Lookup::<V>::new("a".into(), directory, account.clone(), caller), account)
+        (Lookup::<V>::new("a".into(), directory, account.clone(), calls), account)
     }
 
     /// A catalog, asked for anew or not, and what these answers make of it; none where it is not known yet what to say.

@@ -1,18 +1,22 @@
 //! Every message that an embedder may send, in one place. All go to the engine's front, the [`Supervisor`](crate::Supervisor), by
 //! [`EngineHandle::send`](crate::EngineHandle::send) or to the address itself.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::prelude::*;
 use serde::Serialize;
 
 use crate::engine::ConnectionConfig;
+use crate::gate::AuthorizeError;
 use crate::model::event::Item;
 use crate::model::filter::Filter;
 use crate::model::ids::ConnectionName;
 use crate::model::state::State;
 use crate::model::status::ConnectionStatus;
 use crate::transport::TlsError;
+use crate::transport::download::{DownloadError, FileError};
 use crate::watch::{Subject, WatchId, WatchUpdate};
 
 /// Every connection, by name.
@@ -140,6 +144,117 @@ pub struct Resolve {
 
 /// An item with its name.
 pub type NamedItem = Arc<Item>;
+
+/// Fetches a picture or a recording to a file: what is behind a link in an event's data, see
+/// [`media_links`](crate::vendors::VendorSettings::media_links). The connection may be online or not; other messages are answered meanwhile.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<FetchedMedia, MediaError>")]
+pub struct FetchMedia {
+    /// The connection with whose login it is fetched.
+    pub connection: ConnectionName,
+    /// The link as the event has it, a template too. It must lead to the vendor's own hosts: the login's token goes nowhere else.
+    pub url: String,
+    /// Where to put it. It appears there, or replaces what is there, when all of it has come.
+    pub file: PathBuf,
+    /// Of pictures that come in any size, how wide: in pixels.
+    pub width: Option<u32>,
+    /// The most that is taken, in bytes.
+    pub max_bytes: u64,
+    /// For how long to ask again where it is not ready, or the server cannot be reached.
+    pub patience: Duration,
+}
+
+impl FetchMedia {
+    /// Of the width that is usual with the vendor, at most 256 MiB, with 60 s of patience.
+    #[must_use]
+    pub fn new(connection: ConnectionName, url: impl Into<String>, file: impl Into<PathBuf>) -> Self {
+        let (url, file) = (url.into(), file.into());
+        Self { connection, url, file, width: None, max_bytes: 256 << 20, patience: Duration::from_secs(60) }
+    }
+}
+
+/// What was fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedMedia {
+    /// The size of the file.
+    pub bytes: u64,
+    /// What the server says that it is: `video/mp4`.
+    pub content_type: Option<String>,
+}
+
+/// Why a picture or recording was not fetched. The file is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MediaError {
+    /// There is no such connection.
+    #[error(transparent)]
+    Unknown(#[from] UnknownConnection),
+    /// The vendor has nothing to fetch.
+    #[error("connection {connection} is of vendor \"{vendor}\", which has no pictures or recordings to fetch")]
+    NotThisVendor {
+        /// The connection.
+        connection: ConnectionName,
+        /// Its vendor.
+        vendor: &'static str,
+    },
+    /// Nothing is fetched from this address.
+    #[error("the link {0}")]
+    Address(String),
+    /// There is no login to fetch it with.
+    #[error("{why}")]
+    Login {
+        /// What is wrong.
+        why: String,
+        /// Whether trying again later can help.
+        again: bool,
+    },
+    /// It is not ready, or the server cannot give it now.
+    #[error("{0}")]
+    NotNow(String),
+    /// The server does not give it.
+    #[error("{0}")]
+    Refused(String),
+    /// It did not come, not all of it, or is too large; or it cannot be written.
+    #[error(transparent)]
+    Download(#[from] DownloadError),
+    /// It was given up, as was asked for.
+    #[error("given up before it was complete")]
+    Stopped,
+    /// The engine is ending.
+    #[error("the engine is being shut down")]
+    Stopping,
+}
+
+impl MediaError {
+    /// Whether the same may succeed later, with nobody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::NotNow(_) | Self::Stopped => true,
+            Self::Login { again, .. } => *again,
+            Self::Download(error) => error.is_retryable(),
+            Self::Unknown(_) | Self::NotThisVendor { .. } | Self::Address(_) | Self::Refused(_) | Self::Stopping => {
+                false
+            }
+        }
+    }
+}
+
+impl From<FileError> for MediaError {
+    fn from(error: FileError) -> Self {
+        Self::Download(error.into())
+    }
+}
+
+impl From<AuthorizeError> for MediaError {
+    fn from(error: AuthorizeError) -> Self {
+        let again = match &error {
+            AuthorizeError::Refused { again_at, .. } => again_at.is_some(),
+            AuthorizeError::Braked { .. } | AuthorizeError::Unavailable { .. } | AuthorizeError::NotThis { .. } => true,
+        };
+        Self::Login { why: error.to_string(), again }
+    }
+}
 
 /// Makes a connection panic, as a defect would: for tests of what happens then.
 #[doc(hidden)]

@@ -142,6 +142,26 @@ impl BatchRefused<'_> {
     }
 }
 
+/// A service blocks this machine's address.
+pub(crate) struct BrakePutOn<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) host: &'a str,
+    pub(crate) pause: Duration,
+}
+
+impl BrakePutOn<'_> {
+    pub(crate) fn emit(self) {
+        let Self { service, host, pause } = self;
+        warn!(
+            service,
+            host,
+            ?pause,
+            "This machine's address is blocked (403): no connection asks anything there for a while."
+        );
+        counter!("watchpost_brakes_total", "service" => service.to_owned()).increment(1);
+    }
+}
+
 /// That a login was refused could not be kept, or forgotten.
 pub(crate) struct RefusalNotKept<'a> {
     pub(crate) error: &'a dyn fmt::Display,
@@ -239,6 +259,27 @@ impl LoginEnded<'_> {
     }
 }
 
+/// A picture or recording was fetched, or not.
+pub(crate) struct MediaFetched<'a> {
+    pub(crate) connection: &'a ConnectionName,
+    /// How many bytes it has.
+    pub(crate) result: Result<u64, &'a dyn fmt::Display>,
+}
+
+impl MediaFetched<'_> {
+    pub(crate) fn emit(self) {
+        let connection = self.connection;
+        match self.result {
+            Ok(bytes) => info!(%connection, bytes, "A picture or recording was fetched."),
+            Err(error) => warn!(%connection, %error, "A picture or recording could not be fetched."),
+        }
+        let result = if self.result.is_ok() { "fetched" } else { "failed" };
+        counter!("watchpost_media_total", "connection" => connection.to_string(), "result" => result).increment(1);
+        counter!("watchpost_media_bytes_total", "connection" => connection.to_string())
+            .increment(self.result.unwrap_or_default());
+    }
+}
+
 /// A question to a directory was answered, or not.
 pub(crate) struct NameAsked<'a> {
     pub(crate) account: &'a str,
@@ -314,5 +355,35 @@ impl WatchersCounted {
     pub(crate) fn emit(self) {
         #[expect(clippy::cast_precision_loss, reason = "a count of watchers")]
         gauge!("watchpost_watchers", "shard" => self.shard.to_string()).set(self.watchers as f64);
+    }
+}
+
+/// An event of a code that no table has.
+pub(crate) struct UnknownCode<'a> {
+    pub(crate) vendor: &'static str,
+    pub(crate) code: &'a str,
+    pub(crate) info: &'a str,
+}
+
+impl UnknownCode<'_> {
+    pub(crate) fn emit(self) {
+        let Self { vendor, code, info } = self;
+        warn!(vendor, code, info, "An event has a code that is not known; it is delivered all the same.");
+        counter!("watchpost_unknown_codes_total", "vendor" => vendor).increment(1);
+    }
+}
+
+/// A call that a session goes on without was not answered with what was asked for.
+pub(crate) struct CallFailed<'a> {
+    pub(crate) vendor: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) why: &'a str,
+}
+
+impl CallFailed<'_> {
+    pub(crate) fn emit(self) {
+        let Self { vendor, what, why } = self;
+        debug!(vendor, what, why, "A call has failed; it is made again later.");
+        counter!("watchpost_calls_failed_total", "vendor" => vendor, "what" => what).increment(1);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use tokio::task::LocalSet;
 
 use super::*;
+use crate::caller::Caller;
 use crate::journal::{Memory, Writer};
 use crate::refusals::Refusals;
 use crate::settings::{Secret, TlsSettings};
@@ -55,7 +56,7 @@ impl Login for Scripted {
 struct Accounts {
     gate: Addr<Gate>,
     journal: JournalHandle,
-    caller: Addr<Caller>,
+    calls: Calls,
 }
 
 impl Accounts {
@@ -64,14 +65,15 @@ impl Accounts {
         let refusals = Refusals::new(journal.clone(), "x", false);
         let gate = Gate::new("pw".into(), Duration::ZERO, None, refusals).start();
         let caller = Caller::new(&TlsSettings::default().client_config().unwrap()).start();
-        Self { gate, journal, caller }
+        let calls = Calls::new(caller, None);
+        Self { gate, journal, calls }
     }
 
     fn account(&self, failures: impl IntoIterator<Item = LoginError>) -> (Addr<Account<Scripted>>, Arc<Script>) {
         let script = Arc::new(Script { failures: Mutex::new(failures.into_iter().collect()), begun: Mutex::default() });
         let login = Scripted { secret: "pw".into(), script: Arc::clone(&script) };
         let (gate, journal) = (self.gate.clone(), self.journal.clone());
-        (Account::new("x".into(), login, gate, journal, self.caller.clone()).start(), script)
+        (Account::new("x".into(), login, gate, journal, self.calls.clone()).start(), script)
     }
 }
 

@@ -29,7 +29,7 @@ use crate::journal::{Checkpoint, JournalError};
 use crate::lookup::{ForgetNames, Prepare};
 use crate::supervisor::WantChildren;
 use crate::telemetry::{HeldBack, OddityMet};
-use crate::transport::{Incoming, OpenError, RestAnswer, RestError, WebSocket, WebSocketRequest};
+use crate::transport::{CloseReason, Incoming, OpenError, RestAnswer, RestError, WebSocket, WebSocketRequest, brake};
 use crate::vendors::{Action, CallId, Input, Now, Resume, Session, SessionEnd, Todo, Vendor};
 
 /// One try.
@@ -166,6 +166,10 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                 self.liveness = Liveness::new(self.setup.common.ping_after, self.setup.common.dead_after, now.instant);
                 self.step(now, Input::Opened, report);
             }
+            Happened::Opened(Err(OpenError::Braked(braked))) => {
+                self.opening = None;
+                self.halt(&braked.to_string().into(), Some(braked.until), report);
+            }
             Happened::Opened(Err(error)) => {
                 self.opening = None;
                 self.step(now, Input::Refused(error), report);
@@ -189,7 +193,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                     self.step(now, Input::Unreadable(reason.to_string()), report);
                 }
                 if self.ending.is_none() {
-                    self.lose(&reason.to_string());
+                    self.dropped(now, &reason, report);
                 }
             }
             Happened::Alarm => {}
@@ -245,6 +249,29 @@ impl<'a, V: Vendor> Attempt<'a, V> {
         }
     }
 
+    fn dropped(&mut self, now: Now, reason: &CloseReason, report: &mut Report) {
+        if self.goes_on(now, report, V::Session::dropped) {
+            (self.socket, self.over) = (None, false);
+        } else {
+            self.lose(&reason.to_string());
+        }
+    }
+
+    /// Asks the session whether the try goes on nevertheless, and does what it wants done then.
+    fn goes_on(
+        &mut self,
+        now: Now,
+        report: &mut Report,
+        ask: impl FnOnce(&mut V::Session, Now, &mut Todo) -> bool,
+    ) -> bool {
+        let goes_on = ask(&mut self.session, now, &mut self.todo);
+        self.batches.touch();
+        for action in std::mem::take(&mut self.todo.actions) {
+            self.act(now, action, report);
+        }
+        goes_on
+    }
+
     fn act(&mut self, now: Now, action: Action, report: &mut Report) {
         if self.ending.is_some() {
             return;
@@ -270,8 +297,9 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                 }
             }
             Action::Call(id, call) => {
-                let rest = self.clients.rest.clone();
-                self.calls.push(Box::pin(async move { (id, rest.call(&call).await) }));
+                let (rest, brake) = (self.clients.rest.clone(), self.setup.brake.clone());
+                let answer = async move { brake::call(brake.as_deref(), &call, rest.call(&call)).await };
+                self.calls.push(Box::pin(async move { (id, answer.await) }));
             }
             Action::Wake(at) => self.wake_at = at,
             Action::Barrier => {
@@ -293,6 +321,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                 self.ending = Some(Ending::Lost { why: why.into(), not_before });
             }
             Action::End(SessionEnd::Halt(why)) => self.halt(&why.into(), None, report),
+            Action::End(SessionEnd::HaltUntil { why, again_at }) => self.halt(&why.into(), Some(again_at), report),
         }
     }
 
@@ -304,8 +333,9 @@ impl<'a, V: Vendor> Attempt<'a, V> {
     }
 
     fn open(&mut self, request: WebSocketRequest) {
-        let sockets = self.clients.sockets.clone();
-        self.opening = Some(Box::pin(async move { sockets.open(&request).await }));
+        let (sockets, brake) = (self.clients.sockets.clone(), self.setup.brake.clone());
+        self.opening =
+            Some(Box::pin(async move { brake::open(brake.as_deref(), &request, sockets.open(&request)).await }));
     }
 
     fn ping(&mut self, payload: &[u8]) {
@@ -337,8 +367,25 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                 self.step(now, Input::Granted(grant), report);
             }
             Ok(Err(AuthorizeError::Refused { why, again_at })) => self.halt(&why, again_at, report),
-            Ok(Err(AuthorizeError::Unavailable { why } | AuthorizeError::NotThis { why })) => self.lose(&why),
+            Ok(Err(
+                error @ (AuthorizeError::Unavailable { .. }
+                | AuthorizeError::NotThis { .. }
+                | AuthorizeError::Braked { .. }),
+            )) => {
+                if !self.goes_on(now, report, V::Session::unauthorized) {
+                    self.unauthorized(error, report);
+                }
+            }
             Err(error) => self.lose(&format!("the login: {error}")),
+        }
+    }
+
+    fn unauthorized(&mut self, error: AuthorizeError, report: &mut Report) {
+        match error {
+            AuthorizeError::Braked { why, until } => self.halt(&why, Some(until), report),
+            AuthorizeError::Refused { why, .. }
+            | AuthorizeError::Unavailable { why }
+            | AuthorizeError::NotThis { why } => self.lose(&why),
         }
     }
 

@@ -1,11 +1,14 @@
 //! Starts connections on its arbiter, and shares clients among them.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::prelude::*;
+use tokio::sync::Semaphore;
 
 use super::{Clients, Connection, Control, Setup};
+use crate::media;
 use crate::transport::{RestClient, WebSocketClient};
 use crate::vendors::Vendor;
 
@@ -15,10 +18,23 @@ use crate::vendors::Vendor;
 pub(crate) struct Launch<V: Vendor>(pub(crate) Setup<V>);
 
 /// The actor; one per arbiter.
-#[derive(Default)]
 pub(crate) struct Launcher {
     /// By the address of the TLS configuration, which is shared by all connections with the same settings.
     clients: HashMap<usize, (Arc<rustls::ClientConfig>, Clients)>,
+    /// Places for those who fetch pictures and recordings here.
+    fetching: Rc<Semaphore>,
+}
+
+impl Default for Launcher {
+    fn default() -> Self {
+        Self { clients: HashMap::new(), fetching: Rc::new(Semaphore::new(media::AT_ONCE)) }
+    }
+}
+
+impl Launcher {
+    pub(crate) fn fetching(&self) -> Rc<Semaphore> {
+        Rc::clone(&self.fetching)
+    }
 }
 
 impl Actor for Launcher {

@@ -33,7 +33,7 @@ use crate::model::status::ConnectionState;
 use crate::settings::CommonSettings;
 use crate::state_tracker::StateTracker;
 use crate::supervisor::{ConnectionEnded, ConnectionReport, How, WantChildren};
-use crate::transport::{Budget, Paces, RestClient, WebSocketClient};
+use crate::transport::{Brake, Budget, Paces, RestClient, WebSocketClient};
 use crate::vendors::Vendor;
 
 pub(crate) use launcher::{Launch, Launcher};
@@ -66,6 +66,8 @@ pub(crate) struct Setup<V: Vendor> {
     pub(crate) tls: Arc<rustls::ClientConfig>,
     pub(crate) budget: Arc<Budget>,
     pub(crate) paces: Arc<Paces>,
+    /// Consulted before each call and socket, where the service is known to block addresses.
+    pub(crate) brake: Option<Arc<Brake>>,
     pub(crate) hold_limit: Duration,
     pub(crate) heartbeat: Duration,
     pub(crate) reports: Recipient<ConnectionReport>,

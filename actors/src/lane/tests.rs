@@ -283,7 +283,7 @@ fn a_snapshot_of_one_item_leaves_the_others_alone() {
 fn a_gap_tells_from_when_to_when_and_why() {
     let mut bench = Bench::new();
     let (from, to) = ("2026-06-11T10:00:00Z".parse().unwrap(), "2026-06-11T10:01:00Z".parse().unwrap());
-    let gap = Gap { from, to, reason: "session_expired".into(), recovered: "states" };
+    let gap = Gap { item: None, from, to, reason: "session_expired".into(), recovered: "states" };
     let append = bench.lane.build(&mut bench.names, one(Entry::Gap(Box::new(gap))), vec![], None);
     let event = append.events.get(0).unwrap();
     assert_eq!((&*event.meaning.kind, event.origin, event.item.is_none()), ("gap", Origin::Engine, true));

@@ -8,14 +8,16 @@ use tokio::sync::oneshot;
 
 use super::{Row, Supervisor};
 use crate::connection::Control;
-use crate::lookup::ResolveNames;
+use crate::lookup::{OwnedDirectories, ResolveNames};
+use crate::media::Fetch;
 use crate::messages::{
-    AddConnection, AddError, ConnectionInfo, GetState, ListConnections, NamedItem, PanicConnection, QueryStates,
-    RemoveConnection, Resolve, RestartConnection, StopAll, UnknownConnection, Unwatch, Watch,
+    AddConnection, AddError, ConnectionInfo, FetchMedia, FetchedMedia, GetState, ListConnections, MediaError,
+    NamedItem, PanicConnection, QueryStates, RemoveConnection, Resolve, RestartConnection, StopAll, UnknownConnection,
+    Unwatch, Watch,
 };
 use crate::model::ids::ConnectionName;
 use crate::model::state::State;
-use crate::vendors::NameKey;
+use crate::vendors::{NameKey, Vendor, WithVendor};
 use crate::watch::{BeginWatch, EndWatch, WatchId};
 
 impl Supervisor {
@@ -144,6 +146,40 @@ impl Handler<Resolve> for Supervisor {
         let keys = items.into_iter().map(|item| NameKey::Item(item.into())).collect();
         let ask = row.lookup.send(ResolveNames(keys));
         Box::pin(async move { Ok(ask.await.map(|learned| learned.items).unwrap_or_default()) })
+    }
+}
+
+/// Sends a fetch to the connection's arbiter.
+struct BeginFetch<'a> {
+    supervisor: &'a Supervisor,
+    row: &'a Row,
+    ask: FetchMedia,
+}
+
+impl WithVendor for BeginFetch<'_> {
+    type Output = ResponseFuture<Result<FetchedMedia, MediaError>>;
+
+    fn with<V: Vendor>(self, config: &V::Config) -> Self::Output {
+        let Self { supervisor, row, ask } = self;
+        let known = supervisor.accounts.get(&row.account).and_then(|known| known.downcast_ref::<OwnedDirectories<V>>());
+        let (Some(known), Some(shard)) = (known, supervisor.ground.shards.get(row.shard)) else {
+            return Box::pin(std::future::ready(Err(UnknownConnection(ask.connection).into())));
+        };
+        let (config, account, tls) = (config.clone(), known.share().account, Arc::clone(&row.tls));
+        let brake = supervisor.brake::<V>(&config);
+        let fetch = shard.launcher.send(Fetch::<V> { ask, config, account, tls, brake });
+        Box::pin(async move { fetch.await.unwrap_or(Err(MediaError::Stopping)) })
+    }
+}
+
+impl Handler<FetchMedia> for Supervisor {
+    type Result = ResponseFuture<Result<FetchedMedia, MediaError>>;
+
+    fn handle(&mut self, ask: FetchMedia, _: &mut Self::Context) -> Self::Result {
+        let Some(row) = self.table.get(&ask.connection) else {
+            return Box::pin(std::future::ready(Err(UnknownConnection(ask.connection).into())));
+        };
+        row.config.vendor.with(BeginFetch { supervisor: self, row, ask })
     }
 }
 

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use self::homes::Homes;
 use self::row::{Phase, Row};
 use crate::account::{Account, Reconsider};
-use crate::caller::Caller;
+use crate::caller::{Caller, Calls};
 use crate::connection::{Control, Launch, Launcher, PANICKED, Setup};
 use crate::engine::ConnectionConfig;
 use crate::gate::{Gate, KeepPace};
@@ -38,7 +38,7 @@ use crate::settings::{CommonSettings, TlsSettings};
 use crate::state_map::StateMap;
 use crate::state_tracker::{CloseLane, ShowStatus, StateTracker};
 use crate::telemetry::{ConnectionPanicked, PacesDiffer};
-use crate::transport::{Budget, Paces};
+use crate::transport::{Brake, Brakes, Budget, Paces};
 use crate::vendors::{Vendor, WithVendor};
 
 pub(crate) use self::children::WantChildren;
@@ -87,6 +87,7 @@ pub(crate) struct Ground {
     pub(crate) insist: bool,
     pub(crate) budget: Arc<Budget>,
     pub(crate) paces: Arc<Paces>,
+    pub(crate) brakes: Brakes,
     pub(crate) hold_limit: Duration,
     pub(crate) heartbeat: Duration,
     /// Made once for all connections with the same settings.
@@ -118,6 +119,15 @@ struct AccountKey {
     secret: u64,
 }
 
+/// By what an account is known. The same user behind other TLS settings is another matter: a token must not travel over a weaker connection.
+pub(crate) fn account_name(name: String, tls: &TlsSettings) -> Arc<str> {
+    match tls {
+        TlsSettings { insecure: true, .. } => format!("{name}, insecure").into(),
+        TlsSettings { ca_file: Some(file), .. } => format!("{name}, by {}", file.display()).into(),
+        TlsSettings { ca_file: None, .. } => name.into(),
+    }
+}
+
 /// The gate of a user's logins, and its pace.
 struct UserGate {
     address: actix::WeakAddr<Gate>,
@@ -146,15 +156,7 @@ impl WithVendor for NewRow<'_> {
     fn with<V: Vendor>(self, config: &V::Config) -> VendorPart {
         let Self { supervisor, config: connection, tls } = self;
         let secret = supervisor.secrets.hash_one(V::secret(config).expose());
-        // The same user behind other TLS settings is another matter: a token must not travel over a weaker connection.
-        let key = |name: String| {
-            let name = match &connection.common.tls {
-                TlsSettings { insecure: true, .. } => format!("{name}, insecure"),
-                TlsSettings { ca_file: Some(file), .. } => format!("{name}, by {}", file.display()),
-                TlsSettings { ca_file: None, .. } => name,
-            };
-            AccountKey { name: name.into(), secret }
-        };
+        let key = |name| AccountKey { name: account_name(name, &connection.common.tls), secret };
         let (gate, key) = (key(V::gate(config)), key(V::account(config)));
         let directories = supervisor.directories::<V>(&key, &gate, config, &connection.common, &tls);
         VendorPart { account: key, lookup: directories.lookup.recipient(), window: V::resume_window(config) }
@@ -208,15 +210,16 @@ impl Supervisor {
             return known;
         }
         let (login, directory) = (V::login(config, common), V::directory(config, common));
-        let (of, with) = (Arc::clone(&key.name), self.caller(&common.tls, tls));
+        let calls = Calls::new(self.caller(&common.tls, tls), self.brake::<V>(config));
+        let of = Arc::clone(&key.name);
         let gate = self.gate::<V>(gate, config);
         let services = &self.ground.services;
         let journal = self.ground.journal.clone();
-        let (caller, of_lookup) = (with.clone(), Arc::clone(&of));
-        let account = Actor::start_in_arbiter(services, move |_| Account::new(of, login, gate, journal, with));
+        let (of_lookup, by_lookup) = (Arc::clone(&of), calls.clone());
+        let account = Actor::start_in_arbiter(services, move |_| Account::new(of, login, gate, journal, calls));
         let of_account = account.clone();
         let lookup =
-            Actor::start_in_arbiter(services, move |_| Lookup::<V>::new(of_lookup, directory, of_account, caller));
+            Actor::start_in_arbiter(services, move |_| Lookup::<V>::new(of_lookup, directory, of_account, by_lookup));
         for shard in &self.ground.shards {
             lookup.do_send(FollowNames(shard.tracker.clone().recipient()));
         }
@@ -259,6 +262,11 @@ impl Supervisor {
         let gate = Actor::start_in_arbiter(&self.ground.services, move |_| gate);
         self.gates.insert(key.clone(), UserGate { address: gate.downgrade(), rate, warned: false });
         gate
+    }
+
+    /// The brake of the service that a connection uses, if that is known to block addresses.
+    fn brake<V: Vendor>(&self, config: &V::Config) -> Option<Arc<Brake>> {
+        V::service(config).map(|service| self.ground.brakes.of(&service, V::is_blocked))
     }
 
     fn client_config(&mut self, name: &ConnectionName, settings: &TlsSettings) -> Result<Arc<ClientConfig>, AddError> {
@@ -320,6 +328,7 @@ impl Supervisor {
     fn launch<V: Vendor>(&mut self, name: &ConnectionName, config: &V::Config, ctx: &mut Context<Self>) {
         self.generations += 1;
         let generation = self.generations;
+        let brake = self.brake::<V>(config);
         let Some(row) = self.table.get_mut(name) else { return };
         let Some(directories) =
             self.accounts.get(&row.account).and_then(|known| known.downcast_ref::<OwnedDirectories<V>>())
@@ -344,6 +353,7 @@ impl Supervisor {
             tls: Arc::clone(&row.tls),
             budget: Arc::clone(&self.ground.budget),
             paces: Arc::clone(&self.ground.paces),
+            brake,
             hold_limit: self.ground.hold_limit,
             heartbeat: self.ground.heartbeat,
             reports: this.clone().recipient(),

@@ -47,6 +47,7 @@ fn supervisor() -> Supervisor {
         journal: Writer::start(Box::new(Memory::default())).unwrap().handle(),
         budget: Budget::new(1 << 20).into(),
         paces: Arc::default(),
+        brakes: crate::transport::Brakes::default(),
         hold_limit: Duration::ZERO,
         heartbeat: Duration::from_secs(10),
         tls: HashMap::new(),

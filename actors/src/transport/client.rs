@@ -21,7 +21,10 @@ use super::{early::EarlyAnswer, error::Fault, refusal::TellRefusals, request::Fi
 
 /// How long TCP with its DNS look-up, and then TLS, may take each, so that a host which swallows
 /// packets leaves time for another try.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// By which name requests go out that say no other.
+pub(super) const OUR_NAME: &str = concat!("watchpost/", env!("CARGO_PKG_VERSION"));
 
 /// Makes a client: no redirects, no time-outs but for connecting (the callers bound the whole), no
 /// limit on connections, TCP without delay.
@@ -47,7 +50,7 @@ pub(super) fn client(tls: &Arc<ClientConfig>) -> Client {
         .connector(connector)
         .disable_redirects()
         .disable_timeout()
-        .add_default_header((USER_AGENT, concat!("watchpost/", env!("CARGO_PKG_VERSION"))))
+        .add_default_header((USER_AGENT, OUR_NAME))
         .wrap(TellRefusals)
         .finish()
 }

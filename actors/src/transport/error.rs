@@ -7,7 +7,7 @@ use std::{io, time::Duration};
 
 use rustls::Error as RustlsError;
 
-use super::frame::FrameError;
+use super::{brake::Braked, frame::FrameError};
 
 /// What went wrong before there was an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,6 +93,9 @@ pub enum RestError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// It was not made: the service blocks this machine's address, and is left alone for a while.
+    #[error(transparent)]
+    Braked(Braked),
 }
 
 impl RestError {
@@ -102,6 +105,7 @@ impl RestError {
         match self {
             Self::Failed { fault, .. } => fault.is_retryable(),
             Self::BodyTooLarge { .. } => false,
+            Self::Braked(_) => true,
         }
     }
 }
@@ -132,6 +136,9 @@ pub enum OpenError {
         /// What went wrong.
         fault: Fault,
     },
+    /// It was not asked for: the service blocks this machine's address, and is left alone for a while.
+    #[error(transparent)]
+    Braked(Braked),
 }
 
 impl OpenError {
@@ -144,6 +151,7 @@ impl OpenError {
             Self::Refused { status: 501 | 505, .. } => false,
             Self::Refused { status, .. } => matches!(status, 408 | 425 | 429 | 500..=599),
             Self::Failed { fault, .. } => fault.is_retryable(),
+            Self::Braked(_) => true,
         }
     }
 }

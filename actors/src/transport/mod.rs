@@ -4,12 +4,14 @@
 //!   [`error`] is how that can fail.
 //! - [`tls`] makes the one TLS configuration that all clients share.
 //! - [`rest`] makes calls: [`RestCall`] in, [`RestAnswer`] out.
+//! - [`download`] makes calls whose answers go to files.
 //! - [`dial`] opens a [`WebSocket`]: `awc` does DNS, TCP, TLS and the upgrade, then hands over the
 //!   bare socket.
 //! - From there the bytes are ours: socket → `buffer` (how much to read) → `assembler` over
 //!   [`frame`] (what is a whole message) → [`websocket`] → the caller's `Vec<Incoming>`. The other
 //!   way: `send` → `outbox` → socket.
 //! - [`pace`] keeps the connections of one server from opening their sockets all at once.
+//! - [`brake`] leaves a service alone that blocks this machine's address.
 //! - `early` lets an answer be read that came before the request was written.
 //! - [`budget`] bounds the memory that large messages may take in the whole process.
 //!
@@ -17,10 +19,12 @@
 //! requests, answers and messages are.
 
 mod assembler;
+pub mod brake;
 pub mod budget;
 mod buffer;
 mod client;
 pub mod dial;
+pub mod download;
 mod early;
 pub mod error;
 pub mod frame;
@@ -36,8 +40,10 @@ pub mod websocket;
 mod tests;
 
 pub use assembler::Incoming;
+pub use brake::{Brake, Braked, Brakes};
 pub use budget::{Budget, Permit};
 pub use dial::WebSocketClient;
+pub use download::{Download, DownloadError, Downloads};
 pub use error::{CloseReason, Fault, OpenError, RestError, SendError};
 pub use pace::Paces;
 pub use request::{Body, HeaderText, Method, RestAnswer, RestCall, Retry, Wanted, WebSocketRequest};

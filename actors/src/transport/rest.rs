@@ -135,14 +135,12 @@ fn form(fields: &Fields) -> String {
 }
 
 /// The answer without its body.
-fn head<S>(response: &ClientResponse<S>) -> RestAnswer {
-    let headers = response
-        .headers()
+pub(super) fn head(status: StatusCode, headers: &header::HeaderMap) -> RestAnswer {
+    let headers = headers
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
-    let status = response.status().as_u16();
-    let mut answer = RestAnswer { status, headers, body: Bytes::new(), retry_after: None };
+    let mut answer = RestAnswer { status: status.as_u16(), headers, body: Bytes::new(), retry_after: None };
     answer.retry_after = answer.header("retry-after").and_then(|text| retry_after(text, Timestamp::now()));
     answer
 }
@@ -152,7 +150,7 @@ async fn beginning<S>(mut response: ClientResponse<S>, most: usize, left: Durati
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
-    let mut answer = head(&response);
+    let mut answer = head(response.status(), response.headers());
     let mut body = BytesMut::new();
     let read = async {
         while body.len() < most
@@ -173,7 +171,7 @@ async fn whole<S>(mut response: ClientResponse<S>, call: &RestCall) -> Result<Re
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
-    let mut answer = head(&response);
+    let mut answer = head(response.status(), response.headers());
     let too_large = || RestError::BodyTooLarge { at: call.shown(), limit: call.max_body };
     let length: Option<usize> = answer.header("content-length").and_then(|text| text.trim().parse().ok());
     if length.is_some_and(|length| length > call.max_body) {

@@ -114,6 +114,8 @@ pub enum Scope {
 /// A stretch of time in which events may have been lost.
 #[derive(Debug, Clone)]
 pub struct Gap {
+    /// The subject of all that may have been lost; none: anything of the connection.
+    pub item: Option<String>,
     /// The last byte received before it.
     pub from: Timestamp,
     /// From when on events come again.

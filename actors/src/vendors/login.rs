@@ -5,15 +5,18 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::Now;
+use crate::journal::JournalError;
 use crate::settings::Secret;
-use crate::transport::RestError;
 use crate::transport::request::{RestAnswer, RestCall};
+use crate::transport::{Braked, RestError};
 
 /// One step of a login.
 #[derive(Debug)]
 pub enum LoginStep<G> {
     /// Make this call and come back with the answer.
     Call(RestCall),
+    /// Make this what [`Login::note`] holds, and come back when it is durable: see [`Login::kept`].
+    Keep(SecretString),
     /// Done.
     Granted {
         /// What was got.
@@ -51,13 +54,24 @@ pub enum LoginError {
         /// For how long the server asks to be left alone, if it says.
         not_before: Option<Duration>,
     },
+    /// The service blocks this machine's address, and is left alone for a while: see [`Vendor::service`](super::Vendor::service).
+    #[error(transparent)]
+    Braked(#[from] Braked),
 }
 
 impl LoginError {
     /// Whether trying again later can help without a person.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::TooMany { .. })
+        matches!(self, Self::Unavailable { .. } | Self::TooMany { .. } | Self::Braked(_))
+    }
+
+    /// The server was not able to answer, and may have asked to be left alone for so long.
+    pub(crate) fn busy(why: String, not_before: Option<Duration>) -> Self {
+        match not_before {
+            Some(_) => Self::TooMany { why, not_before },
+            None => Self::Unavailable { why },
+        }
     }
 
     /// Trying again later can help.
@@ -84,6 +98,11 @@ pub trait Login: 'static {
     /// under way, so that a wrong one costs one request and not one for each connection.
     fn is_proven(&self) -> bool {
         false
+    }
+    /// Goes on after [`LoginStep::Keep`]. What could not be kept is still to be kept: nothing may depend on it yet.
+    fn kept(&mut self, _now: Now, kept: Result<(), JournalError>) -> LoginStep<Self::Grant> {
+        let why = kept.map_or_else(|error| error.to_string(), |()| "nothing follows what was kept".to_owned());
+        LoginStep::Failed(LoginError::unavailable(why))
     }
     /// Goes on with the answer to the last call.
     fn answer(&mut self, now: Now, answer: Result<RestAnswer, RestError>) -> LoginStep<Self::Grant>;

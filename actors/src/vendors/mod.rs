@@ -16,8 +16,10 @@ mod entries;
 mod entry;
 mod login;
 mod loose;
+mod media;
 pub mod milestone;
 mod session;
+pub mod simplisafe;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -28,12 +30,14 @@ use jiff::Timestamp;
 use crate::journal::Checkpoint;
 use crate::refusals::Refusals;
 use crate::settings::{CommonSettings, Fields, Heartbeat, Secret};
+use crate::transport::RestAnswer;
 
 pub use directory::{Directory, Forget, Learned, LearnedMeaning, NameKey, Taken};
 pub use entries::Entries;
 pub(crate) use entries::{NotedKind, Words};
 pub use entry::{Entry, Gap, Kind, Meanwhile, Noted, Occurrence, Scope, Snapshot, StatusChange};
 pub use login::{Login, LoginError, LoginStep};
+pub use media::{Judgement, Media, MediaKind};
 pub use session::{Action, CallId, Children, Input, Others, Session, SessionEnd, Todo, WantedChild};
 
 /// The two clocks, read once for each step.
@@ -90,6 +94,18 @@ pub trait Vendor: 'static {
     fn title(_: &Self::Config) -> Option<&str> {
         None
     }
+    /// How pictures and recordings are fetched; none where the vendor has no such thing.
+    fn media(_: &Self::Config) -> Option<Box<dyn Media<Grant = Self::Grant>>> {
+        None
+    }
+    /// The service, by whatever tells it from another, if it blocks the address of who asks too often: see [`transport::brake`](crate::transport::brake).
+    fn service(_: &Self::Config) -> Option<String> {
+        None
+    }
+    /// Whether an answer, or a refused handshake, of which the headers are not known, says that this machine's address is blocked.
+    fn is_blocked(_: &RestAnswer) -> bool {
+        false
+    }
     /// How long the vendor keeps a lost session; zero if it does not.
     fn resume_window(config: &Self::Config) -> Duration;
     /// A login that has not begun.
@@ -129,6 +145,8 @@ pub enum VendorSettings {
     Milestone(milestone::MilestoneConfig),
     /// Eagle Eye Networks.
     Een(Box<een::EenConfig>),
+    /// SimpliSafe.
+    SimpliSafe(Box<simplisafe::SimpliSafeConfig>),
 }
 
 /// What the settings of a connection need to know of its vendor.
@@ -154,6 +172,11 @@ pub const VENDORS: &[Listed] = &[
         name: een::Een::NAME,
         heartbeat: een::Een::HEARTBEAT,
         read: |fields| een::config::read(fields).map(|config| VendorSettings::Een(Box::new(config))),
+    },
+    Listed {
+        name: simplisafe::SimpliSafe::NAME,
+        heartbeat: simplisafe::SimpliSafe::HEARTBEAT,
+        read: |fields| simplisafe::config::read(fields).map(|config| VendorSettings::SimpliSafe(Box::new(config))),
     },
 ];
 
@@ -193,6 +216,26 @@ impl VendorSettings {
         self.with(Note)
     }
 
+    /// Whether there are pictures and recordings to fetch.
+    #[must_use]
+    pub fn has_media(&self) -> bool {
+        self.media_links("{}").is_some()
+    }
+
+    /// The links to pictures and recordings in an event's data; `None` where the vendor has no such thing. [`FetchMedia`](crate::messages::FetchMedia)
+    /// fetches what is behind one.
+    #[must_use]
+    pub fn media_links(&self, data: &str) -> Option<Vec<(MediaKind, String)>> {
+        struct Links<'a>(&'a str);
+        impl WithVendor for Links<'_> {
+            type Output = Option<Vec<(MediaKind, String)>>;
+            fn with<V: Vendor>(self, config: &V::Config) -> Self::Output {
+                V::media(config).map(|media| media.links(self.0))
+            }
+        }
+        self.with(Links(data))
+    }
+
     pub(crate) fn title(&self) -> Option<String> {
         struct Title;
         impl WithVendor for Title {
@@ -208,6 +251,7 @@ impl VendorSettings {
         match self {
             Self::Milestone(config) => visitor.with::<milestone::Milestone>(config),
             Self::Een(config) => visitor.with::<een::Een>(config),
+            Self::SimpliSafe(config) => visitor.with::<simplisafe::SimpliSafe>(config),
         }
     }
 }

@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use super::{Entries, Entry, Forget, Now, VendorSettings};
 use crate::journal::Checkpoint;
 use crate::transport::request::{RestAnswer, RestCall, WebSocketRequest};
-use crate::transport::{OpenError, RestError};
+use crate::transport::{Braked, OpenError, RestError};
 
 /// One try at one connection, as a value: told what came, it says what to do.
 ///
@@ -26,6 +26,14 @@ pub trait Session: 'static {
     fn decode(message: ByteString) -> Self::Decoded;
     /// Something came.
     fn step(&mut self, now: Now, input: Input<Self>, todo: &mut Todo);
+    /// The channel has ended. Whether this try goes on without it: with another one, for which a step towards it was asked for.
+    fn dropped(&mut self, _now: Now, _todo: &mut Todo) -> bool {
+        false
+    }
+    /// The grant that was asked for cannot be had now. Whether this try goes on without it, with the channel that is open.
+    fn unauthorized(&mut self, _now: Now, _todo: &mut Todo) -> bool {
+        false
+    }
     /// Everything that the vendor has sent up to now has been handed over: a replay, say, is over.
     fn is_caught_up(&self) -> bool;
     /// What to store with all that was handed over so far; `None` if nothing is worth remembering yet.
@@ -167,6 +175,20 @@ pub enum SessionEnd {
     /// A person is needed.
     #[error("{0}")]
     Halt(String),
+    /// Nothing is to be tried before then, and a person should know.
+    #[error("{why}")]
+    HaltUntil {
+        /// What happened.
+        why: String,
+        /// When it is tried again.
+        again_at: Instant,
+    },
+}
+
+impl From<Braked> for SessionEnd {
+    fn from(braked: Braked) -> Self {
+        Self::HaltUntil { why: braked.to_string(), again_at: braked.until }
+    }
 }
 
 impl SessionEnd {

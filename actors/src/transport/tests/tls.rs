@@ -10,8 +10,9 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     super::{
-        Budget, Fault, Method, OpenError, RestCall, RestClient, RestError, TlsError, TlsSettings, WebSocketClient,
-        WebSocketRequest,
+        Budget, Downloads, Fault, Method, OpenError, RestCall, RestClient, RestError, TlsError, TlsSettings,
+        WebSocketClient, WebSocketRequest,
+        download::{Limits, Part},
     },
     server::{Peer, Server, TEXT, frame, receive, within},
 };
@@ -177,4 +178,32 @@ fn a_bad_certificate_file_is_named_with_what_is_wrong() {
 
     fs::write(&file, format!("{good}-----BEGIN CERTIFICATE-----\nAAAA\n")).unwrap();
     assert!(matches!(error(&file), TlsError::BadCertificate { number: 2, .. }), "{}", error(&file));
+}
+
+#[actix_rt::test]
+async fn a_download_shares_the_settings_and_takes_a_connection_cut_off_for_what_it_is() {
+    let server = TlsServer::start(&["localhost"]).await;
+    let call = RestCall::new(Method::Get, format!("https://localhost:{}/clip", server.port()).parse().unwrap());
+    let stranger = Downloads::new(&TlsSettings::default().client_config().unwrap());
+    let accept = async { server.acceptor.accept(server.server.accept().await.stream).await.is_ok() };
+    let (opened, _) = within(async { tokio::join!(stranger.open(&call), accept) }).await;
+    let error = opened.err().unwrap();
+    assert!(matches!(&error, RestError::Failed { fault: Fault::Tls { lasting: true, .. }, .. }), "{error:?}");
+
+    let client = Downloads::new(&server.settings().client_config().unwrap());
+    for (answer, whole) in [("3\r\nall\r\n0\r\n\r\n", true), ("3\r\nall\r\n", false)] {
+        let serve = async {
+            let tcp = server.server.accept().await.stream;
+            let mut peer = Peer { stream: within(server.acceptor.accept(tcp)).await.unwrap() };
+            peer.request().await;
+            peer.write(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{answer}")).await;
+        };
+        let file = server.directory.path().join("clip");
+        let read = async {
+            let mut part = Part::beside(&file).await?;
+            client.open(&call).await?.save(&mut part, &Limits::default(), &mut |_, _| {}).await
+        };
+        let (outcome, ()) = within(async { tokio::join!(read, serve) }).await;
+        assert_eq!(outcome.is_ok(), whole, "{outcome:?}");
+    }
 }

@@ -1,7 +1,8 @@
 //! The devices of an account with their names, from `GET /g/device/list`.
 //!
-//! There is one question, and its answer names everything. Event types need no directory: their table is in [`codes`](super::codes). A list is asked for
-//! before subscribing, when a session wants it anew, and when an event is about a device that the last list lacks, then at most every five minutes.
+//! There is one question, and its answer names everything. Event types need no directory: their table is in [`codes`](super::codes). A list is
+//! asked for before subscribing, when a session wants it anew, and when an event is about a device that the last list lacks, then at most every
+//! five minutes.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -119,10 +119,7 @@ fn busy(config: &EenConfig, step: Step<'_>, answer: &RestAnswer) -> Option<Login
         (_, 100..=399) => (format!("Eagle Eye answered with status {}, which means nothing here", answer.status), None),
         _ => return None,
     };
-    Some(match not_before {
-        Some(_) => LoginError::TooMany { why, not_before },
-        None => LoginError::Unavailable { why },
-    })
+    Some(LoginError::busy(why, not_before))
 }
 
 /// The server wants a code, and nobody is there to type it.

@@ -50,7 +50,7 @@ impl EenSession {
     fn subscribe(&mut self, now: Now, esns: Vec<Esn>, todo: &mut Todo) {
         self.devices.await_answers_of(&esns, now);
         for request in self.devices.requests(esns) {
-            todo.act(Action::Send(request));
+            todo.act(Action::Send(request.into()));
         }
         // Whoever was asked before these has no more time because of them.
         self.answers_until.get_or_insert(now.instant + ANSWER_MOST);
@@ -106,7 +106,7 @@ impl EenSession {
         }
         let Listed { ask, drop } = self.list();
         for request in drop_entities(&drop, ENTITIES) {
-            todo.act(Action::Send(request));
+            todo.act(Action::Send(request.into()));
         }
         if !ask.is_empty() {
             self.subscribe(now, ask, todo);
@@ -139,7 +139,7 @@ impl EenSession {
         }
         (self.asked_again, self.ask_again_at) = (Some(now.instant), None);
         for request in self.devices.requests(self.devices.followed()) {
-            todo.act(Action::Send(request));
+            todo.act(Action::Send(request.into()));
         }
     }
 
@@ -186,7 +186,7 @@ impl EenSession {
         let again = self.devices.ask_again(now.instant, &mut todo.entries);
         if !again.is_empty() {
             for request in self.devices.requests(again) {
-                todo.act(Action::Send(request));
+                todo.act(Action::Send(request.into()));
             }
             self.mark.change_at_once();
         }

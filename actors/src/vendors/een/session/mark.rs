@@ -175,5 +175,5 @@ impl Mark {
 
 /// Of each device the latest states, and of each code the newest event, are what a new subscription brings.
 fn tell_gap(from: Timestamp, to: Timestamp, reason: String, todo: &mut Todo) {
-    todo.enter(Entry::Gap(Box::new(Gap { from: from.min(to), to, reason, recovered: "latest_states" })));
+    todo.enter(Entry::Gap(Box::new(Gap { item: None, from: from.min(to), to, reason, recovered: "latest_states" })));
 }

@@ -76,7 +76,7 @@ impl MilestoneSession {
 
     pub(super) fn tell_gap(&mut self, recovered: &'static str, todo: &mut Todo) {
         if let Some(OpenGap { from, to, reason }) = self.mark.gap.take() {
-            todo.enter(Entry::Gap(Box::new(Gap { from, to, reason, recovered })));
+            todo.enter(Entry::Gap(Box::new(Gap { item: None, from, to, reason, recovered })));
         }
     }
 }

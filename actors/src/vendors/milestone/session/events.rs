@@ -107,7 +107,7 @@ impl MilestoneSession {
         let place = self.mark.cursor.clone().unwrap_or_default();
         if self.phase == Phase::Live && self.mark.unreadable_after.as_ref() == Some(&place) {
             let (from, reason) = (self.last_heard(now), "unreadable_frame".to_owned());
-            todo.enter(Entry::Gap(Box::new(Gap { from, to: now.wall, reason, recovered: "nothing" })));
+            todo.enter(Entry::Gap(Box::new(Gap { item: None, from, to: now.wall, reason, recovered: "nothing" })));
             self.mark.unreadable_after = None;
             return;
         }

@@ -134,7 +134,9 @@ impl MilestoneSession {
             OpenError::Refused { retry_after, .. } => {
                 self.end(SessionEnd::Retry { why: error.to_string(), not_before: *retry_after }, todo);
             }
-            OpenError::Failed { .. } => self.end(SessionEnd::retry(error.to_string()), todo),
+            OpenError::Failed { .. } | OpenError::Braked(_) => {
+                self.end(SessionEnd::retry(error.to_string()), todo);
+            }
         }
     }
 }

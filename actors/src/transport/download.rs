@@ -1,0 +1,438 @@
+//! Downloads: an answer whose body goes to a file, however large it is.
+//!
+//! Each has a connection of its own, and not one of `awc`'s, for `awc` takes a chunked body that ends too early for complete. [`Downloads::open`] makes
+//! the call and answers with the head; the caller judges it, and [`Download::save`] writes the body into a [`Part`], which becomes the file when all of it is
+//! there.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Seek, SeekFrom, Write},
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_codec::Framed;
+use actix_http::{
+    ConnectionType, RequestHead, RequestHeadType, Uri,
+    body::BodySize,
+    error::ParseError,
+    h1::{ClientCodec, ClientPayloadCodec, Message, MessageType},
+    header::{HOST, HeaderValue, USER_AGENT},
+};
+use actix_rt::task::spawn_blocking;
+use bytes::{Bytes, BytesMut};
+use futures_util::{SinkExt, StreamExt};
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::{Instant, timeout, timeout_at},
+};
+use tokio_rustls::TlsConnector;
+use url::{Host, Url};
+
+use super::{
+    client::{self, CONNECT_TIMEOUT},
+    error::{Fault, RestError},
+    request::{Method, RestAnswer, RestCall},
+    rest,
+};
+
+/// What is read of an answer that is not wanted, in bytes, and for how long.
+const BEGINNING: (usize, Duration) = (4 * 1024, Duration::from_secs(1));
+
+/// How much is written to the disk at once, in bytes.
+const BLOCK: usize = 256 * 1024;
+
+/// What bounds a download.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The largest body, in bytes.
+    pub max_bytes: u64,
+    /// How long the server may be silent.
+    pub idle: Duration,
+    /// How long the body may take altogether.
+    pub whole: Duration,
+}
+
+impl Default for Limits {
+    /// 256 MiB, 30 s, 15 minutes.
+    fn default() -> Self {
+        Self { max_bytes: 256 << 20, idle: Duration::from_secs(30), whole: Duration::from_secs(15 * 60) }
+    }
+}
+
+/// Why a body is not in its file.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// It did not come, or not all of it.
+    #[error(transparent)]
+    Call(#[from] RestError),
+    /// It is larger than allowed. Nothing of it was kept.
+    #[error("{at}: what is there is larger than the {limit} bytes allowed")]
+    TooLarge {
+        /// Method and address.
+        at: String,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// It cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+impl DownloadError {
+    /// Whether the same download may succeed later, with nobody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Call(error) => error.is_retryable(),
+            Self::TooLarge { .. } | Self::File(_) => false,
+        }
+    }
+}
+
+/// A file that cannot be written. A person has to change something.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}: {error}", path.display())]
+pub struct FileError {
+    /// Which.
+    pub path: PathBuf,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+/// Makes downloads. At home on any thread with a runtime.
+#[derive(Debug, Clone)]
+pub struct Downloads {
+    tls: Arc<ClientConfig>,
+}
+
+/// What a connection is made of.
+trait Stream: AsyncRead + AsyncWrite {}
+impl<T: AsyncRead + AsyncWrite> Stream for T {}
+type Socket = std::pin::Pin<Box<dyn Stream>>;
+
+/// An answer whose body has not been read yet.
+pub struct Download {
+    at: String,
+    answer: RestAnswer,
+    body: Option<Framed<Socket, ClientPayloadCodec>>,
+}
+
+impl Downloads {
+    /// Downloads with the TLS configuration of the process.
+    #[must_use]
+    pub fn new(tls: &Arc<ClientConfig>) -> Self {
+        Self { tls: Arc::clone(tls) }
+    }
+
+    /// Makes a call with [`Method::Get`] and without a body, one try, and answers when its head is there: within the call's time-out.
+    ///
+    /// # Errors
+    /// [`RestError`] when no head came. Any status, a redirect too, is an answer.
+    pub async fn open(&self, call: &RestCall) -> Result<Download, RestError> {
+        let failed = |fault| RestError::Failed { at: call.shown(), fault };
+        let opened = timeout(call.timeout, self.exchange(call)).await;
+        let (answer, body) = opened.unwrap_or(Err(Fault::Timeout(call.timeout))).map_err(failed)?;
+        Ok(Download { at: call.shown(), answer, body })
+    }
+
+    async fn exchange(
+        &self,
+        call: &RestCall,
+    ) -> Result<(RestAnswer, Option<Framed<Socket, ClientPayloadCodec>>), Fault> {
+        if call.method != Method::Get {
+            return Err(Fault::Unsendable("what is downloaded is asked for with GET".to_owned()));
+        }
+        let uri = client::address(&call.url, ["http", "https"])?;
+        let head = request(call, uri)?;
+        let mut framed = Framed::new(self.connect(&call.url).await?, ClientCodec::default());
+        let message = Message::Item((RequestHeadType::Owned(head), BodySize::None));
+        framed.send(message).await.map_err(|error| Fault::from_io(&error, Fault::Lost))?;
+        let head = match framed.next().await {
+            Some(Ok(head)) => head,
+            Some(Err(ParseError::Io(error))) => return Err(Fault::from_io(&error, Fault::Lost)),
+            Some(Err(error)) => return Err(Fault::Protocol(format!("its answer is not HTTP/1.1: {error}"))),
+            None => return Err(Fault::Lost("the server hung up without an answer".to_owned())),
+        };
+        let answer = rest::head(head.status, &head.headers);
+        let has_body = !matches!(framed.codec_ref().message_type(), MessageType::None);
+        Ok((answer, has_body.then(|| framed.into_map_codec(ClientCodec::into_payload_codec))))
+    }
+
+    async fn connect(&self, url: &Url) -> Result<Socket, Fault> {
+        let no_host = || Fault::Unsendable("the address has no host".to_owned());
+        let port = url.port_or_known_default().ok_or_else(no_host)?;
+        let (name, tcp) = match url.host().ok_or_else(no_host)? {
+            Host::Domain(name) => {
+                (ServerName::try_from(name.to_owned()), reach(TcpStream::connect((name, port))).await)
+            }
+            Host::Ipv4(ip) => (Ok(IpAddr::from(ip).into()), reach(TcpStream::connect((ip, port))).await),
+            Host::Ipv6(ip) => (Ok(IpAddr::from(ip).into()), reach(TcpStream::connect((ip, port))).await),
+        };
+        let tcp = tcp?;
+        if url.scheme() != "https" {
+            return Ok(Box::pin(tcp));
+        }
+        let name = name.map_err(|error| Fault::Unsendable(format!("the address's host: {error}")))?;
+        Ok(Box::pin(reach(TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp)).await?))
+    }
+}
+
+/// One step of connecting.
+async fn reach<T>(step: impl Future<Output = io::Result<T>>) -> Result<T, Fault> {
+    match timeout(CONNECT_TIMEOUT, step).await {
+        Ok(outcome) => outcome.map_err(|error| Fault::from_io(&error, Fault::Connect)),
+        Err(_) => Err(Fault::Connect(format!("no connection within {CONNECT_TIMEOUT:?}"))),
+    }
+}
+
+fn request(call: &RestCall, uri: Uri) -> Result<RequestHead, Fault> {
+    let host = call.url.host_str().unwrap_or_default();
+    let host = call.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let host =
+        HeaderValue::from_str(&host).map_err(|error| Fault::Unsendable(format!("the address's host: {error}")))?;
+    let mut head = RequestHead::default();
+    head.uri = uri;
+    head.set_connection_type(ConnectionType::Close);
+    head.headers.insert(HOST, host);
+    head.headers.insert(USER_AGENT, HeaderValue::from_static(client::OUR_NAME));
+    for (name, value) in client::headers(&call.headers)? {
+        head.headers.insert(name, value);
+    }
+    Ok(head)
+}
+
+impl Download {
+    /// Status and headers, without a body.
+    #[must_use]
+    pub fn head(&self) -> &RestAnswer {
+        &self.answer
+    }
+
+    /// The answer with the beginning of its body, 4 KiB at most: for one that is not what was wanted, and may say why.
+    pub async fn into_answer(self) -> RestAnswer {
+        let Self { mut answer, body, .. } = self;
+        let Some(mut chunks) = body else { return answer };
+        let (most, time) = BEGINNING;
+        let mut body = BytesMut::new();
+        let read = async {
+            while body.len() < most
+                && let Some(Ok(Some(chunk))) = chunks.next().await
+            {
+                body.extend_from_slice(&chunk);
+            }
+        };
+        // What has come until then is all that is wanted.
+        let _ = timeout(time, read).await;
+        body.truncate(most);
+        answer.body = body.freeze();
+        answer
+    }
+
+    /// Writes the body to `part`, which is empty or gets emptied, and answers how many bytes that were. `progress` is told how many there are, and
+    /// how many there will be if the server says so.
+    ///
+    /// # Errors
+    /// [`DownloadError`]; `part` holds something then, and may be used for another try.
+    pub async fn save(
+        self,
+        part: &mut Part,
+        limits: &Limits,
+        progress: &mut dyn FnMut(u64, Option<u64>),
+    ) -> Result<u64, DownloadError> {
+        let Self { at, answer, body } = self;
+        let failed = |fault| DownloadError::from(RestError::Failed { at: at.clone(), fault });
+        let too_large = || DownloadError::TooLarge { at: at.clone(), limit: limits.max_bytes };
+        if let Some(encoding) = answer.header("content-encoding").filter(|word| !word.eq_ignore_ascii_case("identity"))
+        {
+            return Err(failed(Fault::Protocol(format!(
+                "its answer is encoded ({encoding:?}), which was not asked for"
+            ))));
+        }
+        let total: Option<u64> = answer.header("content-length").and_then(|text| text.trim().parse().ok());
+        if total.is_some_and(|total| total > limits.max_bytes) {
+            return Err(too_large());
+        }
+        let chunked = answer.header("transfer-encoding").is_some();
+        if total.is_none() && !chunked && answer.status != 204 {
+            // Whether all of it has come could not be told.
+            return Err(failed(Fault::Protocol("its answer has neither a length nor chunks".to_owned())));
+        }
+        part.empty().await?;
+        progress(0, total);
+        let Some(mut chunks) = body else { return Ok(0) };
+        let until = Instant::now() + limits.whole;
+        let mut size = 0;
+        loop {
+            let idle = Instant::now() + limits.idle;
+            let chunk = timeout_at(idle.min(until), chunks.next()).await;
+            let chunk: Bytes = match chunk {
+                Ok(Some(Ok(Some(chunk)))) => chunk,
+                Ok(Some(Ok(None))) => return Ok(size),
+                Ok(Some(Err(error))) => return Err(failed(client::body_fault(error))),
+                Ok(None) => {
+                    let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
+                    return Err(failed(Fault::Lost(format!("the answer was cut off after {size}{of} bytes"))));
+                }
+                Err(_) if idle < until => {
+                    return Err(failed(Fault::Lost(format!("nothing came for {:?}", limits.idle))));
+                }
+                Err(_) => return Err(failed(Fault::Timeout(limits.whole))),
+            };
+            size += chunk.len() as u64;
+            if size > limits.max_bytes {
+                return Err(too_large());
+            }
+            part.write(&chunk).await?;
+            progress(size, total);
+        }
+    }
+}
+
+/// A file that is being written, beside the one that it will be. Dropped before it is [kept](Part::keep), it is removed.
+#[derive(Debug)]
+pub struct Part {
+    /// Where it will be.
+    target: PathBuf,
+    path: PathBuf,
+    /// Away while it is written to, on a thread where that may take its time.
+    file: Option<File>,
+    buffer: Vec<u8>,
+    dirty: bool,
+    kept: bool,
+}
+
+impl Part {
+    /// Creates a file beside `target`, which need not be there. If it is, it stays as it is until the new one is complete; a link is followed.
+    ///
+    /// # Errors
+    /// [`FileError`] where nothing can be created there, or where there is something that is no file.
+    pub async fn beside(target: &Path) -> Result<Self, FileError> {
+        let target = target.to_owned();
+        blocking(&target.clone(), move || Self::create(&target)).await
+    }
+
+    fn create(target: &Path) -> Result<Self, FileError> {
+        let failed = |path: &Path, error| FileError { path: path.to_owned(), error };
+        let target = match fs::metadata(target) {
+            Ok(known) if !known.is_file() => {
+                let what = if known.is_dir() { "it is a folder" } else { "it is no ordinary file" };
+                return Err(failed(target, io::Error::other(what)));
+            }
+            Ok(_) => fs::canonicalize(target).map_err(|error| failed(target, error))?,
+            Err(_) => target.to_owned(),
+        };
+        let Some(name) = target.file_name() else {
+            return Err(failed(&target, io::Error::other("it names no file")));
+        };
+        // Hidden where files with a dot are; the number tells downloads of one name apart.
+        let mut part = std::ffi::OsString::from(".");
+        part.push(name);
+        part.push(format!(".{:08x}.part", rand::random::<u32>()));
+        let path = target.with_file_name(part);
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let file = file.map_err(|error| failed(&target, error))?;
+        Ok(Self { target, path, file: Some(file), buffer: Vec::new(), dirty: false, kept: false })
+    }
+
+    /// Takes away what is in it.
+    async fn empty(&mut self) -> Result<(), FileError> {
+        self.buffer.clear();
+        if !std::mem::take(&mut self.dirty) {
+            return Ok(());
+        }
+        self.with(|file, _| {
+            file.set_len(0)?;
+            file.seek(SeekFrom::Start(0)).map(drop)
+        })
+        .await
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() < BLOCK {
+            return Ok(());
+        }
+        self.flush().await
+    }
+
+    async fn flush(&mut self) -> Result<(), FileError> {
+        self.dirty = true;
+        self.with(|file, buffer| file.write_all(buffer)).await?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Makes it the file that it was to be: written out to the disk, then put in the place of whatever was there.
+    ///
+    /// # Errors
+    /// [`FileError`]; what was there is there then.
+    pub async fn keep(mut self) -> Result<(), FileError> {
+        self.flush().await?;
+        self.with(|file, _| file.sync_all()).await?;
+        // Closed first: elsewhere a file that is open cannot be renamed.
+        self.file = None;
+        let (path, target) = (self.path.clone(), self.target.clone());
+        let failed = |error| FileError { path: self.target.clone(), error };
+        blocking(&self.target, move || {
+            let renamed = fs::rename(&path, &target);
+            sync_folder(&target);
+            Ok(renamed)
+        })
+        .await?
+        .map_err(failed)?;
+        self.kept = true;
+        Ok(())
+    }
+
+    /// Does something with the file and what is to be written to it, where it may take its time.
+    async fn with(
+        &mut self,
+        work: impl FnOnce(&mut File, &[u8]) -> io::Result<()> + Send + 'static,
+    ) -> Result<(), FileError> {
+        let failed = |error| FileError { path: self.target.clone(), error };
+        let Some(mut file) = self.file.take() else {
+            return Err(failed(io::Error::other("it was given up")));
+        };
+        let buffer = std::mem::take(&mut self.buffer);
+        let (file, buffer, outcome) = blocking(&self.target, move || {
+            let outcome = work(&mut file, &buffer);
+            Ok((file, buffer, outcome))
+        })
+        .await?;
+        (self.file, self.buffer) = (Some(file), buffer);
+        outcome.map_err(failed)
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if !self.kept {
+            self.file = None;
+            // It may be away already; there is nobody to tell.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Runs what may wait for the disk.
+async fn blocking<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce() -> Result<T, FileError> + Send + 'static,
+) -> Result<T, FileError> {
+    let gone = |_| FileError { path: path.to_owned(), error: io::Error::other("the program is ending") };
+    spawn_blocking(work).await.map_err(gone)?
+}
+
+/// Writes out that the name is there. Where a folder cannot be opened, the system does so in its own time.
+fn sync_folder(file: &Path) {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}

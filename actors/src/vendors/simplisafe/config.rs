@@ -1,0 +1,280 @@
+//! The settings of one connection to SimpliSafe.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ring::digest::{SHA256, digest};
+use url::Url;
+
+use super::rest::place;
+use crate::settings::{At, Fields, Mistake, Secret, Value, closest, is_loopback, mistake::shown};
+
+/// The settings of one connection to SimpliSafe.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SimpliSafeConfig {
+    /// What `watchpost login simplisafe` wrote. Newer ones that SimpliSafe gives in its place are kept in the journal.
+    pub refresh_token: Secret,
+    /// The file that it stands in, if it stands in one.
+    pub token_file: Option<PathBuf>,
+    /// Whose events and states.
+    pub systems: Systems,
+    /// How often to ask for what SimpliSafe does not push (entry sensors, temperatures, batteries): 60 s unless set.
+    pub poll_every: Duration,
+    /// Where to log in: `https://auth.simplisafe.com` unless set.
+    pub auth_url: Url,
+    /// Where to call: `https://api.simplisafe.com` unless set.
+    pub api_url: Url,
+    /// Where to open the socket: `wss://socketlink.prd.aser.simplisafe.com` unless set.
+    pub socket_url: Url,
+}
+
+/// Which of the user's systems a connection follows.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Systems {
+    /// All that have a base station.
+    #[default]
+    All,
+    /// Those with these ids (`sid`), in the order in which they were written.
+    Only(Vec<u64>),
+}
+
+impl Systems {
+    /// Whether the system with this id is followed.
+    #[must_use]
+    pub fn contains(&self, sid: u64) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(ids) => ids.contains(&sid),
+        }
+    }
+}
+
+impl SimpliSafeConfig {
+    /// The default of `poll_every`.
+    pub const POLL_EVERY: Duration = Duration::from_secs(60);
+    /// The least `poll_every` at SimpliSafe's own hosts: homebridge-simplisafe3 polls at this rate, and warns that SimpliSafe blocks the address of
+    /// who polls faster. A server on this machine may be asked as often as one likes.
+    pub const POLL_AT_LEAST: Duration = Duration::from_secs(15);
+
+    /// Settings for all systems of a user, with the default of everything that has one.
+    #[must_use]
+    pub fn new(refresh_token: Secret) -> Self {
+        Self {
+            refresh_token,
+            token_file: None,
+            systems: Systems::All,
+            poll_every: Self::POLL_EVERY,
+            auth_url: default_url("https://auth.simplisafe.com/"),
+            api_url: default_url("https://api.simplisafe.com/"),
+            socket_url: default_url("wss://socketlink.prd.aser.simplisafe.com/"),
+        }
+    }
+
+    /// Whose logins wait for each other: those with one refresh token at one login host.
+    #[must_use]
+    pub fn gate(&self) -> String {
+        format!("simplisafe token {} at {}", self.fingerprint(), place(&self.auth_url))
+    }
+
+    /// What connections share an access token by: a grant leads where the settings of the login that got it say.
+    #[must_use]
+    pub fn account(&self) -> String {
+        format!("{}, calls at {}, sockets at {}", self.gate(), place(&self.api_url), place(&self.socket_url))
+    }
+
+    /// What one brake is for, see [`transport::brake`](crate::transport::brake): all hosts of the cloud whose calls go there.
+    #[must_use]
+    pub fn service(&self) -> String {
+        format!("SimpliSafe at {}", place(&self.api_url))
+    }
+
+    /// By what people tell one refresh token from another without seeing it: the first digits of its SHA-256. The token is long and random, so nothing
+    /// leads back from them.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut full = fingerprint(self.refresh_token.expose());
+        full.truncate(12);
+        full
+    }
+}
+
+/// The whole SHA-256 of a token, in hex.
+pub(super) fn fingerprint(token: &str) -> String {
+    fingerprint_bytes(token).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(super) fn fingerprint_bytes(text: &str) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+    bytes
+}
+
+/// An address that a test reads.
+fn default_url(text: &'static str) -> Url {
+    #[allow(clippy::expect_used, reason = "a constant that a test reads")]
+    Url::parse(text).expect("an address")
+}
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Refresh tokens have some 50 characters (observed); what is longer than this is a file of something else.
+const LONGEST_TOKEN: usize = 4_096;
+
+/// Reads the keys of a SimpliSafe connection.
+pub fn read(fields: &mut dyn Fields) -> Option<SimpliSafeConfig> {
+    fields.require(
+        "refresh_token",
+        r#"refresh_token = { file = "simplisafe.token" }, which `watchpost login simplisafe` writes"#,
+    );
+
+    let refresh_token = refresh_token(fields);
+    let token_file = refresh_token.as_ref().and_then(|_| token_file(fields));
+    let systems = systems(fields);
+    let auth_url = server(fields, "auth_url", ["http", "https"], "the refresh token");
+    let api_url = server(fields, "api_url", ["http", "https"], "the access token");
+    let socket_url = server(fields, "socket_url", ["ws", "wss"], "the access token");
+    let poll_every = poll_every(fields, api_url.as_ref());
+
+    let default = SimpliSafeConfig::new(refresh_token?);
+    Some(SimpliSafeConfig {
+        token_file,
+        systems: systems.unwrap_or_default(),
+        poll_every: poll_every.unwrap_or(default.poll_every),
+        auth_url: auth_url.unwrap_or(default.auth_url),
+        api_url: api_url.unwrap_or(default.api_url),
+        socket_url: socket_url.unwrap_or(default.socket_url),
+        ..default
+    })
+}
+
+/// A token alone: files end with a line break, and what an editor or a shell left around it is no part of it.
+fn refresh_token(fields: &mut dyn Fields) -> Option<Secret> {
+    let read = fields.secret("refresh_token")?;
+    let token = read.expose().trim();
+    // What nobody needs now is not fetched, and empty; what is fetched is not.
+    if is_token(token) || read.expose().is_empty() {
+        return Some(token.into());
+    }
+    let what = match token {
+        "" => "the refresh token is empty",
+        _ if token.len() > LONGEST_TOKEN => "this is too long to be a refresh token",
+        _ => "a refresh token has neither blanks nor line breaks in it",
+    };
+    let mistake = Mistake::new(what).concealed();
+    fields.error("refresh_token", mistake.hint("`watchpost login simplisafe` writes the file: run it again"));
+    None
+}
+
+/// Where `watchpost login` writes a new one.
+fn token_file(fields: &mut dyn Fields) -> Option<PathBuf> {
+    let read = |table: &mut dyn Fields| {
+        // Whether all of it is as it should be, who fetched the secret has said.
+        table.accept_rest();
+        table.contains("file").then(|| table.path("file")).flatten()
+    };
+    fields.table("refresh_token", read).flatten()
+}
+
+/// Whether a text can be a refresh token: printable ASCII without blanks, of a sensible length.
+pub(super) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LONGEST_TOKEN && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn systems(fields: &mut dyn Fields) -> Option<Systems> {
+    const FORMS: &str = "\"all\", or a list of system ids like [1234567]";
+    match fields.value("systems")? {
+        Value::Text(word) if word == "all" => Some(Systems::All),
+        Value::Text(word) => {
+            let mistake = Mistake::new(format!("\"{}\" is not \"all\" and no list", shown(&word)));
+            let hint = match word.trim().parse::<u64>() {
+                Ok(sid) => format!("write systems = [{sid}]"),
+                _ if closest(&word, ["all"]).is_some() || word == "*" => "write systems = \"all\"".to_owned(),
+                _ => format!("write {FORMS}"),
+            };
+            fields.error("systems", mistake.hint(hint));
+            None
+        }
+        Value::Integer(sid) => {
+            let mistake = Mistake::new("expected a list of system ids, found one number");
+            fields.error("systems", mistake.hint(format!("write systems = [{sid}]")));
+            None
+        }
+        Value::List(values) => only(fields, &values, FORMS),
+        other => {
+            let mistake = Mistake::new(format!("expected \"all\" or a list of system ids, found {}", other.kind()));
+            fields.error("systems", mistake.hint(format!("write {FORMS}")));
+            None
+        }
+    }
+}
+
+fn only(fields: &mut dyn Fields, values: &[Value], forms: &str) -> Option<Systems> {
+    if values.is_empty() {
+        fields.error("systems", Mistake::new("no system is named").hint(format!("write {forms}")));
+        return None;
+    }
+    let mut ids = Vec::with_capacity(values.len());
+    let mut sound = true;
+    for (index, value) in values.iter().enumerate() {
+        let id = match value {
+            Value::Integer(id) => u64::try_from(*id).ok(),
+            // As they stand in a subject.
+            Value::Text(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        let mistake = match id.filter(|id| *id > 0) {
+            Some(id) if !ids.contains(&id) => {
+                ids.push(id);
+                continue;
+            }
+            Some(id) => Mistake::new(format!("{id} is there already")).hint("name each once"),
+            None => Mistake::new("this is no system id")
+                .hint("an id is a whole number, like 1234567; `watchpost check --connect` shows those of the user"),
+        };
+        fields.error(At::Item("systems", index), mistake);
+        sound = false;
+    }
+    sound.then_some(Systems::Only(ids))
+}
+
+fn poll_every(fields: &mut dyn Fields, api_url: Option<&Url>) -> Option<Duration> {
+    let every = fields.duration("poll_every", 100 * MILLISECOND..=DAY)?;
+    let least = SimpliSafeConfig::POLL_AT_LEAST;
+    if every >= least || api_url.is_some_and(is_loopback) {
+        return Some(every);
+    }
+    let mistake = Mistake::new(format!(
+        "{} is too often: SimpliSafe blocks addresses that poll so fast",
+        humantime::format_duration(every)
+    ));
+    fields.error("poll_every", mistake.hint(format!("write \"{}\" or more", humantime::format_duration(least))));
+    None
+}
+
+/// The address of a server, without anything behind the path.
+fn server(fields: &mut dyn Fields, key: &'static str, schemes: [&'static str; 2], at_risk: &str) -> Option<Url> {
+    let url = fields.url(key, &schemes)?;
+    let example = format!("write only the server: \"{}://{}\"", schemes[1], url.host_str().unwrap_or("host"));
+    if url.query().is_some() || url.fragment().is_some() {
+        let mistake = Mistake::new("the address of a server has no `?` or `#` part").concealed();
+        fields.error(key, mistake.hint(example));
+        return None;
+    }
+    let path = url.path().trim_end_matches('/');
+    if path.ends_with("/v1") || path.contains("/v1/") || path.ends_with("/oauth/token") || path.ends_with("/authorize")
+    {
+        let mistake = Mistake::new("the address ends with a path that watchpost adds itself");
+        fields.error(key, mistake.hint(example));
+        return None;
+    }
+    if url.scheme() == schemes[0] && !is_loopback(&url) {
+        let mistake = Mistake::new(format!("{} carries {at_risk} in the clear", schemes[0]));
+        fields.warn(key, mistake.hint(format!("write {}:// if the server has it", schemes[1])));
+    }
+    Some(url)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! Calls with an access token, and what their statuses mean.
+//!
+//! Nothing here is documented by SimpliSafe: paths and members are those that simplipy, homebridge-simplisafe3 and a capture of a live account (2026) agree on.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::grant::Grant;
+use super::wire::Problem;
+use crate::settings::mistake::shown;
+use crate::transport::request::{Method, RestAnswer, RestCall, Retry};
+
+/// The most events that one page holds; SimpliSafe refuses to give more (a capture of a live account).
+pub const MOST_EVENTS: u32 = 50;
+/// With `forceUpdate` the base station is asked, which was seen to take more than 20 s.
+const FORCED_TIMEOUT: Duration = Duration::from_secs(45);
+/// Tries of a call that only reads: a base station that does not answer (504) often does a moment later (simplipy tries four times).
+const TRIES: u32 = 2;
+/// The size that an answer may have, 8 MiB: sensors have some hundred bytes each, subscriptions some ten thousand.
+const MAX_BODY: usize = 8 << 20;
+
+/// What is longer names no error.
+const LONGEST_PROBLEM: usize = 4 << 10;
+
+/// Where what is told of sensors and settings comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fresh {
+    /// What the cloud holds; it trails a door by 5 to 10 s, and a lock by minutes (observed).
+    Cached,
+    /// The base station is asked. Not within 15 s after arming or disarming where there are locks: it would announce that a lock does not respond
+    /// (simplipy).
+    Forced,
+}
+
+impl Fresh {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Cached => "false",
+            Self::Forced => "true",
+        }
+    }
+}
+
+/// Asks for the user's systems, active ones alone.
+#[must_use]
+pub fn subscriptions(grant: &Grant) -> RestCall {
+    get(grant, &format!("users/{}/subscriptions", grant.user_id), &[("activeOnly", "true")])
+}
+
+/// Asks for one system.
+#[must_use]
+pub fn subscription(grant: &Grant, sid: u64) -> RestCall {
+    get(grant, &format!("subscriptions/{sid}/"), &[])
+}
+
+/// Asks for the sensors of a system of version 3.
+#[must_use]
+pub fn sensors(grant: &Grant, sid: u64, fresh: Fresh) -> RestCall {
+    patient(fresh, get(grant, &format!("ss3/subscriptions/{sid}/sensors"), &[("forceUpdate", fresh.as_str())]))
+}
+
+/// Asks for the settings of a system of version 3, of which the base station's state is a part, and the users' codes too: whoever reads the answer must
+/// leave these alone.
+#[must_use]
+pub fn settings(grant: &Grant, sid: u64, fresh: Fresh) -> RestCall {
+    patient(fresh, get(grant, &format!("ss3/subscriptions/{sid}/settings/normal"), &[("forceUpdate", fresh.as_str())]))
+}
+
+/// Asks for sensors and settings of a system of version 2.
+#[must_use]
+pub fn settings_v2(grant: &Grant, sid: u64, fresh: Fresh) -> RestCall {
+    let cached = if fresh == Fresh::Cached { "true" } else { "false" };
+    let query = [("settingsType", "all"), ("cached", cached)];
+    patient(fresh, get(grant, &format!("subscriptions/{sid}/settings"), &query))
+}
+
+/// Asks for the locks of a system.
+#[must_use]
+pub fn locks(grant: &Grant, sid: u64) -> RestCall {
+    get(grant, &format!("doorlock/{sid}"), &[])
+}
+
+/// Asks for the newest `count` events of a system, at most [`MOST_EVENTS`], newest first.
+///
+/// What `from_timestamp` (seconds since 1970) means is contradictory between sources: events at or after it, or older ones. Who uses it must check
+/// where the page has led.
+#[must_use]
+pub fn events(grant: &Grant, sid: u64, count: u32, from_timestamp: Option<i64>) -> RestCall {
+    let count = count.clamp(1, MOST_EVENTS).to_string();
+    let from = from_timestamp.map(|from| from.to_string());
+    let mut query = vec![("numEvents", count.as_str())];
+    query.extend(from.as_deref().map(|from| ("fromTimestamp", from)));
+    get(grant, &format!("subscriptions/{sid}/events"), &query)
+}
+
+fn get(grant: &Grant, path: &str, query: &[(&str, &str)]) -> RestCall {
+    let mut url = versioned(&grant.api, path);
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    let mut call = grant.sign(RestCall::new(Method::Get, url));
+    (call.retry, call.max_body) = (Retry::Safe { tries: TRIES }, MAX_BODY);
+    call
+}
+
+fn patient(fresh: Fresh, mut call: RestCall) -> RestCall {
+    if fresh == Fresh::Forced {
+        call.timeout = FORCED_TIMEOUT;
+    }
+    call
+}
+
+/// A path of the API's only version.
+pub(super) fn versioned(api: &Url, path: &str) -> Url {
+    under(api, &format!("v1/{path}"))
+}
+
+/// A path under an address, whether or not that ends with a slash.
+pub(super) fn under(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    let root = base.path().trim_end_matches('/');
+    url.set_path(&format!("{root}/{path}"));
+    url
+}
+
+/// Scheme, host and port: all of an address that a message may show.
+pub(super) fn place(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
+}
+
+/// Why a call was not answered with what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// 401: the token is not good any more. Another one helps.
+    #[error("the access token is not known any more (401)")]
+    Unauthorized,
+    /// 403 without a word why: the address is blocked, as happens to who asks too often. Whatever is asked next keeps the block up.
+    #[error("SimpliSafe blocks this machine's address (403)")]
+    Blocked,
+    /// `NoRemoteManagement`: not part of what the owner pays for. Other systems and calls are not concerned.
+    #[error("the system's plan has no remote management")]
+    NotInPlan,
+    /// 409: somebody changes the settings at this moment. Trying again soon helps.
+    #[error("the settings are being changed by somebody else (409)")]
+    InProgress,
+    /// 504 `GatewayTimeout`: the cloud is there, and the base station does not answer it. Other systems are not concerned.
+    #[error("the base station does not answer (504)")]
+    Unreachable,
+    /// 429 and 5xx. Trying again later helps.
+    #[error("SimpliSafe cannot answer now ({status})")]
+    Busy {
+        /// The status.
+        status: u16,
+        /// For how long the server asks to be left alone.
+        not_before: Option<Duration>,
+    },
+    /// Any other status.
+    #[error("SimpliSafe refused the call ({status}{})", word.as_deref().map_or(String::new(), |word| format!(", {word}")))]
+    Refused {
+        /// The status.
+        status: u16,
+        /// The kind of error that the answer names, if it names one.
+        word: Option<String>,
+    },
+}
+
+impl CallError {
+    /// Whether the same call may succeed later, with nobody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::InProgress | Self::Unreachable | Self::Busy { .. })
+    }
+}
+
+/// Whether a call was answered with what was asked for.
+///
+/// # Errors
+/// [`CallError`].
+pub fn succeeded(answer: &RestAnswer) -> Result<(), CallError> {
+    // A refusal may come with a status of success (simplipy), and is short.
+    let is_list = answer.is_success() && answer.body.len() > LONGEST_PROBLEM;
+    let word = if is_list { None } else { problem(&answer.body) };
+    if word.as_deref() == Some("NoRemoteManagement") {
+        return Err(CallError::NotInPlan);
+    }
+    let (status, not_before) = (answer.status, answer.retry_after);
+    Err(match status {
+        200..=299 => return Ok(()),
+        401 => CallError::Unauthorized,
+        403 if is_blocked(answer) => CallError::Blocked,
+        409 => CallError::InProgress,
+        504 if word.as_deref() == Some("GatewayTimeout") => CallError::Unreachable,
+        400..=428 | 430..=499 if !matches!(status, 408 | 425) => CallError::Refused { status, word },
+        _ => CallError::Busy { status, not_before },
+    })
+}
+
+/// Whether this says that the address is blocked: a 403 that names no error of SimpliSafe's own.
+#[must_use]
+pub fn is_blocked(answer: &RestAnswer) -> bool {
+    answer.status == 403 && problem(&answer.body).is_none()
+}
+
+/// The word of an error that an answer names. Pages of proxies name none.
+pub(super) fn problem(body: &[u8]) -> Option<String> {
+    let problem = Problem::read(body);
+    let word = problem.word.trim();
+    (problem.is_typed() && !word.is_empty()).then(|| shown(word))
+}
+
+#[cfg(test)]
+mod tests;

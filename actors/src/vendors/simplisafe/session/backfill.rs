@@ -1,0 +1,176 @@
+//! Looking at the histories: after each break, once more two minutes later, and every five minutes against pushes that were lost.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::SimpliSafeSession;
+use super::calls::{Ask, Trouble};
+use super::history::{Next, Row, Seen, Walk};
+use super::systems::{Happening, System, jittered};
+use super::telling::is_due;
+use crate::vendors::simplisafe::checkpoint::Stretch;
+use crate::vendors::simplisafe::rest::MOST_EVENTS;
+use crate::vendors::simplisafe::wire::EventsPage;
+use crate::vendors::{Entry, Gap, Now, Todo};
+
+/// Once more after a break: pushes and the history itself lag.
+const AGAIN_AFTER: Duration = Duration::from_secs(120);
+/// Against lost pushes.
+const LOOK_EVERY: Duration = Duration::from_secs(300);
+/// A history that cannot be read is asked again after this, doubled each time, up to …
+const RETRY: Duration = Duration::from_secs(2);
+/// … this. With so many …
+const RETRY_MOST: Duration = Duration::from_secs(300);
+/// … tries in a row, …
+const TRIES_MOST: u32 = 10;
+/// … or after so long, what may be missing is told.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
+/// Where the plan has no history.
+const NO_PLAN_PAUSE: Duration = Duration::from_secs(3_600);
+
+impl SimpliSafeSession {
+    pub(super) fn look_if_due(&mut self, now: Now, todo: &mut Todo) {
+        let is_due = |system: &&System| system.walk.is_none() && is_due(system.look_at, now);
+        let due: Vec<_> = self.systems.values().filter(is_due).map(|system| system.sid).collect();
+        for sid in due {
+            self.look(now, sid, todo);
+        }
+    }
+
+    /// Begins the way through a history.
+    pub(super) fn look(&mut self, now: Now, sid: u64, todo: &mut Todo) {
+        let began = self.clock.at(now.wall);
+        let Some(system) = self.systems.get_mut(&sid).filter(|system| system.walk.is_none()) else { return };
+        (system.look_at, system.looked_at) = (None, Some(now.instant));
+        system.walk = Some(Walk::begin(began));
+        self.ask(now, Ask::Events { sid, from: None }, todo);
+    }
+
+    /// A page has come.
+    pub(super) fn paged(&mut self, now: Now, sid: u64, body: &[u8], todo: &mut Todo) {
+        let page = match EventsPage::read(body) {
+            Ok(page) => page,
+            Err(error) => return self.page_failed(now, sid, Trouble::passing(error.to_string()), todo),
+        };
+        let ahead = self.clock.ahead();
+        let Some(system) = self.systems.get_mut(&sid) else { return };
+        let Some(mut walk) = system.walk.take() else { return };
+        system.history.set_clock(ahead);
+        let ids: Vec<_> = page.events.iter().map(|event| event.id("")).collect();
+        let rows = page.events.iter().zip(&ids).map(|(event, id)| Seen {
+            at: event.timestamp,
+            number: event.number().unwrap_or(i64::MAX),
+            id,
+            json: event.json,
+        });
+        let rows: Vec<_> = rows.collect();
+        let len = rows.len() + page.skipped.len();
+        match system.history.page(&mut walk, len, MOST_EVENTS as usize, &rows) {
+            Next::Page => {
+                let from = walk.from;
+                system.walk = Some(walk);
+                self.ask(now, Ask::Events { sid, from }, todo);
+            }
+            Next::Over(end) => {
+                system.tries = 0;
+                system.look_at = Some(next_look(system, &self.config, now));
+                let missing = system.history.settle(&walk, end);
+                if let Some((stretch, until)) = missing {
+                    tell_gap(&system.item, &stretch, until, "later_events", todo);
+                }
+                self.recovered(now, sid, walk, todo);
+            }
+        }
+        self.mark.change();
+    }
+
+    /// A page cannot be had. What was read before it is told where nothing more is to be expected soon.
+    pub(super) fn page_failed(&mut self, now: Now, sid: u64, trouble: Trouble, todo: &mut Todo) {
+        let asked_now = self.clock.at(now.wall);
+        let Some(system) = self.systems.get_mut(&sid) else { return };
+        let Some(walk) = system.walk.take() else { return };
+        if let Trouble::Braked(until) = trouble {
+            system.look_at = Some(until);
+            return;
+        }
+        system.tries += 1;
+        let pause = match &trouble {
+            Trouble::NotInPlan | Trouble::Braked(_) => NO_PLAN_PAUSE,
+            Trouble::Passing { not_before, .. } => {
+                let pause = RETRY.saturating_mul(1 << (system.tries - 1).min(16)).min(RETRY_MOST);
+                pause.max(not_before.unwrap_or_default())
+            }
+        };
+        system.look_at = Some(now.instant + jittered(pause, u64::from(system.tries) * 331 + sid));
+        let is_late = |stretch: &Stretch| now.wall.duration_since(stretch.asked) > PATIENCE;
+        let gives_up = matches!(trouble, Trouble::NotInPlan)
+            || system.tries >= TRIES_MOST
+            || system.history.stretch.as_ref().is_some_and(is_late);
+        if gives_up {
+            if let Some(stretch) = system.history.stretch.take() {
+                let until = walk.reached().unwrap_or_else(|| asked_now.as_second());
+                tell_gap(&system.item, &stretch, until, "latest_states", todo);
+            }
+            self.mark.change();
+            self.recovered(now, sid, walk, todo);
+        }
+    }
+
+    /// Tells what a way has found, along with what came meanwhile, in the order in which it happened.
+    fn recovered(&mut self, now: Now, sid: u64, walk: Walk, todo: &mut Todo) {
+        let Some(system) = self.systems.get_mut(&sid) else { return };
+        let mut events = system.held.take().map_or(Vec::new(), |held| held.events);
+        let (began, rows) = (walk.began(), walk.rows);
+        // Behind what was pushed: that has more in it, and came first.
+        events.extend(rows.into_iter().map(|row| {
+            let Row { at, number, id, json } = row;
+            Happening { at, number, id, json, is_pushed: false }
+        }));
+        self.tell_in_order(now, sid, events, todo);
+        self.take_waiting(now, sid, Some(began), todo);
+        self.tell_doubtful(now, todo);
+    }
+
+    /// Tells events of a system that have not been told. Only now are they known: what a checkpoint knows must be stored along with it.
+    pub(super) fn tell_in_order(&mut self, now: Now, sid: u64, mut events: Vec<Happening>, todo: &mut Todo) {
+        let Some(system) = self.systems.get_mut(&sid) else { return };
+        events.retain(|event| system.history.insert(event.at, &event.id));
+        events.sort_by(|one, other| (one.at, one.number, &one.id).cmp(&(other.at, other.number, &other.id)));
+        for event in &events {
+            self.tell(now, Some(sid), event, todo);
+        }
+    }
+
+    /// Lets go of what has been held back long enough.
+    pub(super) fn release_if_due(&mut self, now: Now, todo: &mut Todo) {
+        self.tell_doubtful(now, todo);
+        let sids: Vec<_> = self.systems.keys().copied().collect();
+        for sid in sids {
+            let Some(system) = self.systems.get_mut(&sid) else { continue };
+            if let Some(held) = system.held.take_if(|held| held.is_over(now.instant)) {
+                self.tell_in_order(now, sid, held.events, todo);
+            }
+            let Some(system) = self.systems.get(&sid) else { continue };
+            if is_due(system.wait_until, now) {
+                self.take_waiting(now, sid, None, todo);
+            }
+        }
+    }
+}
+
+/// When to look next, after a look that has led somewhere.
+fn next_look(system: &mut System, config: &super::SimpliSafeConfig, now: Now) -> std::time::Instant {
+    let again = std::mem::take(&mut system.look_again);
+    system.bad_frames = if again { system.bad_frames } else { 0 };
+    // Who polls faster wants to know sooner.
+    let every = if again { AGAIN_AFTER.min(config.poll_every * 2) } else { LOOK_EVERY.min(config.poll_every * 5) };
+    now.instant + jittered(every, system.sid.wrapping_mul(97).wrapping_add(now.wall.as_second().unsigned_abs()))
+}
+
+fn tell_gap(item: &str, stretch: &Stretch, until: i64, recovered: &'static str, todo: &mut Todo) {
+    let until = Timestamp::from_second(until).unwrap_or(stretch.to).min(stretch.to).max(stretch.from);
+    let Stretch { from, reason, .. } = stretch;
+    let gap = Gap { item: Some(item.into()), from: *from, to: until, reason: reason.to_string(), recovered };
+    todo.enter(Entry::Gap(Box::new(gap)));
+}

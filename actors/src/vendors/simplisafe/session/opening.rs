@@ -1,0 +1,149 @@
+//! From the start of a try to a confirmed subscription, and what a refusal means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::ExposeSecret;
+
+use super::history::History;
+use super::systems::{Held, Poll, System};
+use super::{Phase, SimpliSafeSession};
+use crate::transport::OpenError;
+use crate::vendors::simplisafe::checkpoint::Stretch;
+use crate::vendors::simplisafe::directory::{Catalog, Listed};
+use crate::vendors::simplisafe::grant::{Grant, USER_AGENT};
+use crate::vendors::simplisafe::wire::identify;
+use crate::vendors::{Action, Now, SessionEnd, Todo};
+
+/// How long the server may take to confirm a subscription: it was seen to take less than a second.
+const ANSWER_MOST: Duration = Duration::from_secs(10);
+/// An alarm cannot wait longer for what was missed before it.
+const HOLD_MOST: Duration = Duration::from_secs(5);
+/// Names are worth so much waiting; without them events come all the same.
+const NAMES_MOST: Duration = Duration::from_secs(10);
+
+impl SimpliSafeSession {
+    pub(super) fn start(&mut self, todo: &mut Todo) {
+        self.authorize(false, todo);
+    }
+
+    pub(super) fn granted(&mut self, now: Now, grant: Arc<Grant>, todo: &mut Todo) {
+        self.token.granted(now, &grant);
+        self.grant = Some(grant);
+        match self.phase {
+            Phase::Authorizing if self.prepared => self.open(todo),
+            Phase::Authorizing => {
+                self.phase = Phase::Preparing;
+                self.prepare(todo);
+            }
+            // A live socket is left alone: it was let in, and stays.
+            _ => self.call_again(now, todo),
+        }
+    }
+
+    fn prepare(&self, todo: &mut Todo) {
+        todo.act(Action::Prepare { patience: self.request_timeout.min(NAMES_MOST), anew: false });
+    }
+
+    pub(super) fn prepared(&mut self, now: Now, catalog: Option<Arc<Catalog>>, todo: &mut Todo) {
+        if self.phase != Phase::Preparing {
+            return;
+        }
+        let began = now.wall;
+        match catalog {
+            Some(catalog) => {
+                self.has_names = true;
+                for listed in &catalog.systems {
+                    self.follow(began, listed);
+                }
+            }
+            // The list of systems may have come, and that of one's sensors not: then it is there now.
+            None if !std::mem::replace(&mut self.prepared_again, true) => return self.prepare(todo),
+            // Events can be had without; the next poll tells the systems.
+            None => {}
+        }
+        self.prepared = true;
+        self.open(todo);
+    }
+
+    /// Follows a system, if it is one of those that are wanted and not followed yet.
+    pub(super) fn follow(&mut self, began: Timestamp, listed: &Listed) -> Option<&mut System> {
+        let sid = listed.sid;
+        if !self.config.systems.contains(sid) {
+            return None;
+        }
+        // What happened before the connection's own beginning is asked for on the first start alone.
+        let back = if self.mark.since.is_none() { self.backfill_first } else { Duration::ZERO };
+        let back = SignedDuration::try_from(back).unwrap_or_default();
+        let system = self.systems.entry(sid).or_insert_with(|| System::new(sid, History::new(began, back)));
+        system.is_v2 = listed.is_v2;
+        system.cameras.clone_from(&listed.cameras);
+        Some(system)
+    }
+
+    fn open(&mut self, todo: &mut Todo) {
+        let Some(grant) = &self.grant else { return };
+        let mut request = grant.open();
+        request.max_message = self.max_message;
+        request.open_timeout = self.request_timeout;
+        self.phase = Phase::Opening;
+        todo.act(Action::Open(request));
+    }
+
+    pub(super) fn opened(&mut self, now: Now, todo: &mut Todo) {
+        let Some(grant) = self.grant.as_ref().filter(|_| self.phase == Phase::Opening) else { return };
+        self.phase = Phase::Identifying;
+        self.answer_until = Some(now.instant + ANSWER_MOST);
+        let message = identify(&grant.access_token, &grant.user_id.to_string(), USER_AGENT, now.wall);
+        todo.act(Action::Send(message.expose_secret().to_owned()));
+    }
+
+    /// The subscription is confirmed: only now is it known that the token was good.
+    pub(super) fn subscribed(&mut self, now: Now, todo: &mut Todo) {
+        if self.phase != Phase::Identifying {
+            return;
+        }
+        self.phase = Phase::Online;
+        self.answer_until = None;
+        todo.act(Action::Online);
+        let missed_since = self.heard.or(self.mark.since).filter(|_| self.mark.since.is_some() || self.heard.is_some());
+        for system in self.systems.values_mut() {
+            if let Some(from) = missed_since {
+                miss(system, from, now.wall, "connection_lost");
+            }
+            begin(system, now);
+        }
+        self.mark.since.get_or_insert(now.wall);
+        self.mark.change();
+        self.subscriptions = Poll::now(now.instant);
+        self.look_if_due(now, todo);
+        self.poll_if_due(now, todo);
+    }
+
+    pub(super) fn refused(&mut self, error: &OpenError, todo: &mut Todo) {
+        match error {
+            OpenError::Refused { status: 401, .. } if self.try_another_token(todo) => {}
+            OpenError::Refused { retry_after, .. } => {
+                self.end(SessionEnd::Retry { why: error.to_string(), not_before: *retry_after }, todo);
+            }
+            OpenError::Failed { .. } | OpenError::Braked(_) => self.end(SessionEnd::retry(error.to_string()), todo),
+        }
+    }
+}
+
+/// Asks for what was missed and how things are, and holds back what comes meanwhile.
+pub(super) fn begin(system: &mut System, now: Now) {
+    system.held = Some(Held::until(now.instant + HOLD_MOST));
+    (system.look_at, system.look_again) = (Some(now.instant), true);
+    if !system.is_v2 {
+        (system.sensors, system.settings) = (Poll::now(now.instant), Poll::now(now.instant));
+    }
+}
+
+/// From `from` to `to` something may have been missed, besides what may have been missed before.
+pub(super) fn miss(system: &mut System, from: Timestamp, to: Timestamp, reason: &str) {
+    let stretch = system.history.stretch.get_or_insert_with(|| Stretch { from, to, reason: reason.into(), asked: to });
+    stretch.from = stretch.from.min(from);
+    stretch.to = to;
+}

@@ -1,0 +1,295 @@
+//! What is not pushed, asked for over and over; and what is, in case it was lost.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::SimpliSafeSession;
+use super::calls::{Ask, Trouble};
+use super::opening::begin;
+use super::states::{Report, Reported, Source};
+use super::systems::{Poll, System, jittered};
+use crate::model::ids::fingerprint;
+use crate::vendors::simplisafe::directory::Listed;
+use crate::vendors::simplisafe::snapshot::{self, Told, system_item};
+use crate::vendors::simplisafe::wire::{BodyError, Camera, DeviceType, Sensors, Settings, Subscriptions, locks};
+use crate::vendors::{Action, Forget, Now, Todo};
+
+/// So long a change that should have been pushed waits for the history to tell its event.
+const WAIT_MOST: Duration = Duration::from_secs(5);
+/// The base station's settings are asked for so many times more rarely than the sensors.
+const SETTINGS_RARER: u32 = 5;
+/// Failures in a row after which nothing that only a poll tells is known any more: the cloud reports errors that are none (Home Assistant).
+const FAILURES: u32 = 2;
+/// The longest pause after failures, unless the usual one is longer.
+const PAUSE_MOST: Duration = Duration::from_secs(600);
+/// Where the plan has no remote management.
+const NO_PLAN_PAUSE: Duration = Duration::from_secs(3_600);
+/// Behind the end of an exit delay.
+const DELAY_SPARE: Duration = Duration::from_secs(3);
+
+impl SimpliSafeSession {
+    /// When the list of systems is asked for next: not while any base station must be left alone.
+    pub(super) fn next_subscriptions(&self, now: Now) -> Option<Instant> {
+        let quiet = self.systems.values().filter_map(|system| system.is_quiet(now.instant)).max();
+        let due = self.subscriptions.next()?;
+        Some(quiet.map_or(due, |until| due.max(until)))
+    }
+
+    pub(super) fn poll_if_due(&mut self, now: Now, todo: &mut Todo) {
+        let mut asks = Vec::new();
+        if self.next_subscriptions(now).is_some_and(|at| at <= now.instant) {
+            self.subscriptions.ask();
+            asks.push(Ask::Subscriptions);
+        }
+        for system in self.systems.values_mut() {
+            if system.is_quiet(now.instant).is_some() {
+                continue;
+            }
+            let System { sid, sensors, settings, locks, .. } = system;
+            let polls = [(sensors, Ask::Sensors(*sid)), (settings, Ask::Settings(*sid)), (locks, Ask::Locks(*sid))];
+            for (poll, ask) in polls {
+                if poll.next().is_some_and(|at| at <= now.instant) {
+                    poll.ask();
+                    asks.push(ask);
+                }
+            }
+        }
+        for ask in asks {
+            self.ask(now, ask, todo);
+        }
+    }
+
+    fn poll(&mut self, ask: Ask) -> Option<&mut Poll> {
+        Some(match ask {
+            Ask::Subscriptions => &mut self.subscriptions,
+            Ask::Sensors(sid) => &mut self.systems.get_mut(&sid)?.sensors,
+            Ask::Settings(sid) => &mut self.systems.get_mut(&sid)?.settings,
+            Ask::Locks(sid) => &mut self.systems.get_mut(&sid)?.locks,
+            Ask::Events { .. } => return None,
+        })
+    }
+
+    fn every(&self, ask: Ask) -> Duration {
+        let rarer = if matches!(ask, Ask::Settings(_)) { SETTINGS_RARER } else { 1 };
+        self.config.poll_every * rarer
+    }
+
+    pub(super) fn polled(&mut self, now: Now, ask: Ask, at: Timestamp, body: &[u8], todo: &mut Todo) {
+        let read = match ask {
+            Ask::Subscriptions => self.listed(now, at, body, todo),
+            Ask::Sensors(sid) => self.sensed(now, sid, at, body, todo),
+            Ask::Settings(sid) => self.set_up(now, sid, at, body, todo),
+            Ask::Locks(sid) => self.locked(now, sid, at, body, todo),
+            Ask::Events { .. } => Ok(()),
+        };
+        match read {
+            Ok(()) => {
+                let again = now.instant + jittered(self.every(ask), seed(ask, now));
+                if let Some(poll) = self.poll(ask) {
+                    poll.succeeded(again);
+                }
+            }
+            Err(error) => self.poll_failed(now, ask, &Trouble::passing(error), todo),
+        }
+    }
+
+    pub(super) fn poll_failed(&mut self, now: Now, ask: Ask, trouble: &Trouble, todo: &mut Todo) {
+        let every = self.every(ask);
+        let Some(poll) = self.poll(ask) else { return };
+        if let Trouble::Braked(until) = trouble {
+            (poll.is_asked, poll.due) = (false, Some(*until));
+            return;
+        }
+        let failures = poll.failed();
+        let pause = match trouble {
+            Trouble::NotInPlan | Trouble::Braked(_) => NO_PLAN_PAUSE,
+            // The first is tried again soon: most errors are over by then.
+            Trouble::Passing { .. } if failures == 1 => every / 2,
+            Trouble::Passing { .. } => every.saturating_mul(1 << (failures - 2).min(10)).min(PAUSE_MOST.max(every)),
+        };
+        let not_before = match trouble {
+            Trouble::Passing { not_before, .. } => not_before.unwrap_or_default(),
+            Trouble::NotInPlan | Trouble::Braked(_) => Duration::ZERO,
+        };
+        poll.due = Some(now.instant + jittered(pause.max(not_before), seed(ask, now)));
+        if failures != FAILURES && !matches!(trouble, Trouble::NotInPlan) {
+            return;
+        }
+        let (source, of) = match ask {
+            Ask::Subscriptions => (Source::Subscription, None),
+            Ask::Sensors(sid) => (Source::Sensors, Some(sid)),
+            Ask::Settings(sid) => (Source::Settings, Some(sid)),
+            Ask::Locks(sid) => (Source::Locks, Some(sid)),
+            Ask::Events { .. } => return,
+        };
+        for system in self.systems.values().filter(|system| of.is_none_or(|sid| system.sid == sid)) {
+            if self.states.doubt(&system.item, source, &mut todo.entries) {
+                self.mark.change();
+            }
+        }
+    }
+
+    /// The list of systems has come.
+    fn listed(&mut self, now: Now, at: Timestamp, body: &[u8], todo: &mut Todo) -> Result<(), String> {
+        let read = Subscriptions::read(body).map_err(|error| error.to_string())?;
+        let mut listed = Vec::new();
+        for system in &read.systems {
+            let Ok(sid) = system.sid.parse::<u64>() else { continue };
+            let cameras = system.cameras.iter().cloned().map(Camera::into_owned).collect();
+            let is_new = !self.systems.contains_key(&sid);
+            let Some(of) = self.follow(now.wall, &Listed { sid, is_v2: system.is_v2(), cameras }) else { continue };
+            (of.missing, of.history.timeline) = (0, system.timeline.or(of.history.timeline));
+            if is_new {
+                begin(of, now);
+            }
+            listed.push(sid);
+            let names = system.cameras.iter().map(|camera| (camera.serial(), camera.name.as_deref()));
+            let names = print_names(std::iter::once(("", system.name.as_deref())).chain(names));
+            let is_renamed = of.listing.replace(names).is_some_and(|before| before != names) || is_new;
+            if is_renamed || !self.has_names {
+                self.has_names = true;
+                todo.act(Action::Forget(Forget::Item(system_item(&system.sid).into())));
+            }
+            let left = system.exit_delay_remaining.and_then(|left| u64::try_from(left).ok());
+            let states = snapshot::of_system(system);
+            let is_leaving = states.iter().any(|told| is_exit_delay(told));
+            if let Some(left) = left.filter(|_| is_leaving) {
+                // How it ends may never be told.
+                let over = now.instant + Duration::from_secs(left.min(3_600)) + DELAY_SPARE;
+                self.subscriptions.hurry(over);
+            }
+            self.report(now, sid, Source::Subscription, at, states, todo);
+        }
+        self.drop_systems(&listed, todo);
+        self.look_if_due(now, todo);
+        self.poll_if_due(now, todo);
+        Ok(())
+    }
+
+    /// What two lists in a row lack is not there any more.
+    fn drop_systems(&mut self, listed: &[u64], todo: &mut Todo) {
+        for system in self.systems.values_mut().filter(|system| !listed.contains(&system.sid)) {
+            system.missing = system.missing.saturating_add(1);
+        }
+        let gone: Vec<_> = self.systems.extract_if(.., |_, system| system.missing >= 2).collect();
+        let followed: Vec<_> = self.systems.values().map(|system| system.item.clone()).collect();
+        let strangers =
+            self.states.systems().into_iter().filter(|item| !followed.iter().any(|known| **known == **item));
+        for item in strangers.collect::<Vec<_>>() {
+            self.states.drop_system(&item, &mut todo.entries);
+            self.mark.change();
+        }
+        if !gone.is_empty() {
+            self.mark.change();
+        }
+    }
+
+    fn sensed(&mut self, now: Now, sid: u64, at: Timestamp, body: &[u8], todo: &mut Todo) -> Result<(), String> {
+        let read = succeeded(Sensors::read(body))?;
+        let Some(system) = self.systems.get_mut(&sid) else { return Ok(()) };
+        let had_locks = system.has_locks.replace(read.rows.iter().any(|row| row.kind == Some(DeviceType::LOCK)));
+        if system.has_locks == Some(true) && had_locks != Some(true) {
+            system.locks = Poll::now(now.instant);
+        }
+        let names = print_names(read.rows.iter().map(|row| (&*row.serial, row.name.as_deref())));
+        if system.names.replace(names).is_some_and(|before| before != names)
+            && let Some(row) = read.rows.first()
+        {
+            let item = snapshot::device_item(&sid.to_string(), &row.serial);
+            todo.act(Action::Forget(Forget::Item(item.into())));
+        }
+        self.report(now, sid, Source::Sensors, at, snapshot::of_sensors(&sid.to_string(), &read), todo);
+        self.poll_if_due(now, todo);
+        Ok(())
+    }
+
+    fn set_up(&mut self, now: Now, sid: u64, at: Timestamp, body: &[u8], todo: &mut Todo) -> Result<(), String> {
+        let read = Settings::read(body).map_err(|error| error.to_string())?;
+        let states = read.base_station.map(|station| snapshot::of_base_station(&sid.to_string(), &station));
+        self.report(now, sid, Source::Settings, at, states.unwrap_or_default(), todo);
+        Ok(())
+    }
+
+    fn locked(&mut self, now: Now, sid: u64, at: Timestamp, body: &[u8], todo: &mut Todo) -> Result<(), String> {
+        let read = succeeded(locks(body))?;
+        self.report(now, sid, Source::Locks, at, snapshot::of_sensors(&sid.to_string(), &read), todo);
+        Ok(())
+    }
+
+    /// Takes in what an answer tells of a system, as soon as the history has told what led to it.
+    fn report(&mut self, now: Now, sid: u64, source: Source, at: Timestamp, states: Vec<Told<'_>>, todo: &mut Todo) {
+        let states = states.into_iter().map(|told| Reported {
+            item: told.item.into(),
+            meaning: told.meaning,
+            time: (&*told.time).into(),
+            data: told.data.into(),
+        });
+        let report = Report { source, at, came: self.clock.at(now.wall), states: states.collect() };
+        let Some(system) = self.systems.get_mut(&sid) else { return };
+        if system.held.is_none() && !self.states.tells_missed(&report) {
+            if self.states.take(&system.item, &report, &mut todo.entries) {
+                self.mark.change();
+            }
+            return;
+        }
+        system.waiting.retain(|waiting| waiting.source != source);
+        system.waiting.push(report);
+        let until = system.held.as_ref().map_or(now.instant + WAIT_MOST, |held| held.until);
+        system.wait_until.get_or_insert(until);
+        if system.walk.is_none() && system.tries == 0 {
+            self.look(now, sid, todo);
+        }
+    }
+
+    /// Takes in what has waited for a look at the history that began then, or has waited long enough.
+    pub(super) fn take_waiting(&mut self, now: Now, sid: u64, looked: Option<Timestamp>, todo: &mut Todo) {
+        let Some(system) = self.systems.get_mut(&sid) else { return };
+        let mut kept = Vec::new();
+        for report in std::mem::take(&mut system.waiting) {
+            let is_explained = looked.is_none_or(|began| began >= report.came) || !self.states.tells_missed(&report);
+            if is_explained {
+                if self.states.take(&system.item, &report, &mut todo.entries) {
+                    self.mark.change();
+                }
+            } else {
+                kept.push(report);
+            }
+        }
+        system.wait_until = system.wait_until.filter(|_| !kept.is_empty());
+        let looks_again = !kept.is_empty() && system.walk.is_none() && system.tries == 0;
+        system.waiting = kept;
+        if looks_again {
+            self.look(now, sid, todo);
+        }
+    }
+}
+
+fn succeeded(read: Result<Sensors<'_>, BodyError>) -> Result<Sensors<'_>, String> {
+    let read = read.map_err(|error| error.to_string())?;
+    if read.success == Some(false) { Err("the base station did not tell".to_owned()) } else { Ok(read) }
+}
+
+fn is_exit_delay(told: &Told<'_>) -> bool {
+    told.meaning.state.as_ref().is_some_and(|state| state.value.starts_with("exit_delay"))
+}
+
+fn print_names<'a>(names: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> u64 {
+    let mut text = String::new();
+    for (id, name) in names {
+        text.extend([id, "\n", name.unwrap_or_default(), "\n"]);
+    }
+    fingerprint(&text) as u64
+}
+
+/// Sets the calls of many apart.
+fn seed(ask: Ask, now: Now) -> u64 {
+    let of = match ask {
+        Ask::Subscriptions => 0,
+        Ask::Sensors(sid) => sid.wrapping_mul(3),
+        Ask::Settings(sid) => sid.wrapping_mul(5),
+        Ask::Locks(sid) => sid.wrapping_mul(7),
+        Ask::Events { sid, .. } => sid,
+    };
+    of.wrapping_add(now.wall.as_millisecond().unsigned_abs())
+}

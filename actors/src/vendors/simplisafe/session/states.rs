@@ -1,0 +1,362 @@
+//! The states as they were last told: what a poll is compared to, so that a difference is told once and what an answer is silent about keeps its value.
+//!
+//! It is the lane's own knowledge once more, for a session cannot ask the lane, and is stored with the checkpoint. So it follows the lane's rules:
+//! of two states the later stands, of two from one moment the event's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::event::{Meaning, Origin, StateMeaning};
+use crate::model::vocabulary::STATE_UNKNOWN;
+use crate::vendors::simplisafe::checkpoint::KeptState;
+use crate::vendors::{Entries, Entry, Kind, Noted, Occurrence, Scope, Snapshot};
+
+/// Groups whose changes are pushed: they are not forgotten when polls fail, and what a poll tells of them is looked for in the history first.
+const PUSHED: [&str; 7] = ["alarm", "power", "wifi", "rf", "lock", "prealarm", "alarm_memory"];
+
+/// What an answer without a time of its own says against an event is believed when the event is so old: the cloud's answers trail what it pushes by 5 to
+/// 10 s (observed).
+const TRAILS: SignedDuration = SignedDuration::from_secs(30);
+
+/// What an answer says against an event of the same second is believed when the event is so old.
+const SETTLES: SignedDuration = SignedDuration::from_secs(10);
+
+/// What has told a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Event,
+    Subscription,
+    Sensors,
+    Settings,
+    Locks,
+}
+
+impl Source {
+    const ALL: [Self; 5] = [Self::Event, Self::Subscription, Self::Sensors, Self::Settings, Self::Locks];
+
+    fn letter(self) -> char {
+        match self {
+            Self::Event => 'e',
+            Self::Subscription => 'u',
+            Self::Sensors => 's',
+            Self::Settings => 'b',
+            Self::Locks => 'l',
+        }
+    }
+}
+
+/// A state that an answer tells.
+#[derive(Debug, Clone)]
+pub(super) struct Reported {
+    pub(super) item: Box<str>,
+    pub(super) meaning: Arc<Meaning>,
+    /// Empty where the vendor did not say.
+    pub(super) time: Box<str>,
+    pub(super) data: Box<str>,
+}
+
+/// What an answer tells of a system's items.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) source: Source,
+    /// The cloud's time when it was asked, in whole seconds, as events have them: so none that happens afterwards looks older.
+    pub(super) at: Timestamp,
+    /// The cloud's time when it answered.
+    pub(super) came: Timestamp,
+    pub(super) states: Vec<Reported>,
+}
+
+#[derive(Debug, Clone)]
+struct State {
+    group: Arc<str>,
+    /// The vendor's value; empty where nobody knows it.
+    value: Arc<str>,
+    time: Box<str>,
+    at: Option<Timestamp>,
+    source: Source,
+    /// Of what was told in this try.
+    meaning: Option<Arc<Meaning>>,
+}
+
+impl State {
+    fn is_known(&self) -> bool {
+        !self.value.is_empty()
+    }
+
+    fn meaning(&self) -> Arc<Meaning> {
+        // It is retold as it is, so that only group and value count.
+        let state = || StateMeaning {
+            group: Arc::clone(&self.group),
+            value: Arc::clone(&self.value),
+            vendor_group: Arc::clone(&self.group),
+            vendor_value: Arc::clone(&self.value),
+            text: None,
+        };
+        let retold = || Arc::new(Meaning { kind: STATE_UNKNOWN.into(), name: None, state: Some(state()) });
+        self.meaning.clone().unwrap_or_else(retold)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Item {
+    states: Vec<State>,
+    /// Lists in a row in which it was not.
+    missing: u8,
+}
+
+/// The states by item.
+#[derive(Debug, Default)]
+pub(super) struct States {
+    items: BTreeMap<Box<str>, Item>,
+}
+
+fn value_of(meaning: &Meaning) -> Option<&StateMeaning> {
+    meaning.state.as_ref()
+}
+
+fn is_pushed(item: &str, group: &str) -> bool {
+    PUSHED.contains(&group) || (group == "connection" && item.contains("/devices/"))
+}
+
+/// Whether an item belongs to a system.
+fn is_of(item: &str, system: &str) -> bool {
+    item.strip_prefix(system).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl States {
+    pub(super) fn read(kept: Vec<(Box<str>, Vec<KeptState>)>) -> Self {
+        let items = kept.into_iter().map(|(item, states)| {
+            let states = states.into_iter().map(|(group, value, time, letter)| State {
+                group: group.into(),
+                value: value.into(),
+                at: time.parse().ok(),
+                time,
+                source: Source::ALL.into_iter().find(|source| source.letter() == letter).unwrap_or(Source::Event),
+                meaning: None,
+            });
+            (item, Item { states: states.collect(), missing: 0 })
+        });
+        Self { items: items.collect() }
+    }
+
+    pub(super) fn keep(&self) -> Vec<(Box<str>, Vec<KeptState>)> {
+        let row = |state: &State| -> KeptState {
+            let State { group, value, time, source, .. } = state;
+            ((**group).into(), (**value).into(), time.clone(), source.letter())
+        };
+        self.items.iter().map(|(item, of)| (item.clone(), of.states.iter().map(row).collect())).collect()
+    }
+
+    /// An event has set a state, unless it comes too late for that.
+    pub(super) fn set(&mut self, item: &str, meaning: &Arc<Meaning>, time: &str) {
+        let Some(of) = value_of(meaning) else { return };
+        let at: Option<Timestamp> = time.parse().ok();
+        let state = State {
+            group: Arc::clone(&of.vendor_group),
+            value: Arc::clone(&of.vendor_value),
+            time: time.into(),
+            at,
+            source: Source::Event,
+            meaning: Some(Arc::clone(meaning)),
+        };
+        let states = &mut self.items.entry(item.into()).or_default().states;
+        match states.iter_mut().find(|state| state.group == of.vendor_group) {
+            Some(last) if last.is_known() && is_before(at, last.at) => {}
+            Some(last) => *last = state,
+            None => states.push(state),
+        }
+    }
+
+    /// The value of a state, with its time.
+    pub(super) fn get(&self, item: &str, group: &str) -> Option<(&str, Option<Timestamp>)> {
+        let state = self.items.get(item)?.states.iter().find(|state| *state.group == *group)?;
+        Some((&state.value, state.at))
+    }
+
+    /// The items of a system of which a state has this value.
+    pub(super) fn with(&self, system: &str, group: &str, value: &str) -> Vec<(Box<str>, Option<Timestamp>)> {
+        let of = self.items.iter().filter(|(item, _)| is_of(item, system));
+        let with = of.filter_map(|(item, _)| {
+            let (is, at) = self.get(item, group)?;
+            (is == value).then(|| (item.clone(), at))
+        });
+        with.collect()
+    }
+
+    /// The systems whose states are known.
+    pub(super) fn systems(&self) -> Vec<Box<str>> {
+        let mut systems: Vec<Box<str>> = Vec::new();
+        for item in self.items.keys() {
+            let end = item.match_indices('/').nth(1).map_or(item.len(), |(at, _)| at);
+            let system = item.get(..end).unwrap_or(item);
+            if systems.last().is_none_or(|last| **last != *system) {
+                systems.push(system.into());
+            }
+        }
+        systems
+    }
+
+    /// Whether an answer tells a change of a state that should have been pushed.
+    pub(super) fn tells_missed(&self, report: &Report) -> bool {
+        report.states.iter().any(|reported| {
+            let Some(of) = value_of(&reported.meaning) else { return false };
+            let state = self.items.get(&reported.item).and_then(|item| item.find(&of.vendor_group));
+            let differs = |state: &State| state.is_known() && state.gives_way(reported, report);
+            is_pushed(&reported.item, &of.vendor_group) && state.is_some_and(differs)
+        })
+    }
+
+    /// Takes in what an answer tells of a system, and tells each item that it changes.
+    pub(super) fn take(&mut self, system: &str, report: &Report, into: &mut Entries) -> bool {
+        let mut by_item: BTreeMap<&str, Vec<&Reported>> = BTreeMap::new();
+        for reported in &report.states {
+            by_item.entry(&reported.item).or_default().push(reported);
+        }
+        let known: Vec<_> = self.items.keys().filter(|item| is_of(item, system)).cloned().collect();
+        let mut changed = false;
+        for item in known.iter().filter(|item| !by_item.contains_key(&***item)) {
+            let of = self.items.entry(item.clone()).or_default();
+            if of.states.iter().any(|state| state.source == report.source) {
+                of.missing = of.missing.saturating_add(1);
+                // One list in a while lacks what is there all the same.
+                if of.missing >= 2 {
+                    changed |= of.take(item, &[], report, into);
+                }
+            }
+        }
+        for (item, reported) in by_item {
+            let of = self.items.entry(item.into()).or_default();
+            of.missing = 0;
+            changed |= of.take(item, &reported, report, into);
+        }
+        changed
+    }
+
+    /// A source has failed: what it alone tells is not known any more.
+    pub(super) fn doubt(&mut self, system: &str, source: Source, into: &mut Entries) -> bool {
+        let mut changed = false;
+        for (item, of) in self.items.iter_mut().filter(|(item, _)| is_of(item, system)) {
+            let mut doubted = false;
+            for state in of.states.iter_mut().filter(|state| state.is_known()) {
+                let is_its = state.source == source || (source == Source::Sensors && *state.group == *"contact");
+                if is_its && !is_pushed(item, &state.group) {
+                    state.forget();
+                    doubted = true;
+                }
+            }
+            if doubted {
+                of.tell(item, &[], into);
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// A system is not followed any more: nothing of it is known.
+    pub(super) fn drop_system(&mut self, system: &str, into: &mut Entries) {
+        self.items.retain(|item, _| {
+            let gone = is_of(item, system);
+            if gone {
+                let scope = Scope::Item((**item).into());
+                into.enter(Entry::Snapshot(Box::new(Snapshot { scope, states: Vec::new() })));
+            }
+            !gone
+        });
+    }
+}
+
+impl State {
+    fn forget(&mut self) {
+        self.value = "".into();
+        self.meaning = None;
+    }
+
+    /// Whether what an answer tells takes its place.
+    fn gives_way(&self, reported: &Reported, report: &Report) -> bool {
+        let Some(of) = value_of(&reported.meaning) else { return false };
+        if of.vendor_value == self.value {
+            return false;
+        }
+        if !self.is_known() {
+            return true;
+        }
+        let (Some(is), by_event) = (self.at, self.source == Source::Event) else { return true };
+        match reported.time.parse::<Timestamp>() {
+            // Times have whole seconds: within one of them the event counts, and what is still told later is as things are.
+            Ok(at) if at == is && by_event => is.checked_add(SETTLES).is_ok_and(|is| report.at > is),
+            Ok(at) => at >= is,
+            Err(_) if by_event => is.checked_add(TRAILS).is_ok_and(|is| report.at > is),
+            Err(_) => report.at >= is,
+        }
+    }
+}
+
+impl Item {
+    fn find(&self, group: &str) -> Option<&State> {
+        self.states.iter().find(|state| *state.group == *group)
+    }
+
+    fn take(&mut self, item: &str, reported: &[&Reported], report: &Report, into: &mut Entries) -> bool {
+        let Report { source, at, .. } = *report;
+        let mut changed = Vec::new();
+        let mut forgot = false;
+        for reported in reported {
+            let Some(of) = value_of(&reported.meaning) else { continue };
+            let last = self.states.iter_mut().find(|state| state.group == of.vendor_group);
+            if let Some(last) = &last
+                && !last.gives_way(reported, report)
+            {
+                continue;
+            }
+            let (time, at) = match reported.time.parse() {
+                Ok(at) => (reported.time.clone(), at),
+                Err(_) => (at.to_string().into(), at),
+            };
+            let state = State {
+                group: Arc::clone(&of.vendor_group),
+                value: Arc::clone(&of.vendor_value),
+                time,
+                at: Some(at),
+                source,
+                meaning: Some(Arc::clone(&reported.meaning)),
+            };
+            match last {
+                Some(last) => *last = state,
+                None => self.states.push(state),
+            }
+            changed.push((Arc::clone(&of.vendor_group), &*reported.data));
+        }
+        for state in &mut self.states {
+            let told =
+                |reported: &&Reported| value_of(&reported.meaning).is_some_and(|of| of.vendor_group == state.group);
+            if state.source == source && state.is_known() && !reported.iter().any(told) {
+                state.forget();
+                forgot = true;
+            }
+        }
+        let is_changed = forgot || !changed.is_empty();
+        if is_changed {
+            self.tell(item, &changed, into);
+        }
+        is_changed
+    }
+
+    /// Tells all states; those of these groups have changed.
+    fn tell(&self, item: &str, changed: &[(Arc<str>, &str)], into: &mut Entries) {
+        let mut states: Vec<Noted> = Vec::with_capacity(self.states.len());
+        // What has no meaning is left out: so it becomes unknown.
+        for state in self.states.iter().filter(|state| state.is_known() || state.meaning.is_some()) {
+            let data = changed.iter().find(|(group, _)| *group == state.group).map_or("", |(_, data)| data);
+            let (meaning, time) = (state.meaning(), &*state.time);
+            let kind = Kind::Known(&meaning);
+            states.push(into.note(Occurrence { id: "", origin: Origin::Snapshot, item, kind, time, data }));
+        }
+        into.enter(Entry::Snapshot(Box::new(Snapshot { scope: Scope::Item(item.into()), states })));
+    }
+}
+
+fn is_before(one: Option<Timestamp>, other: Option<Timestamp>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one < other)
+}

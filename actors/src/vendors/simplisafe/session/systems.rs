@@ -1,0 +1,219 @@
+//! A system that is followed.
+
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::history::{History, Walk};
+use super::states::Report;
+use crate::vendors::simplisafe::snapshot::system_item;
+use crate::vendors::simplisafe::wire::Camera;
+
+/// Held back are at most so many bytes of events.
+const HOLD_BYTES: usize = 4 << 20;
+
+/// One system.
+#[derive(Debug)]
+pub(super) struct System {
+    pub(super) sid: u64,
+    /// Its subject, `systems/<sid>`.
+    pub(super) item: String,
+    pub(super) is_v2: bool,
+    pub(super) cameras: Vec<Camera<'static>>,
+    /// Whether it has locks, once its sensors are known.
+    pub(super) has_locks: Option<bool>,
+    pub(super) history: History,
+    pub(super) walk: Option<Walk>,
+    /// When to look at the history next, …
+    pub(super) look_at: Option<Instant>,
+    /// … when that was done last, …
+    pub(super) looked_at: Option<Instant>,
+    /// … and whether once more soon after that.
+    pub(super) look_again: bool,
+    /// Looks since the last regular one that bad frames were the reason of.
+    pub(super) bad_frames: u32,
+    /// Tries in a row that have failed.
+    pub(super) tries: u32,
+    pub(super) sensors: Poll,
+    pub(super) settings: Poll,
+    pub(super) locks: Poll,
+    /// The base station must not be disturbed until then.
+    pub(super) quiet_until: Option<Instant>,
+    /// Events after a break, until the history has been read, or it takes too long.
+    pub(super) held: Option<Held>,
+    /// Answers that tell of something for which the history is looked at first.
+    pub(super) waiting: Vec<Report>,
+    pub(super) wait_until: Option<Instant>,
+    /// Lists in a row that lacked it.
+    pub(super) missing: u8,
+    /// Its own name, and its cameras', as they were last listed.
+    pub(super) listing: Option<u64>,
+    /// The names of its other devices.
+    pub(super) names: Option<u64>,
+}
+
+/// Events that are held back.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) until: Instant,
+    pub(super) events: Vec<Happening>,
+    bytes: usize,
+}
+
+impl Held {
+    pub(super) fn until(until: Instant) -> Self {
+        Self { until, events: Vec::new(), bytes: 0 }
+    }
+
+    pub(super) fn push(&mut self, event: Happening) {
+        self.bytes += event.json.len();
+        self.events.push(event);
+    }
+
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.until <= now || self.bytes >= HOLD_BYTES
+    }
+}
+
+/// An event on its way to the journal.
+#[derive(Debug)]
+pub(super) struct Happening {
+    /// Seconds since 1970.
+    pub(super) at: i64,
+    /// Puts those of one second in order.
+    pub(super) number: i64,
+    pub(super) id: Box<str>,
+    pub(super) json: Box<str>,
+    pub(super) is_pushed: bool,
+}
+
+/// Something that is asked for again and again.
+#[derive(Debug, Default)]
+pub(super) struct Poll {
+    /// When; never where it is not to be asked for.
+    pub(super) due: Option<Instant>,
+    pub(super) is_asked: bool,
+    /// Failures in a row.
+    pub(super) failures: u32,
+}
+
+impl Poll {
+    /// Asked for at once.
+    pub(super) fn now(now: Instant) -> Self {
+        Self { due: Some(now), ..Self::default() }
+    }
+
+    /// When to ask, if nothing forbids it.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.due.filter(|_| !self.is_asked)
+    }
+
+    /// It is asked for now.
+    pub(super) fn ask(&mut self) {
+        (self.due, self.is_asked) = (None, true);
+    }
+
+    /// Not later than this, if it is to be asked for at all: what is on its way may be too old already.
+    pub(super) fn hurry(&mut self, at: Instant) {
+        if self.due.is_some() || self.is_asked {
+            self.due = Some(self.due.map_or(at, |due| due.min(at)));
+        }
+    }
+
+    /// It was answered as it should be.
+    pub(super) fn succeeded(&mut self, again: Instant) {
+        (self.is_asked, self.failures) = (false, 0);
+        self.hurry_or(again);
+    }
+
+    /// It was not. Says how often in a row.
+    pub(super) fn failed(&mut self) -> u32 {
+        (self.is_asked, self.failures) = (false, self.failures + 1);
+        self.failures
+    }
+
+    /// Then, unless it is wanted sooner.
+    pub(super) fn hurry_or(&mut self, again: Instant) {
+        self.due = Some(self.due.map_or(again, |due| due.min(again)));
+    }
+}
+
+impl System {
+    pub(super) fn new(sid: u64, history: History) -> Self {
+        Self {
+            sid,
+            item: system_item(&sid.to_string()),
+            is_v2: false,
+            cameras: Vec::new(),
+            has_locks: None,
+            bad_frames: 0,
+            history,
+            walk: None,
+            look_at: None,
+            looked_at: None,
+            look_again: false,
+            tries: 0,
+            sensors: Poll::default(),
+            settings: Poll::default(),
+            locks: Poll::default(),
+            quiet_until: None,
+            held: None,
+            waiting: Vec::new(),
+            wait_until: None,
+            missing: 0,
+            listing: None,
+            names: None,
+        }
+    }
+
+    /// Until when the base station must be left alone.
+    pub(super) fn is_quiet(&self, now: Instant) -> Option<Instant> {
+        self.quiet_until.filter(|until| *until > now && self.has_locks != Some(false))
+    }
+
+    /// Everything of it up to now has been handed over.
+    pub(super) fn is_caught_up(&self) -> bool {
+        self.held.is_none() && self.history.stretch.is_none()
+    }
+
+    /// The next moment at which time alone changes something.
+    pub(super) fn next_wake(&self, now: Instant) -> Option<Instant> {
+        let quiet = self.is_quiet(now);
+        let polls = [&self.sensors, &self.settings, &self.locks].into_iter().filter_map(Poll::next);
+        let polls = polls.map(|due| quiet.map_or(due, |until| due.max(until)));
+        let look = self.look_at.filter(|_| self.walk.is_none());
+        let held = self.held.as_ref().map(|held| held.until);
+        polls.chain([look, held, self.wait_until].into_iter().flatten()).min()
+    }
+}
+
+/// The cloud's clock beside ours, by the `Date` of its answers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Clock {
+    ahead: SignedDuration,
+    pub(super) is_known: bool,
+}
+
+impl Clock {
+    pub(super) fn set(&mut self, date: Timestamp, wall: Timestamp) {
+        self.ahead = date.duration_since(wall);
+        // Dates have whole seconds.
+        if self.ahead.abs() < SignedDuration::from_secs(2) {
+            self.ahead = SignedDuration::ZERO;
+        }
+        self.is_known = true;
+    }
+
+    pub(super) fn ahead(&self) -> SignedDuration {
+        self.ahead
+    }
+
+    pub(super) fn at(&self, wall: Timestamp) -> Timestamp {
+        wall.checked_add(self.ahead).unwrap_or(wall)
+    }
+}
+
+/// A tenth more or less, so that many connections do not ask in one moment; the same for the same seed.
+pub(super) fn jittered(every: Duration, seed: u64) -> Duration {
+    every.mul_f64(0.9 + 0.2 * ((seed % 1_024) as f64 / 1_024.0))
+}

@@ -1,0 +1,203 @@
+//! Breaks: what was missed is read out of the history, and only what is not there is a gap.
+
+use super::cloud::From;
+use super::*;
+use serde_json::json;
+
+#[test]
+fn what_was_missed_is_told_in_order_and_there_is_no_gap() {
+    for from in [From::Older, From::UpTo, From::AtOrAfter, From::Ignored] {
+        let mut talk = Talk::live();
+        talk.cloud.from = from;
+        talk.happen(HOME, 9401, json!({}));
+        talk.lose(5);
+        let armed = talk.miss(HOME, 3401, json!({}));
+        talk.pass(Duration::from_secs(3));
+        let (off, test) = (talk.miss(HOME, 1400, json!({})), talk.miss(CABIN, 1602, json!({})));
+        talk.cloud.hangs = true;
+        talk.start();
+        talk.forget();
+        let live = talk.happen(HOME, 3441, json!({}));
+        assert_eq!(talk.told(), [], "what comes meanwhile is held");
+        talk.cloud.hangs = false;
+        talk.settle();
+        let home: Vec<_> = talk.told().into_iter().filter(|(id, _)| **id != test).collect();
+        assert_eq!(home, [(&*armed, Origin::Backfill), (&*off, Origin::Backfill), (&*id(&live), Origin::Live)]);
+        assert!(talk.told().contains(&(&test, Origin::Backfill)));
+        assert_eq!(talk.gaps(), Vec::<Value>::new());
+        assert_eq!(talk.value(&system(HOME), "alarm").as_deref(), Some("armed_home"));
+        assert!(talk.session.is_caught_up());
+        talk.wait(1_000);
+        assert_eq!(talk.told().len(), 4, "nothing is told twice");
+    }
+}
+
+#[test]
+fn pages_lead_back_as_far_as_is_needed_whatever_the_cursor_means() {
+    for from in [From::Older, From::UpTo] {
+        let mut talk = Talk::live();
+        talk.cloud.from = from;
+        talk.lose(10);
+        let mut missed = Vec::new();
+        // More in some seconds than others; one second is cut in two by a page.
+        for nth in 0..230 {
+            if nth % 7 == 0 {
+                talk.pass(Duration::from_secs(1));
+            }
+            missed.push(talk.miss(HOME, 1604, json!({"nth": nth})));
+        }
+        talk.start();
+        assert_eq!(talk.ids(), missed, "{from:?}");
+        assert_eq!(talk.gaps(), Vec::<Value>::new());
+    }
+}
+
+#[test]
+fn where_pages_do_not_lead_on_the_rest_is_a_gap_of_that_system_alone() {
+    for from in [From::AtOrAfter, From::Ignored] {
+        let mut talk = Talk::live();
+        talk.cloud.from = from;
+        talk.lose(10);
+        let (mut missed, begin) = (Vec::new(), talk.second());
+        for _ in 0..80 {
+            talk.pass(Duration::from_secs(1));
+            missed.push(talk.miss(HOME, 1604, json!({})));
+        }
+        talk.start();
+        assert_eq!(talk.ids(), missed[30..]);
+        let gaps = talk.gaps();
+        assert_eq!(gaps.len(), 1);
+        assert_eq!((&gaps[0]["item"], &gaps[0]["reason"]), (&json!("systems/11"), &json!("connection_lost")));
+        assert_eq!(gaps[0]["recovered"], "later_events");
+        let from: Timestamp = gaps[0]["from"].as_str().unwrap().parse().unwrap();
+        let to: Timestamp = gaps[0]["to"].as_str().unwrap().parse().unwrap();
+        assert_eq!(
+            (from.as_second(), to.as_second()),
+            (at(begin - 10), at(begin + 31)),
+            "it ends where the events begin"
+        );
+        assert!(talk.session.is_caught_up());
+        talk.wait(1_000);
+        assert_eq!((talk.gaps().len(), talk.ids().len()), (1, 50), "it is told once");
+    }
+}
+
+#[test]
+fn what_the_timeline_has_lost_is_a_gap_and_a_quiet_house_is_none() {
+    let mut talk = Talk::live();
+    talk.happen(HOME, 1602, json!({}));
+    talk.cloud.home().timeline = Some(3_600);
+    talk.wait(400);
+    talk.forget();
+    talk.lose(2 * 3_600);
+    let kept = talk.miss(HOME, 1604, json!({}));
+    talk.start();
+    let told: Vec<_> = talk.ids();
+    assert_eq!(told, [&*kept]);
+    let gaps = talk.gaps();
+    assert_eq!((gaps.len(), &gaps[0]["item"]), (1, &json!("systems/11")));
+    // A minute without anything, in a house in which nothing has happened for longer than the timeline reaches.
+    talk.wait(2 * 3_600);
+    talk.forget();
+    talk.again(60);
+    assert_eq!((talk.gaps().len(), talk.ids().len()), (0, 0));
+}
+
+#[test]
+fn a_history_that_cannot_be_read_is_asked_again_and_its_gap_told_when_that_is_given_up() {
+    let mut talk = Talk::live();
+    talk.lose(10);
+    let missed = talk.miss(HOME, 3401, json!({}));
+    talk.cloud.refuse("subscriptions/11/events", 504, r#"{"type":"GatewayTimeout"}"#);
+    talk.start();
+    talk.forget();
+    let other = talk.happen(CABIN, 1602, json!({}));
+    assert_eq!(talk.ids(), [&*id(&other)], "the other system goes on");
+    talk.wait(20);
+    assert_eq!((talk.gaps().len(), talk.session.is_caught_up()), (0, false), "it may still come");
+    assert_eq!(talk.value(&system(HOME), "alarm").as_deref(), Some("off"), "by the poll");
+    let tries = talk.calls_to("subscriptions/11/events").len();
+    assert!((2..5).contains(&tries), "with growing pauses: {tries}");
+    talk.wait(3_600);
+    let gaps = talk.gaps();
+    assert_eq!(
+        (gaps.len(), &gaps[0]["recovered"], &gaps[0]["item"]),
+        (1, &json!("latest_states"), &json!("systems/11"))
+    );
+    assert!(talk.session.is_caught_up());
+    talk.cloud.refuses.clear();
+    talk.wait(400);
+    assert!(talk.told().contains(&(&*missed, Origin::Backfill)), "once it can be read it is told all the same");
+    assert_eq!(talk.gaps().len(), 1);
+}
+
+#[test]
+fn a_short_error_of_the_history_is_no_gap() {
+    let mut talk = Talk::live();
+    talk.lose(10);
+    let missed = talk.miss(HOME, 3401, json!({}));
+    talk.cloud.unreachable = true;
+    talk.start();
+    talk.cloud.unreachable = false;
+    talk.wait(10);
+    assert_eq!((talk.told(), talk.gaps().len()), (vec![(&*missed, Origin::Backfill)], 0));
+    assert!(talk.session.is_caught_up());
+}
+
+#[test]
+fn a_second_break_goes_on_with_the_same_stretch() {
+    let mut talk = Talk::live();
+    talk.lose(10);
+    let first = talk.miss(HOME, 3401, json!({}));
+    talk.cloud.refuse("events", 502, "<html>");
+    talk.start();
+    talk.wait(30);
+    talk.lose(10);
+    let second = talk.miss(HOME, 1400, json!({}));
+    talk.start();
+    talk.cloud.refuses.clear();
+    talk.wait(60);
+    assert_eq!((talk.ids(), talk.gaps().len()), (vec![&*first, &*second], 0));
+}
+
+#[test]
+fn a_push_that_was_lost_is_found_within_minutes_and_one_that_is_late_told_once() {
+    let mut talk = Talk::live();
+    let lost = talk.miss(HOME, 1458, json!({"sensorType": 15, "sensorSerial": "bell"}));
+    let late = talk.cloud.happen(HOME, talk.second(), 1170, json!({"sensorType": 17, "sensorSerial": "cam"}));
+    talk.wait(330);
+    assert_eq!(talk.told(), [(&*lost, Origin::Backfill), (&*id(&late), Origin::Backfill)]);
+    talk.push(&late);
+    assert_eq!(talk.ids().len(), 2);
+    talk.again(5);
+    talk.push(&late);
+    assert_eq!(talk.ids().len(), 2, "over a break too");
+}
+
+#[test]
+fn an_event_that_is_pushed_a_minute_late_sets_no_state_that_is_newer() {
+    let mut talk = Talk::live();
+    let armed = talk.cloud.happen(HOME, talk.second(), 3401, json!({}));
+    talk.pass(Duration::from_secs(30));
+    let off = talk.happen(HOME, 1400, json!({}));
+    talk.pass(Duration::from_secs(35));
+    talk.push(&armed);
+    assert_eq!(talk.ids(), [&*id(&off), &*id(&armed)]);
+    assert_eq!(talk.value(&system(HOME), "alarm").as_deref(), Some("off"));
+}
+
+#[test]
+fn a_house_with_two_hundred_events_a_minute_keeps_a_small_checkpoint() {
+    let mut talk = Talk::live();
+    for _ in 0..30 {
+        for _ in 0..200 {
+            talk.happen(HOME, 1170, json!({"sensorType": 17, "sensorSerial": "cam"}));
+        }
+        talk.wait(60);
+    }
+    assert_eq!(talk.ids().len(), 6_000);
+    let size = talk.session.checkpoint().unwrap().0.len();
+    assert!(size < 300_000, "{size}");
+    talk.again(5);
+    assert_eq!((talk.ids().len(), talk.gaps().len()), (6_000, 0));
+}

@@ -1,0 +1,204 @@
+//! A cloud that answers from memory.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use serde_json::{Value, json};
+
+use super::{CABIN, HOME, at};
+use crate::transport::RestAnswer;
+
+/// What `fromTimestamp` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum From {
+    Older,
+    UpTo,
+    AtOrAfter,
+    Ignored,
+}
+
+/// A system as it is.
+#[derive(Debug, Clone)]
+pub(super) struct Truth {
+    pub(super) alarm: &'static str,
+    pub(super) alarm_at: i64,
+    pub(super) exit_delay: i64,
+    pub(super) outage: bool,
+    pub(super) offline: bool,
+    pub(super) jammed: bool,
+    pub(super) temperature: i64,
+    /// Serial, type, status and flags.
+    pub(super) sensors: Vec<(&'static str, u64, Value, Value)>,
+    pub(super) told_at: i64,
+    /// In order of time, then number.
+    pub(super) history: Vec<Value>,
+    pub(super) timeline: Option<i64>,
+}
+
+#[derive(Debug)]
+pub(super) struct Cloud {
+    pub(super) systems: BTreeMap<u64, Truth>,
+    pub(super) from: From,
+    /// Answers to whatever has this in its path.
+    pub(super) refuses: Vec<(String, u16, String)>,
+    /// Tokens that sockets are hung up for.
+    pub(super) bad_tokens: Vec<String>,
+    /// Calls with fewer tokens fetched than this are answered 401.
+    pub(super) tokens_from: usize,
+    pub(super) no_tokens: bool,
+    pub(super) no_names: bool,
+    /// Answers nothing.
+    pub(super) hangs: bool,
+    pub(super) unreachable: bool,
+    /// What it says to an identify.
+    pub(super) words: Vec<&'static str>,
+    next: u64,
+}
+
+pub(super) fn entry(serial: &'static str, open: bool) -> (&'static str, u64, Value, Value) {
+    (serial, 5, json!({"triggered": open}), json!({"offline": false, "lowBattery": false}))
+}
+
+pub(super) fn lock(serial: &'static str, state: u64) -> (&'static str, u64, Value, Value) {
+    (serial, 16, json!({"lockState": state, "lockJamState": 0}), json!({"offline": false, "lowBattery": false}))
+}
+
+impl Truth {
+    fn new() -> Self {
+        Self {
+            alarm: "OFF",
+            alarm_at: at(-1_000),
+            exit_delay: 0,
+            outage: false,
+            offline: false,
+            jammed: false,
+            temperature: 67,
+            sensors: vec![entry("d1", false), entry("d2", false)],
+            told_at: at(-60),
+            history: Vec::new(),
+            timeline: Some(604_800),
+        }
+    }
+}
+
+impl Cloud {
+    pub(super) fn new() -> Self {
+        let mut cloud = Self {
+            systems: [(HOME, Truth::new()), (CABIN, Truth::new())].into(),
+            from: From::Older,
+            refuses: Vec::new(),
+            bad_tokens: Vec::new(),
+            tokens_from: 0,
+            no_tokens: false,
+            no_names: false,
+            hangs: false,
+            unreachable: false,
+            words: vec!["service.hello", "service.registered", "namespace.subscribed"],
+            next: 1_000,
+        };
+        for sid in [HOME, CABIN] {
+            cloud.happen(sid, -3_600, 1602, json!({}));
+        }
+        cloud
+    }
+
+    pub(super) fn home(&mut self) -> &mut Truth {
+        self.systems.get_mut(&HOME).unwrap()
+    }
+
+    pub(super) fn refuse(&mut self, part: &str, status: u16, body: &str) {
+        self.refuses.push((part.to_owned(), status, body.to_owned()));
+    }
+
+    /// Something happens, and stands in the history.
+    pub(super) fn happen(&mut self, sid: u64, second: i64, cid: u64, more: Value) -> Value {
+        self.next += 1;
+        let mut event = json!({
+            "eventId": self.next, "eventTimestamp": at(second), "eventCid": cid, "zoneCid": "1", "sensorType": 0,
+            "sensorSerial": "", "account": "1234abcd", "userId": 7, "sid": sid, "info": format!("event {cid}"),
+            "pinName": "", "sensorName": "", "eventType": "activity", "videoStartedBy": "", "video": {},
+        });
+        for (member, value) in more.as_object().unwrap() {
+            event[member] = value.clone();
+        }
+        let truth = self.systems.get_mut(&sid).unwrap();
+        let order = |event: &Value| (event["eventTimestamp"].as_i64(), event["eventId"].as_u64());
+        let place = truth.history.iter().rposition(|before| order(before) < order(&event)).map_or(0, |place| place + 1);
+        truth.history.insert(place, event.clone());
+        event
+    }
+
+    pub(super) fn answer(&self, path: &str, tokens: usize, now: i64) -> RestAnswer {
+        let refusal = self.refuses.iter().find(|(part, ..)| path.contains(&**part));
+        let (status, body) = match refusal {
+            Some((_, status, body)) => (*status, body.clone()),
+            None if tokens < self.tokens_from => (401, r#"{"error":"Unauthorized"}"#.to_owned()),
+            None => (200, self.tell(path, now).to_string()),
+        };
+        let date = Timestamp::from_second(now).unwrap().to_zoned(jiff::tz::TimeZone::UTC);
+        let headers = vec![("date".to_owned(), rfc2822::to_string(&date).unwrap())];
+        RestAnswer { status, headers, body: body.into(), retry_after: None }
+    }
+
+    fn tell(&self, path: &str, now: i64) -> Value {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let parts: Vec<_> = path.trim_matches('/').split('/').collect();
+        let truth = |sid: &str| &self.systems[&sid.parse().unwrap()];
+        match *parts {
+            ["v1", "users", "7", "subscriptions"] => {
+                let rows: Vec<_> = self.systems.iter().map(|(sid, truth)| subscription(*sid, truth)).collect();
+                json!({ "subscriptions": rows })
+            }
+            ["v1", "ss3", "subscriptions", sid, "sensors"] => {
+                let truth = truth(sid);
+                json!({"success": true, "sensors": sensors(truth), "lastStatusUpdate": truth.told_at})
+            }
+            ["v1", "ss3", "subscriptions", sid, "settings", "normal"] => {
+                json!({"settings": {"normal": {"exitDelayAway": 45}}, "basestationStatus": {"rfJamming": truth(sid).jammed}})
+            }
+            ["v1", "doorlock", sid] => {
+                let locks = sensors(truth(sid)).into_iter().filter(|row| row["type"] == 16);
+                Value::Array(locks.collect())
+            }
+            ["v1", "subscriptions", sid, "events"] => self.page(truth(sid), query, now),
+            _ => panic!("nobody asks for {path}"),
+        }
+    }
+
+    fn page(&self, truth: &Truth, query: &str, now: i64) -> Value {
+        let from = url::form_urlencoded::parse(query.as_bytes())
+            .find(|(name, _)| name == "fromTimestamp")
+            .map(|(_, from)| from.parse::<i64>().unwrap());
+        let kept = truth.timeline.map_or(i64::MIN, |age| now - age);
+        let rows = truth.history.iter().rev().filter(|event| {
+            let at = event["eventTimestamp"].as_i64().unwrap();
+            at >= kept
+                && from.is_none_or(|from| match self.from {
+                    From::Older => at < from,
+                    From::UpTo => at <= from,
+                    From::AtOrAfter => at >= from,
+                    From::Ignored => true,
+                })
+        });
+        let rows: Vec<_> = rows.take(50).cloned().collect();
+        json!({"numEvents": rows.len(), "lastEventTimestamp": rows.last().map(|row| &row["eventTimestamp"]), "events": rows})
+    }
+}
+
+fn subscription(sid: u64, truth: &Truth) -> Value {
+    json!({
+        "sid": sid, "sStatus": 20, "status": {"hasBaseStation": true},
+        "subscriptionFeatures": {"timeline": {"maxAge": truth.timeline}},
+        "location": {"sid": sid, "street1": format!("{sid} Main Street"), "system": {
+            "version": 3, "alarmState": truth.alarm, "alarmStateTimestamp": 0, "isAlarming": truth.alarm == "ALARM",
+            "stateUpdated": truth.alarm_at, "exitDelayRemaining": truth.exit_delay, "isOffline": truth.offline,
+            "powerOutage": truth.outage, "connType": "wifi", "temperature": truth.temperature, "cameras": [],
+        }},
+    })
+}
+
+fn sensors(truth: &Truth) -> Vec<Value> {
+    let row = |(serial, kind, status, flags): &(&str, u64, Value, Value)| json!({"serial": serial, "type": kind, "name": format!("Sensor {serial}"), "status": status, "flags": flags});
+    truth.sensors.iter().map(row).collect()
+}

@@ -1,0 +1,122 @@
+//! What the socket says.
+
+use super::*;
+use serde_json::json;
+
+fn states(talk: &Talk) -> Vec<(&str, &str, Option<&str>)> {
+    talk.stored.iter().map(|event| (&*event.id, &*event.item, event.state.as_deref())).collect()
+}
+
+#[test]
+fn an_event_is_told_once_for_each_state_that_it_sets() {
+    let mut talk = Talk::live();
+    let event = talk.happen(HOME, 1429, json!({"sensorType": 5, "sensorSerial": "d1", "eventType": "activityQuiet"}));
+    let id = id(&event);
+    let beside = format!("{id}#contact");
+    assert_eq!(
+        states(&talk),
+        [(&*id, "systems/11", Some("alarm=entry_delay")), (&*beside, "systems/11/devices/d1", Some("contact=open"))]
+    );
+    assert_eq!(serde_json::from_str::<Value>(&talk.stored[0].data).unwrap(), event, "with all that the vendor sent");
+}
+
+#[test]
+fn a_device_behind_an_alarm_remembers_it_until_the_system_is_off() {
+    for end in [1400, 1407, 1406] {
+        let mut talk = Talk::live();
+        for serial in ["d1", "d2"] {
+            talk.happen(HOME, 1132, json!({"sensorType": 4, "sensorSerial": serial, "eventType": "alarm"}));
+        }
+        assert_eq!(talk.value(&system(HOME), "alarm").as_deref(), Some("triggered"));
+        talk.again(5);
+        for serial in ["d1", "d2"] {
+            assert_eq!(talk.value(&device(HOME, serial), "alarm_memory").as_deref(), Some("triggered"), "over a break");
+        }
+        talk.cloud.home().alarm = "OFF";
+        talk.forget();
+        talk.pass(Duration::from_secs(3));
+        let id = id(&talk.happen(HOME, end, json!({})));
+        let ids = [id.clone(), format!("{id}#alarm_memory:d1"), format!("{id}#alarm_memory:d2")];
+        assert_eq!(talk.ids(), ids);
+        assert_eq!(talk.value(&device(HOME, "d2"), "alarm_memory").as_deref(), Some("clear"));
+    }
+}
+
+#[test]
+fn an_alarm_is_one_whatever_its_code_and_a_test_is_none() {
+    let mut talk = Talk::live();
+    talk.happen(HOME, 1999, json!({"eventType": "alarm"}));
+    assert_eq!(talk.value(&system(HOME), "alarm").as_deref(), Some("triggered"));
+    talk.happen(CABIN, 1601, json!({"eventType": "alarm"}));
+    assert_eq!(talk.value(&system(CABIN), "alarm").as_deref(), Some("off"));
+    talk.happen(CABIN, 9999, json!({}));
+    assert_eq!(talk.stored.last().unwrap().kind, "simplisafe.cid_9999");
+}
+
+#[test]
+fn garbage_is_passed_over_and_what_it_was_is_read_out_of_the_history() {
+    let mut talk = Talk::live();
+    let lost = talk.miss(HOME, 3401, json!({}));
+    for text in ["", "{", "[]", "7", "{}", r#"{"type":7}"#, r#"{"type":"com.simplisafe.event.standard"}"#] {
+        talk.receive(text);
+        talk.settle();
+    }
+    talk.wait(30);
+    assert_eq!(talk.told(), [(&*lost, Origin::Backfill)]);
+    assert_eq!((talk.gaps().len(), talk.opened, talk.end.is_none()), (0, 1, true));
+    assert!(talk.calls_to("/11/events").len() <= 5, "and not once for each frame");
+    let event = talk.happen(HOME, 1400, json!({}));
+    assert_eq!(talk.ids(), [&*lost, &*id(&event)]);
+}
+
+#[test]
+fn a_frame_that_nobody_can_read_is_a_gap_where_the_history_cannot_be_read_either() {
+    let mut talk = Talk::live();
+    talk.wait(20);
+    talk.cloud.refuse("/11/events", 500, "");
+    talk.receive("{");
+    talk.settle();
+    talk.wait(3_700);
+    let gaps = talk.gaps();
+    assert_eq!((gaps.len(), &gaps[0]["reason"]), (1, &json!("unreadable_frame")));
+    assert_eq!(gaps[0]["item"], "systems/11");
+}
+
+#[test]
+fn messages_of_other_types_are_passed_over() {
+    let mut talk = Talk::live();
+    for kind in ["service.error", "service.hello", "event.other", "namespace.subscribed"] {
+        talk.receive(&json!({"type": format!("com.simplisafe.{kind}"), "data": {"code": 401}}).to_string());
+        talk.settle();
+    }
+    assert_eq!((talk.stored.len(), talk.called.len(), talk.onlines), (0, 0, 1));
+}
+
+#[test]
+fn an_event_with_a_part_missing_is_told_whole_from_the_history_or_else_as_it_is() {
+    let mut talk = Talk::live();
+    let whole = talk.cloud.happen(HOME, talk.second(), 3401, json!({}));
+    let mut maimed = whole.clone();
+    maimed["sid"] = Value::Null;
+    talk.push(&maimed);
+    talk.wait(15);
+    assert_eq!(talk.told(), [(&*id(&whole), Origin::Backfill)]);
+    assert_eq!(talk.value(&system(HOME), "alarm").as_deref(), Some("armed_away"));
+    talk.forget();
+    talk.push(&json!({"eventId": 5, "eventTimestamp": at(talk.second()), "sid": HOME, "info": "nobody knows"}));
+    assert_eq!(talk.ids().len(), 0);
+    talk.wait(15);
+    assert_eq!(talk.told(), [("5", Origin::Live)], "nothing is lost in silence");
+}
+
+#[test]
+fn a_system_that_no_list_has_told_of_yet_is_followed() {
+    let mut talk = Talk::live();
+    talk.cloud.systems.insert(33, talk.cloud.systems[&HOME].clone());
+    let event = talk.happen(33, 3401, json!({}));
+    assert_eq!(talk.ids(), [&*id(&event)]);
+    talk.wait(10);
+    assert_eq!(talk.value(&device(33, "d1"), "contact").as_deref(), Some("closed"));
+    assert!(talk.forgot > 0, "its names are asked for");
+    assert_eq!((talk.ids().len(), talk.gaps().len()), (1, 0));
+}

@@ -1,0 +1,247 @@
+//! Whatever comes, in whatever order: each event is told once, none is missing, and the states are those of the houses in the end.
+
+use std::collections::{BTreeSet, HashSet};
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::cloud::From;
+use super::*;
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// Something happens, and is pushed.
+    Pushed {
+        sid: u64,
+        cid: u64,
+    },
+    /// … never.
+    Lost {
+        sid: u64,
+        cid: u64,
+    },
+    /// … later.
+    Late {
+        sid: u64,
+        cid: u64,
+    },
+    /// All that is late comes, the last first.
+    Arrive,
+    /// The last event comes again.
+    Again,
+    Break {
+        seconds: u64,
+    },
+    Refuse {
+        part: &'static str,
+        status: u16,
+    },
+    Works,
+    Expire,
+    Garbage,
+    Pass {
+        seconds: u64,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let sid = prop_oneof![Just(HOME), Just(CABIN)];
+    let cid = prop_oneof![
+        Just(3401_u64),
+        Just(1400),
+        Just(3441),
+        Just(1301),
+        Just(3301),
+        Just(1170),
+        Just(1602),
+        Just(9999),
+    ];
+    let event = (sid, cid);
+    prop_oneof![
+        6 => event.clone().prop_map(|(sid, cid)| Step::Pushed { sid, cid }),
+        3 => event.clone().prop_map(|(sid, cid)| Step::Lost { sid, cid }),
+        3 => event.prop_map(|(sid, cid)| Step::Late { sid, cid }),
+        2 => Just(Step::Arrive),
+        1 => Just(Step::Again),
+        2 => (0..400_u64).prop_map(|seconds| Step::Break { seconds }),
+        1 => (prop_oneof![Just("events"), Just("sensors"), Just("/11/"), Just("users")], prop_oneof![Just(409_u16), Just(504), Just(502), Just(200)])
+            .prop_map(|(part, status)| Step::Refuse { part, status }),
+        2 => Just(Step::Works),
+        1 => Just(Step::Expire),
+        1 => Just(Step::Garbage),
+        4 => (0..200_u64).prop_map(|seconds| Step::Pass { seconds }),
+    ]
+}
+
+struct Run {
+    talk: Talk,
+    late: Vec<Value>,
+    last: Option<Value>,
+    /// The ids of all that happened since the first start.
+    all: BTreeSet<String>,
+    /// For how long calls were refused, in seconds: a history that cannot be read for so long is given up.
+    refused: i64,
+}
+
+impl Run {
+    fn new(from: From) -> Self {
+        let mut talk = Talk::live();
+        talk.cloud.from = from;
+        Self { talk, late: Vec::new(), last: None, all: BTreeSet::new(), refused: 0 }
+    }
+
+    fn happen(&mut self, sid: u64, cid: u64) -> Value {
+        // A second for each, as the truth has no finer order.
+        self.talk.wait(1);
+        let second = self.talk.second();
+        let truth = self.talk.cloud.systems.get_mut(&sid).unwrap();
+        match cid {
+            3401 => (truth.alarm, truth.alarm_at) = ("AWAY", at(second)),
+            3441 => (truth.alarm, truth.alarm_at) = ("HOME", at(second)),
+            1400 => (truth.alarm, truth.alarm_at) = ("OFF", at(second)),
+            1301 => truth.outage = true,
+            3301 => truth.outage = false,
+            _ => {}
+        }
+        let event = self.talk.cloud.happen(sid, second, cid, json!({}));
+        self.all.insert(id(&event));
+        self.last = Some(event.clone());
+        event
+    }
+
+    fn go(&mut self, step: &Step) {
+        match *step {
+            Step::Pushed { sid, cid } => {
+                let event = self.happen(sid, cid);
+                self.talk.push(&event);
+            }
+            Step::Lost { sid, cid } => drop(self.happen(sid, cid)),
+            Step::Late { sid, cid } => {
+                let event = self.happen(sid, cid);
+                self.late.push(event);
+            }
+            Step::Arrive => {
+                while let Some(event) = self.late.pop() {
+                    self.talk.push(&event);
+                }
+            }
+            Step::Again => {
+                if let Some(event) = self.last.clone() {
+                    self.talk.push(&event);
+                }
+            }
+            Step::Break { seconds } => {
+                self.late.clear();
+                self.talk.again(seconds);
+            }
+            Step::Refuse { part, status } => self.talk.cloud.refuse(part, status, "<html>"),
+            Step::Works => self.talk.cloud.refuses.clear(),
+            Step::Expire => self.talk.cloud.tokens_from = self.talk.tokens.len() + 1,
+            Step::Garbage => {
+                self.talk.receive("{");
+                self.talk.settle();
+            }
+            Step::Pass { seconds } => self.talk.wait(seconds),
+        }
+    }
+
+    /// All that was told, each but once.
+    fn told(&self) -> BTreeSet<String> {
+        let mut seen = HashSet::new();
+        for event in &self.talk.stored {
+            assert!(seen.insert(&event.id), "{event:?} comes twice");
+        }
+        self.talk.ids().into_iter().map(str::to_owned).collect()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_missing_nothing_comes_twice_and_the_states_are_true(
+        steps in proptest::collection::vec(step(), 0..40),
+        from in prop_oneof![Just(From::Older), Just(From::UpTo), Just(From::AtOrAfter), Just(From::Ignored)],
+    ) {
+        let mut run = Run::new(from);
+        for step in &steps {
+            let before = run.talk.second();
+            run.go(step);
+            if !run.talk.cloud.refuses.is_empty() {
+                run.refused += run.talk.second() - before;
+            }
+            prop_assert!(run.talk.end.is_none(), "{:?}", run.talk.end);
+        }
+        run.go(&Step::Works);
+        run.talk.wait(1_500);
+        prop_assert_eq!(run.told(), run.all.clone(), "fewer than a page each, so all of it can be had");
+        prop_assert!(run.talk.gaps().is_empty() || run.refused > 300, "{:?}", run.talk.gaps());
+        prop_assert!(run.talk.session.is_caught_up());
+        for (sid, truth) in &run.talk.cloud.systems {
+            let alarm = match truth.alarm { "AWAY" => "armed_away", "HOME" => "armed_home", _ => "off" };
+            let power = if truth.outage { "battery" } else { "mains" };
+            let is = [run.talk.value(&system(*sid), "alarm"), run.talk.value(&system(*sid), "power")];
+            prop_assert_eq!(is, [Some(alarm.to_owned()), Some(power.to_owned())]);
+        }
+        // What is stored is what the session believes.
+        let before = run.talk.states();
+        run.talk.forget();
+        run.talk.again(5);
+        run.talk.wait(20);
+        prop_assert_eq!(run.talk.states(), before);
+        prop_assert_eq!(&run.talk.stored, &[]);
+    }
+
+    #[test]
+    fn a_gap_is_told_where_events_cannot_be_had_and_only_there(
+        missed in 1..120_usize,
+        from in prop_oneof![Just(From::Older), Just(From::UpTo), Just(From::AtOrAfter), Just(From::Ignored)],
+    ) {
+        let mut run = Run::new(from);
+        run.talk.lose(20);
+        for nth in 0..missed {
+            let second = run.talk.second();
+            let event = run.talk.cloud.happen(HOME, second, 1604, json!({"nth": nth}));
+            run.all.insert(id(&event));
+            run.talk.pass(Duration::from_secs(2));
+        }
+        run.talk.start();
+        run.talk.wait(600);
+        let told = run.told();
+        let leads_on = matches!(from, From::Older | From::UpTo);
+        prop_assert_eq!(told == run.all, missed <= 50 || leads_on);
+        // A full page that leads no further does not tell that nothing is behind it.
+        prop_assert_eq!(run.talk.gaps().len(), usize::from(missed >= 50 && !leads_on));
+    }
+
+    #[test]
+    fn no_conversation_makes_it_panic(inputs in proptest::collection::vec((0..12_u8, any::<u16>(), "[\\x00-\\x7f]{0,12}"), 0..60)) {
+        let mut talk = Talk::live();
+        for (kind, number, text) in inputs {
+            match kind {
+                0 => talk.step(Input::Start),
+                1 => talk.step(Input::Opened),
+                2 => talk.step(Input::Prepared(None)),
+                3 => talk.step(Input::Woken),
+                4 => talk.step(Input::Unreadable(text)),
+                5 => talk.wait(u64::from(number % 400)),
+                6 => talk.receive(&text),
+                7 => talk.push(&json!({"eventId": number, "sid": text, "eventCid": number, "eventTimestamp": at(i64::from(number))})),
+                8 => talk.push(&json!({"eventId": text, "sid": HOME, "eventCid": 1132, "sensorSerial": text, "eventTimestamp": at(i64::from(number) - 9_000)})),
+                9 => talk.again(u64::from(number)),
+                10 => talk.cloud.refuse(if number % 2 == 0 { "events" } else { "v1" }, 200 + number % 400, &text),
+                _ => {
+                    let answer = crate::transport::RestAnswer {
+                        status: 200, headers: vec![("date".into(), text.clone())], body: text.into(), retry_after: None,
+                    };
+                    talk.step(Input::Answer(CallId(u32::from(number % 40)), Ok(answer)));
+                }
+            }
+            talk.settle();
+            prop_assert!(talk.session.checkpoint().is_none_or(|mark| SimpliSafeCheckpoint::read(&mark).is_some()));
+            if talk.end.is_some() {
+                talk.again(1);
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The base station and its delays: `GET /v1/ss3/subscriptions/{sid}/settings/normal`.
+//!
+//! The answer has the PINs of the home in clear text. They are passed over while it is read: no value that comes of it
+//! holds one, not as a slice either.
+
+use std::borrow::Cow;
+
+use super::members::{BodyError, Members};
+
+/// The settings, as far as they concern us.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings<'a> {
+    /// How the base station is; `None` where it is not told.
+    pub base_station: Option<BaseStation<'a>>,
+    /// How long it counts down.
+    pub delays: Delays,
+    /// When they were last changed, seconds since 1970.
+    pub last_updated: Option<i64>,
+}
+
+/// How a base station is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BaseStation<'a> {
+    /// `basestationStatus` as it was sent.
+    pub json: &'a str,
+    /// When it said so, as RFC 3339.
+    pub last_updated: Option<Cow<'a, str>>,
+    /// Radio noise keeps it from hearing its sensors.
+    pub is_jammed: Option<bool>,
+    /// A number of unknown unit.
+    pub wall_power: Option<i64>,
+    /// A number of unknown unit.
+    pub backup_battery: Option<i64>,
+    /// A number of unknown meaning; 1 was seen with Wi-Fi in use.
+    pub wifi_status: Option<i64>,
+    /// In dBm.
+    pub wifi_rssi: Option<i64>,
+    /// In dBm.
+    pub gsm_rssi: Option<i64>,
+}
+
+/// How long a system counts down, in seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Delays {
+    /// Until it is armed for nobody at home.
+    pub exit_away: Option<i64>,
+    /// Until it is armed for people at home.
+    pub exit_home: Option<i64>,
+    /// Until the alarm goes off, with nobody at home.
+    pub entry_away: Option<i64>,
+    /// Until the alarm goes off, with people at home.
+    pub entry_home: Option<i64>,
+}
+
+impl<'a> Settings<'a> {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// [`BodyError`] when the whole is no object.
+    pub fn read(body: &'a [u8]) -> Result<Self, BodyError> {
+        let members = Members::of_body(body, &["settings", "basestationStatus", "lastUpdated"])?;
+        let normal =
+            members.json("settings").and_then(|json| Members::only(json, &["normal"]).ok()).unwrap_or_default();
+        let normal = normal.object("normal");
+        Ok(Self {
+            base_station: members.json("basestationStatus").and_then(BaseStation::read),
+            delays: Delays {
+                exit_away: normal.number("exitDelayAway"),
+                exit_home: normal.number("exitDelayHome"),
+                entry_away: normal.number("entryDelayAway"),
+                entry_home: normal.number("entryDelayHome"),
+            },
+            last_updated: members.number("lastUpdated"),
+        })
+    }
+}
+
+impl<'a> BaseStation<'a> {
+    fn read(json: &'a str) -> Option<Self> {
+        let members = Members::of(json).ok()?;
+        Some(Self {
+            json,
+            last_updated: members.text("lastUpdated"),
+            is_jammed: members.is_set("rfJamming"),
+            wall_power: members.number("wallPower"),
+            backup_battery: members.number("backupBattery"),
+            wifi_status: members.number("wifiStatus"),
+            wifi_rssi: members.number("wifiRssi"),
+            gsm_rssi: members.number("gsmRssi"),
+        })
+    }
+}
