@@ -13,7 +13,8 @@ use super::{
 /// Read the configuration and say every mistake with its line
 ///
 /// With --connect, also log in to each system and say who that is, what it may see, whether it may subscribe as configured, and how long a
-/// lost session is kept there. A login that is refused is not tried again.
+/// lost session is kept there. A login that is refused is not tried again. A connection whose login may use up a token that a running watchpost
+/// needs (SimpliSafe's) is not tried while that runs; the others are.
 #[derive(Args)]
 #[command(after_help = "Examples:
   watchpost check
@@ -36,7 +37,7 @@ pub(super) async fn run(args: CheckArgs) -> Exit {
     if !args.connect {
         return Exit::Done;
     }
-    let mut visitor = Visitor::new(config.engine.data_dir);
+    let mut visitor = Visitor::new(config.engine);
     let exit = connect(&mut visitor, &config.connections).await;
     visitor.leave().await;
     exit
@@ -63,10 +64,18 @@ async fn connect(visitor: &mut Visitor, connections: &[ConnectionConfig]) -> Exi
 }
 
 fn shown(name: &str, findings: &Findings) -> String {
-    let mut text = format!("\n{name}: {}\n", if findings.failures.is_empty() { "ok" } else { "failed" });
+    let outcome = match (&findings.failures[..], &findings.untried) {
+        ([], None) => "ok",
+        ([], Some(_)) => "not tried",
+        _ => "failed",
+    };
+    let mut text = format!("\n{name}: {outcome}\n");
     for (heading, line) in &findings.lines {
         // Writing into a String does not fail.
         let _ = writeln!(text, "  {heading:<8} {line}");
+    }
+    if let Some(why) = &findings.untried {
+        let _ = writeln!(text, "  {:<8} {why}", "why");
     }
     for failure in &findings.failures {
         let _ = writeln!(text, "  {:<8} {failure}", "error");

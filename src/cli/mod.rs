@@ -5,8 +5,9 @@
 //!
 //! - `sinks`, `dead_letters`, `replay`: deliveries, as they are stored in the data folder (`data`).
 //! - `descriptors`: as many as the system allows. `table`: tables for people. `terminal`: standard output and standard error, without a panic when nobody reads them. `signals`: Ctrl-C and SIGTERM.
-//! - `login`: the steps of a login that need a person.
-//! - `vendors`: what commands can do with a connection's vendor; `milestone` and `een` are such rooms. `trial`: one subscription, as the engine makes it.
+//! - `login`: the steps of a login that need a person; `person`: who answers its questions.
+//! - `media`: pictures and recordings, fetched to files.
+//! - `vendors`: what commands can do with a connection's vendor; `milestone`, `een` and `simplisafe` are such rooms. `trial`: one subscription, as the engine makes it.
 
 mod check;
 #[cfg(feature = "sqlite")]
@@ -20,11 +21,16 @@ mod een;
 mod log;
 #[cfg(feature = "sqlite")]
 mod login;
+#[cfg(feature = "sqlite")]
+mod media;
 mod milestone;
+#[cfg(feature = "sqlite")]
+mod person;
 #[cfg(feature = "sqlite")]
 mod replay;
 mod run;
 mod signals;
+mod simplisafe;
 #[cfg(feature = "simulator")]
 mod simulate;
 #[cfg(feature = "sqlite")]
@@ -100,6 +106,8 @@ enum Command {
     #[cfg(feature = "sqlite")]
     Login(login::LoginArgs),
     #[cfg(feature = "sqlite")]
+    Media(media::MediaArgs),
+    #[cfg(feature = "sqlite")]
     Sinks(sinks::SinksArgs),
     #[cfg(feature = "sqlite")]
     DeadLetters(dead_letters::DeadLettersArgs),
@@ -117,7 +125,8 @@ enum Command {
   watchpost simulate milestone --items 2000 --rate 100
   watchpost simulate milestone --listen 127.0.0.1:9000 --fault drop=10s --fault duplicates
   watchpost simulate een --accounts 20 --cameras 12 --rate 5
-  watchpost simulate een --accounts 0 --fault rate-limit=5 --fault expire=1m")]
+  watchpost simulate een --accounts 0 --fault rate-limit=5 --fault expire=1m
+  watchpost simulate simplisafe --systems 1 --rate 2 --fault one-use --fault lost-pushes=10")]
 struct SimulateArgs {
     #[command(subcommand)]
     system: SimulatedSystem,
@@ -128,6 +137,8 @@ struct SimulateArgs {
 enum SimulatedSystem {
     Milestone(watchpost::simulator::milestone::SimulateArgs),
     Een(watchpost::simulator::een::SimulateArgs),
+    #[command(name = "simplisafe")]
+    SimpliSafe(watchpost::simulator::simplisafe::SimulateArgs),
 }
 
 /// Write a completion script for a shell to standard output
@@ -153,6 +164,8 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "sqlite")]
         Command::Login(args) => on_runtime(login::run(args)),
         #[cfg(feature = "sqlite")]
+        Command::Media(args) => on_runtime(media::run(args)),
+        #[cfg(feature = "sqlite")]
         Command::Sinks(args) => sinks::run(&args),
         #[cfg(feature = "sqlite")]
         Command::DeadLetters(args) => on_runtime(dead_letters::run(args)),
@@ -166,6 +179,10 @@ pub(crate) fn main() -> ExitCode {
         }
         #[cfg(feature = "simulator")]
         Command::Simulate(SimulateArgs { system: SimulatedSystem::Een(args) }) => on_runtime(simulate::een(args)),
+        #[cfg(feature = "simulator")]
+        Command::Simulate(SimulateArgs { system: SimulatedSystem::SimpliSafe(args) }) => {
+            on_runtime(simulate::simplisafe(args))
+        }
         Command::Completions(args) => completions(args.shell),
     };
     exit.into()
@@ -184,7 +201,7 @@ impl Command {
             Self::Demo(_) => "error,actix_http=off",
             Self::Check(_) | Self::Completions(_) => "error",
             #[cfg(feature = "sqlite")]
-            Self::Login(_) | Self::Sinks(_) | Self::DeadLetters(_) | Self::Replay(_) => "error",
+            Self::Login(_) | Self::Media(_) | Self::Sinks(_) | Self::DeadLetters(_) | Self::Replay(_) => "error",
         }
     }
 }

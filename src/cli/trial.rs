@@ -1,15 +1,52 @@
-//! One subscription, made as the engine makes it and given up at once: does the server take it?
+//! One login and one subscription, made as the engine makes them and given up at once: does the server take them?
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
 use watchpost::actors::{
-    transport::{Incoming, WebSocket, WebSocketClient},
-    vendors::{Action, Input, Now, Session, Todo},
+    journal::JournalError,
+    transport::{Incoming, RestClient, WebSocket, WebSocketClient},
+    vendors::{Action, Input, Login, LoginError, LoginStep, Now, Session, Todo},
 };
 
 /// The close code of somebody who is done.
 const NORMAL: u16 = 1000;
+
+/// Calls that one login may take.
+const MOST_CALLS: usize = 32;
+
+/// Makes the calls of a login that has begun with `step`, and has `keep` keep what is to be kept. What it yields, and who that is.
+///
+/// # Errors
+/// As the login tells.
+pub(super) async fn log_in<L: Login>(
+    rest: &RestClient,
+    login: &mut L,
+    mut step: LoginStep<L::Grant>,
+    mut keep: impl FnMut(&L, SecretString) -> Result<(), JournalError>,
+) -> Result<(L::Grant, String), LoginError> {
+    for _ in 0..MOST_CALLS {
+        step = match step {
+            LoginStep::Call(call) => {
+                let answer = rest.call(&call).await;
+                login.answer(Now::read(), answer)
+            }
+            LoginStep::Keep(secret) => {
+                let kept = keep(login, secret);
+                login.kept(Now::read(), kept)
+            }
+            LoginStep::Granted { grant, who, .. } => return Ok((grant, who)),
+            LoginStep::Failed(error) => return Err(error),
+        };
+    }
+    Err(LoginError::unavailable(format!("the login took more than {MOST_CALLS} calls")))
+}
+
+/// Nothing of this vendor's logins is to be kept.
+pub(super) fn keep_nothing<L>(_: &L, _: SecretString) -> Result<(), JournalError> {
+    Ok(())
+}
 
 /// A login that went well, as a session needs it.
 pub(super) trait Admitted {
@@ -72,6 +109,7 @@ impl<S: Session, A: Admitted<Grant = S::Grant>> Trial<'_, S, A> {
         if self.session.is_caught_up() {
             return Ok(true);
         }
+        let confirmed = todo.actions.iter().any(|action| matches!(action, Action::Online));
         for action in todo.actions {
             match action {
                 Action::Authorize { refused } => {
@@ -107,7 +145,7 @@ impl<S: Session, A: Admitted<Grant = S::Grant>> Trial<'_, S, A> {
                 | Action::Children(_) => {}
             }
         }
-        Ok(false)
+        Ok(confirmed)
     }
 
     /// Waits for messages, or for the moment that the session has asked for.

@@ -1,12 +1,13 @@
 //! What commands can do with a connection, whatever its vendor: the one place that lists the vendors' rooms.
 
-use std::path::PathBuf;
-
 #[cfg(feature = "sqlite")]
-use watchpost::actors::vendors::een::EenConfig;
-use watchpost::actors::{ConnectionConfig, vendors::VendorSettings};
+use watchpost::actors::vendors::{een::EenConfig, simplisafe::SimpliSafeConfig};
+use watchpost::{
+    actors::{ConnectionConfig, vendors::VendorSettings},
+    config::EngineSettings,
+};
 
-use super::{een, milestone};
+use super::{een, milestone, simplisafe};
 
 /// What a look at a system has told, in lines for a person.
 #[derive(Debug, Default)]
@@ -15,6 +16,8 @@ pub(super) struct Findings {
     pub(super) lines: Vec<(&'static str, String)>,
     /// What must be mended before the connection works.
     pub(super) failures: Vec<String>,
+    /// Why nothing was tried, where it was not.
+    pub(super) untried: Option<String>,
 }
 
 impl Findings {
@@ -36,16 +39,30 @@ pub(super) fn een_of(connection: &ConnectionConfig) -> Option<&EenConfig> {
     }
 }
 
+/// The settings of a connection to SimpliSafe, if it is one.
+#[cfg(feature = "sqlite")]
+pub(super) fn simplisafe_of(connection: &ConnectionConfig) -> Option<&SimpliSafeConfig> {
+    match &connection.vendor {
+        VendorSettings::SimpliSafe(config) => Some(config),
+        _ => None,
+    }
+}
+
 /// Looks at systems. One that looks at several logs in once per user and server, as the engine does.
 pub(super) struct Visitor {
     milestone: milestone::Visitor,
     een: een::Visitor,
+    simplisafe: simplisafe::Visitor,
 }
 
 impl Visitor {
     /// One that has seen nothing yet. What earlier steps of a person left in the data folder, it makes use of.
-    pub(super) fn new(data_dir: PathBuf) -> Self {
-        Self { milestone: milestone::Visitor::default(), een: een::Visitor::new(data_dir) }
+    pub(super) fn new(settings: EngineSettings) -> Self {
+        Self {
+            milestone: milestone::Visitor::default(),
+            een: een::Visitor::new(settings.data_dir.clone()),
+            simplisafe: simplisafe::Visitor::new(settings),
+        }
     }
 
     /// Logs in, and looks at what the connection may see.
@@ -53,6 +70,7 @@ impl Visitor {
         match &connection.vendor {
             VendorSettings::Milestone(config) => self.milestone.visit(config, &connection.common).await,
             VendorSettings::Een(config) => self.een.visit(config, &connection.common).await,
+            VendorSettings::SimpliSafe(config) => self.simplisafe.visit(config, &connection.common).await,
             other => {
                 let mut findings = Findings::default();
                 findings.fail(format!("vendor \"{}\" cannot be looked at by this version", other.name()));
@@ -64,5 +82,6 @@ impl Visitor {
     /// Leaves nothing behind at the systems.
     pub(super) async fn leave(self) {
         self.een.leave().await;
+        self.simplisafe.leave();
     }
 }

@@ -3,7 +3,7 @@
 //! What makes it known is kept in the journal, as a secret: its files belong to their owner alone. More than three wrong codes lock the user, and only Eagle
 //! Eye's support unlocks it, so codes are counted there too, beyond the run.
 
-use std::{fmt::Display, io};
+use std::io;
 
 use secrecy::ExposeSecret;
 use watchpost::actors::{
@@ -20,23 +20,10 @@ use watchpost::actors::{
     },
 };
 
+use crate::cli::person::Person;
+
 /// Codes after which no other is tried: more than three wrong ones lock the user, by the API documentation.
 const MOST_TRIED: u32 = 3;
-
-/// Whoever answers the questions.
-pub(crate) trait Person {
-    /// Tells something.
-    ///
-    /// # Errors
-    /// Nobody reads any more.
-    fn tell(&mut self, text: impl Display) -> io::Result<()>;
-
-    /// Asks for a line; `None` where none will come any more.
-    ///
-    /// # Errors
-    /// It cannot be read, or nobody reads the question.
-    async fn ask(&mut self, question: impl Display) -> io::Result<Option<String>>;
-}
 
 /// How the step is wanted.
 #[derive(Debug, Clone, Copy, Default)]

@@ -19,7 +19,7 @@ use watchpost::actors::{
     settings::{CommonSettings, Secret, TlsSettings},
     transport::{Budget, RestClient, WebSocketClient},
     vendors::{
-        Login, LoginError, LoginStep, Now,
+        Login, Now,
         een::{
             EenConfig, EenLogin, Grant,
             accounts::AccountList,
@@ -30,12 +30,13 @@ use watchpost::actors::{
     },
 };
 
-use super::{trial::Admitted, vendors::Findings};
+use super::{
+    trial::{self, Admitted},
+    vendors::Findings,
+};
 
 /// Memory for large messages of a WebSocket; the first answers of one account are small.
 const BUDGET: usize = 4 << 20;
-/// Calls that one login may take.
-const MOST_CALLS: usize = 32;
 
 /// Looks at accounts, and logs in once for each user and server.
 pub(super) struct Visitor {
@@ -128,7 +129,7 @@ async fn log_in(config: &EenConfig, common: &CommonSettings, data_dir: &Path) ->
     let mut login = EenLogin::new(config.clone(), common.request_timeout, None);
     let unread = recall(&mut login, data_dir).err();
     let begun = login.begin(Now::read());
-    match finish(&rest, &mut login, begun).await {
+    match trial::log_in(&rest, &mut login, begun, trial::keep_nothing).await {
         Ok((grant, who)) => Ok(Admission { login, grant, who, rest, sockets, accounts: None }),
         // It matters only where the login fails: without two-factor authentication nothing is kept.
         Err(error) => Err(match unread {
@@ -136,25 +137,6 @@ async fn log_in(config: &EenConfig, common: &CommonSettings, data_dir: &Path) ->
             None => error.to_string(),
         }),
     }
-}
-
-/// Makes the calls of a login.
-async fn finish(
-    rest: &RestClient,
-    login: &mut EenLogin,
-    mut step: LoginStep<Grant>,
-) -> Result<(Grant, String), LoginError> {
-    for _ in 0..MOST_CALLS {
-        match step {
-            LoginStep::Call(call) => {
-                let answer = rest.call(&call).await;
-                step = login.answer(Now::read(), answer);
-            }
-            LoginStep::Granted { grant, who, .. } => return Ok((grant, who)),
-            LoginStep::Failed(error) => return Err(error),
-        }
-    }
-    Err(LoginError::unavailable(format!("the login took more than {MOST_CALLS} calls")))
 }
 
 impl Admission {
@@ -179,7 +161,9 @@ impl Admission {
     async fn devices(&mut self, account: &ChildAccount) -> Result<DeviceList, String> {
         if account.id != self.grant.account {
             let begun = self.login.switch(self.grant.clone(), account.clone());
-            let (grant, _) = finish(&self.rest, &mut self.login, begun).await.map_err(|error| error.to_string())?;
+            let (grant, _) = trial::log_in(&self.rest, &mut self.login, begun, trial::keep_nothing)
+                .await
+                .map_err(|error| error.to_string())?;
             self.grant = grant;
         }
         let answer = self.rest.call(&rest::list_devices(&self.grant)).await.map_err(|error| error.to_string())?;

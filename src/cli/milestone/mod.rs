@@ -13,7 +13,7 @@ use watchpost::actors::{
     settings::{CommonSettings, closest},
     transport::{Budget, RestAnswer, RestClient, RestError, TlsSettings, WebSocketClient},
     vendors::{
-        Directory, Login, LoginStep, Now, Resume, Vendor,
+        Directory, Login, Now, Resume, Vendor,
         milestone::{
             Grant, Milestone, MilestoneConfig,
             config::{EventType, Selection},
@@ -46,8 +46,6 @@ const KINDS: [&str; 7] =
 const AT_A_TIME: usize = 3;
 /// Memory for large messages of a WebSocket; an answer to a command is small.
 const BUDGET: usize = 4 << 20;
-/// Calls that one login may take.
-const MOST_CALLS: usize = 32;
 
 /// Looks at systems, and logs in once per user and server.
 #[derive(Default)]
@@ -127,20 +125,10 @@ async fn log_in(config: &MilestoneConfig, common: &CommonSettings) -> Result<Adm
     let rest = RestClient::new(&tls);
     let sockets = WebSocketClient::new(&tls, Arc::new(Budget::new(BUDGET)), Arc::default());
     let mut login = Milestone::login(config, common);
-    let mut step = login.begin(Now::read());
-    for _ in 0..MOST_CALLS {
-        match step {
-            LoginStep::Call(call) => {
-                let answer = rest.call(&call).await;
-                step = login.answer(Now::read(), answer);
-            }
-            LoginStep::Granted { grant, who, .. } => {
-                return Ok(Admission { grant, who, rest, sockets, renewed: false });
-            }
-            LoginStep::Failed(error) => return Err(error.to_string()),
-        }
-    }
-    Err(format!("the login took more than {MOST_CALLS} calls"))
+    let begun = login.begin(Now::read());
+    let (grant, who) =
+        trial::log_in(&rest, &mut login, begun, trial::keep_nothing).await.map_err(|error| error.to_string())?;
+    Ok(Admission { grant, who, rest, sockets, renewed: false })
 }
 
 /// Counts what the user may see, looks for the event types that the subscription names, and tries the subscription out.

@@ -96,7 +96,9 @@ pub(super) fn unanswered(error: RestError) -> Failure {
         RestError::Failed { fault: Fault::Unsendable(why), .. } => Failure::Refused { why, at_once: true },
         // Without the address, whose path may be as good as a password.
         RestError::Failed { fault, .. } => Failure::Again { why: fault.to_string(), after: None },
-        error @ RestError::BodyTooLarge { .. } => Failure::Again { why: error.to_string(), after: None },
+        error @ (RestError::BodyTooLarge { .. } | RestError::Braked(_)) => {
+            Failure::Again { why: error.to_string(), after: None }
+        }
     }
 }
 
