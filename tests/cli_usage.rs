@@ -20,6 +20,7 @@ fn wrong_usage_exits_with_2_and_says_what_is_wrong() {
         (&["demo", "--for", "soon"], "soon"),
         (&["simulate", "milestone", "--fault", "rian"], "rian"),
         (&["simulate", "milestone", "--items", "0"], "--items"),
+        (&["simulate", "simplisafe", "--systems", "0"], "--systems"),
         (&[], "Usage"),
     ] {
         let (code, stdout, stderr) = finish(program(arguments));
@@ -35,7 +36,7 @@ fn wrong_usage_exits_with_2_and_says_what_is_wrong() {
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    for command in ["run", "check", "demo", "simulate", "completions"] {
+    for command in ["run", "check", "demo", "media", "simulate", "completions"] {
         let (code, stdout, _) = finish(program(&[command, "--help"]));
         assert_eq!(code, Some(0));
         assert!(stdout.contains("Examples:") && stdout.contains(&format!("watchpost {command}")), "{stdout}");

@@ -41,6 +41,7 @@ async fn log_in(client: &RestClient, mut login: EenLogin) -> Result<(Grant, Stri
         match step {
             LoginStep::Call(call) => step = login.answer(Now::read(), client.call(&call).await),
             LoginStep::Granted { grant, who, .. } => return Ok((grant, who)),
+            LoginStep::Keep(_) => panic!("Eagle Eye gives nothing to keep"),
             LoginStep::Failed(error) => return Err(error),
         }
     }

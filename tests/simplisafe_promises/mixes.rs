@@ -1,0 +1,124 @@
+//! Faults of all kinds at a time: in the end nothing is missing, nothing was told twice, and the states are true.
+
+use std::time::Duration;
+
+use watchpost::simulator::simplisafe::{DropHow, Fault, FaultKind, Options, Refusal};
+
+use crate::cloud::{Cloud, options};
+use crate::common::{MS, Rng, SECOND, pace, parallel};
+
+fn faults(rng: &mut Rng) -> Vec<Fault> {
+    let few = |status| Refusal { status, count: Some(3) };
+    let all = [
+        Fault::Hiccups(20),
+        Fault::LostPushes(40),
+        Fault::Duplicates,
+        Fault::OutOfOrder,
+        Fault::Late(2 * SECOND),
+        Fault::HistoryLag(SECOND),
+        Fault::Garbage(500 * MS),
+        Fault::Maimed(700 * MS),
+        Fault::Untyped(400 * MS),
+        Fault::Drop(2 * SECOND),
+        Fault::Reset(3 * SECOND),
+        Fault::Close(3 * SECOND),
+        Fault::HalfOpen(4 * SECOND),
+        Fault::Expire(SECOND),
+        Fault::Events(few(504)),
+        Fault::Sensors(few(409)),
+        Fault::Subscriptions(few(502)),
+        Fault::Fragments,
+        Fault::Bytewise,
+        Fault::OddEvents(SECOND),
+        Fault::UnknownMembers,
+        Fault::FlvOnly,
+        Fault::EmptyVideo,
+        Fault::HelloLate,
+        Fault::SubscribedService,
+        Fault::ServerError(4 * SECOND),
+    ];
+    let mut picked = vec![*rng.pick(&[Fault::FromOlder, Fault::FromUpTo])];
+    picked.extend(*rng.pick(&[None, Some(Fault::Rotate), Some(Fault::OneUse), Some(Fault::SameToken)]));
+    for _ in 0..rng.between(2, 7) {
+        let fault = *rng.pick(&all);
+        if !picked.iter().any(|known| known.kind() == fault.kind()) {
+            picked.push(fault);
+        }
+    }
+    picked
+}
+
+/// Which of them end by themselves, or harm nothing for good.
+fn heal(cloud: &Cloud) {
+    for kind in [
+        FaultKind::Hiccups,
+        FaultKind::LostPushes,
+        FaultKind::Late,
+        FaultKind::HistoryLag,
+        FaultKind::Garbage,
+        FaultKind::Maimed,
+        FaultKind::Drop,
+        FaultKind::Reset,
+        FaultKind::Close,
+        FaultKind::HalfOpen,
+        FaultKind::Expire,
+        FaultKind::Events,
+        FaultKind::Sensors,
+        FaultKind::Subscriptions,
+        FaultKind::OddEvents,
+        FaultKind::ServerError,
+    ] {
+        cloud.sim.clear(kind);
+    }
+}
+
+#[test]
+fn whatever_goes_wrong_together_no_event_is_missing_or_told_twice() {
+    let trials = (1..=8_u64).map(|seed| {
+        let faults = faults(&mut Rng::new(seed));
+        let words: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        (format!("seed {seed}: {}", words.join(" ")), (seed, faults))
+    });
+    parallel(4, trials.collect(), |(seed, faults)| {
+        let mut rng = Rng::new(*seed);
+        let mut cloud = Cloud::online(options());
+        for fault in faults {
+            cloud.sim.inject(*fault);
+        }
+        for _ in 0..12 {
+            cloud.sim.emit(4);
+            pace(Duration::from_millis(rng.between(100, 900)));
+            if rng.below(6) == 0 {
+                let how = *rng.pick(&[DropHow::Fin, DropHow::Reset, DropHow::MidFrame, DropHow::Close(1000)]);
+                cloud.sim.drop_sockets(how);
+            }
+            if rng.below(12) == 0 {
+                cloud.shut_down();
+                cloud.sim.emit(3);
+                cloud.start_engine();
+            }
+        }
+        heal(&cloud);
+        cloud.wait_told();
+        cloud.wait_truth();
+        assert!(cloud.gaps().is_empty(), "all of it could be had: {:?}", cloud.gaps());
+        // A server that does not hear of the end of a socket counts it beside the next one.
+        if !faults.iter().any(|fault| fault.kind() == FaultKind::HalfOpen) {
+            assert_eq!(cloud.sim.counters().sockets_of_one_user, 1);
+        }
+    });
+}
+
+#[test]
+fn options_that_stand_for_what_is_unknown_change_nothing() {
+    let unknown = [
+        vec![Fault::SubscribedService, Fault::HelloLate],
+        vec![Fault::NoHello, Fault::LastIsNewest],
+        vec![Fault::AlarmCount, Fault::ExitDelayWord],
+    ];
+    for faults in unknown {
+        let cloud = Cloud::online(Options { faults, ..options() });
+        cloud.sim.emit(10);
+        cloud.wait_told();
+    }
+}
