@@ -264,7 +264,7 @@ impl Gate {
 
     /// A login is complete: what was said against the secret before does not count any more.
     fn granted(&mut self, turn: u64) -> impl Future<Output = ()> + use<> {
-        self.throttle.granted();
+        self.throttle.granted(turn);
         // What the server has asked for is not taken back by a login that was under way then.
         let is_before = self.throttle.is_before_pause(turn);
         self.closed.take_if(|closed| closed.kind == Kind::Dead || !is_before);

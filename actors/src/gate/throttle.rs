@@ -74,8 +74,11 @@ impl Throttle {
         Pause { length, is_brief: length <= PATIENCE && self.in_a_row <= PATIENT_PAUSES, is_news }
     }
 
-    /// A login has worked.
-    pub(super) fn granted(&mut self) {
+    /// The login of this turn has worked. One that was under way before the last pause does not say what the server bears since.
+    pub(super) fn granted(&mut self, turn: u64) {
+        if self.is_before_pause(turn) {
+            return;
+        }
         self.in_a_row = 0;
         self.spacing = (self.spacing - self.spacing / RECOVERY).max(self.usual);
     }
@@ -98,7 +101,7 @@ mod tests {
                 .collect();
             let expected = [(2, true), (4, true), (8, true), (16, false), (32, false), (60, false), (60, false)];
             assert_eq!(pauses, expected);
-            throttle.granted();
+            throttle.granted(10 * round + 8);
         }
     }
 
@@ -135,13 +138,22 @@ mod tests {
         let mut logins = 0;
         while throttle.spacing() > 20 * MS {
             let before = throttle.spacing();
-            throttle.granted();
+            throttle.granted(9);
             assert!(throttle.spacing() < before);
             logins += 1;
         }
         assert!((50..120).contains(&logins), "{logins}");
-        throttle.granted();
+        throttle.granted(9);
         assert_eq!(throttle.spacing(), 20 * MS, "no faster than the settings say");
+    }
+
+    #[test]
+    fn logins_that_were_under_way_before_a_pause_undo_nothing_of_it() {
+        let mut throttle = Throttle::new(MS);
+        throttle.too_many(500, 1_000, None);
+        (501..=1_000).for_each(|turn| throttle.granted(turn));
+        assert_eq!(throttle.spacing(), SLOWED);
+        assert_eq!(throttle.too_many(1_001, 1_001, None).length, 4 * SECOND, "nor are pauses any less in a row");
     }
 
     #[test]
