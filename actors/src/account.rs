@@ -179,16 +179,16 @@ async fn log_in<L: Login>(
             Ok(Err(error)) => return (login, Err(error)),
             Err(_) => break,
         };
-        let (number, mut turn) = (turn.number, Some(turn));
+        let mut proven = false;
         let result = match recall(&mut login, &journal).await {
-            Ok(()) => make_calls(&mut login, &calls, &gate, &journal, &mut turn).await,
+            Ok(()) => make_calls(&mut login, &calls, &gate, &journal, &turn, &mut proven).await,
             Err(error) => Err(LoginError::unavailable(format!("what a login before has kept cannot be read: {error}"))),
         };
         if let Err(LoginError::TooMany { why, not_before }) = &result
             && returns < MOST_RETURNS
         {
             let verdict = Verdict::TooMany(why.as_str().into(), *not_before);
-            if gate.send(Judged { turn: number, verdict }).await.is_err() {
+            if gate.send(Judged { turn: turn.number, verdict }).await.is_err() {
                 break;
             }
             enter = Enter { insist: false, again: true };
@@ -196,8 +196,8 @@ async fn log_in<L: Login>(
         }
         let told = result.as_ref().map(|success| success.who.as_str()).map_err(|error| error as &dyn Display);
         LoginEnded { account: &account, result: told }.emit();
-        let (verdict, result) = judged(result, turn.is_none());
-        let error = gate.send(Judged { turn: number, verdict }).await.ok().flatten();
+        let (verdict, result) = judged(result, proven);
+        let error = gate.send(Judged { turn: turn.number, verdict }).await.ok().flatten();
         return (login, result.map_err(|own| error.unwrap_or(own)));
     }
     (login, Err(AuthorizeError::given_up()))
@@ -244,13 +244,14 @@ async fn keep(login: &impl Login, journal: &JournalHandle, secret: &SecretString
     }
 }
 
-/// Makes the login's calls. The turn is given back as soon as the secret is proven.
+/// Makes the login's calls. The gate is told as soon as the secret is proven, and says whether the turn ends with that.
 async fn make_calls<L: Login>(
     login: &mut L,
     calls: &Calls,
     gate: &Addr<Gate>,
     journal: &JournalHandle,
-    turn: &mut Option<Turn>,
+    turn: &Turn,
+    proven: &mut bool,
 ) -> Result<Success<L::Grant>, LoginError> {
     let mut step = login.begin(Now::read());
     for _ in 0..MOST_CALLS {
@@ -268,9 +269,7 @@ async fn make_calls<L: Login>(
             LoginStep::Granted { grant, lifetime, who } => return Ok(Success { grant, lifetime, who }),
             LoginStep::Failed(error) => return Err(error),
         }
-        if login.is_proven()
-            && let Some(turn) = turn.take()
-        {
+        if login.is_proven() && !std::mem::replace(proven, true) {
             gate.do_send(Judged { turn: turn.number, verdict: Verdict::Proven });
         }
     }

@@ -3,20 +3,27 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use tokio::task::LocalSet;
+use futures_util::FutureExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::task::{LocalSet, yield_now};
 
 use super::*;
 use crate::caller::Caller;
 use crate::journal::{Memory, Writer};
 use crate::refusals::Refusals;
 use crate::settings::{Secret, TlsSettings};
-use crate::transport::{RestAnswer, RestError};
+use crate::transport::request::Method;
+use crate::transport::{RestAnswer, RestCall, RestError};
 
 /// A login without calls, that goes as the test says, and well if it says nothing.
 #[derive(Clone)]
 struct Scripted {
     secret: Secret,
     script: Arc<Script>,
+    /// The one call that it makes after all, once the secret is proven.
+    behind: Option<RestCall>,
+    proven: bool,
 }
 
 #[derive(Default)]
@@ -39,16 +46,32 @@ impl Login for Scripted {
     }
 
     fn begin(&mut self, _: Now) -> LoginStep<u32> {
-        let mut begun = self.script.begun.lock().unwrap();
-        *begun += 1;
-        match self.script.failures.lock().unwrap().pop_front() {
-            Some(error) => LoginStep::Failed(error),
-            None => LoginStep::Granted { grant: *begun, lifetime: None, who: "ops".to_owned() },
+        *self.script.begun.lock().unwrap() += 1;
+        self.proven = self.behind.is_some();
+        match (self.script.failures.lock().unwrap().pop_front(), self.behind.clone()) {
+            (Some(error), _) => LoginStep::Failed(error),
+            (None, Some(_)) => LoginStep::Keep("pw".into()),
+            (None, None) => self.granted(),
         }
     }
 
-    fn answer(&mut self, _: Now, _: Result<RestAnswer, RestError>) -> LoginStep<u32> {
-        panic!("no call was made")
+    fn is_proven(&self) -> bool {
+        self.proven
+    }
+
+    fn kept(&mut self, _: Now, _: Result<(), JournalError>) -> LoginStep<u32> {
+        LoginStep::Call(self.behind.clone().unwrap())
+    }
+
+    fn answer(&mut self, _: Now, answer: Result<RestAnswer, RestError>) -> LoginStep<u32> {
+        assert_eq!(answer.unwrap().status, 200);
+        self.granted()
+    }
+}
+
+impl Scripted {
+    fn granted(&self) -> LoginStep<u32> {
+        LoginStep::Granted { grant: self.script.begun(), lifetime: None, who: "ops".to_owned() }
     }
 }
 
@@ -70,8 +93,16 @@ impl Accounts {
     }
 
     fn account(&self, failures: impl IntoIterator<Item = LoginError>) -> (Addr<Account<Scripted>>, Arc<Script>) {
+        self.account_that_calls(failures, None)
+    }
+
+    fn account_that_calls(
+        &self,
+        failures: impl IntoIterator<Item = LoginError>,
+        behind: Option<RestCall>,
+    ) -> (Addr<Account<Scripted>>, Arc<Script>) {
         let script = Arc::new(Script { failures: Mutex::new(failures.into_iter().collect()), begun: Mutex::default() });
-        let login = Scripted { secret: "pw".into(), script: Arc::clone(&script) };
+        let login = Scripted { secret: "pw".into(), script: Arc::clone(&script), behind, proven: false };
         let (gate, journal) = (self.gate.clone(), self.journal.clone());
         (Account::new("x".into(), login, gate, journal, self.calls.clone()).start(), script)
     }
@@ -91,6 +122,48 @@ async fn a_grant_that_was_refused_is_handed_to_nobody_while_another_is_waited_fo
         futures_util::future::join(authorize(&account, Some(first)), authorize(&account, None)).await;
     assert_eq!((replaced.unwrap(), other.unwrap(), script.begun()), (first + 1, first + 1, 2));
     assert_eq!(authorize(&account, Some(first)).await.unwrap(), first + 1, "the second was not refused");
+}
+
+/// An account that was refused, and whose further try is due: the secret is proven then, and a call to the server follows.
+async fn refused() -> (Accounts, Addr<Account<Scripted>>, TcpListener) {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", server.local_addr().unwrap()).parse().unwrap();
+    let accounts = Accounts::new();
+    let refused = [LoginError::Refused("wrong password".to_owned())];
+    let (account, _) = accounts.account_that_calls(refused, Some(RestCall::new(Method::Get, url)));
+    assert!(matches!(authorize(&account, None).await, Err(AuthorizeError::Refused { .. })));
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(601)).await;
+    tokio::time::resume();
+    (accounts, account, server)
+}
+
+#[actix_rt::test]
+async fn after_a_refusal_nobody_else_enters_before_the_further_try_is_through() {
+    let (accounts, further, server) = refused().await;
+    let further = further.send(Authorize::new(None, false));
+    let (mut peer, _) = server.accept().await.unwrap();
+    // It is proven; what comes after that is not through.
+    let (other, script) = accounts.account([]);
+    let mut asking = Box::pin(authorize(&other, None));
+    for _ in 0..100 {
+        assert!((&mut asking).now_or_never().is_none());
+        yield_now().await;
+    }
+    assert_eq!(script.begun(), 0);
+    peer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+    assert!(further.await.unwrap().is_ok());
+    assert!(asking.await.is_ok() && script.begun() == 1);
+}
+
+#[actix_rt::test]
+async fn an_account_that_ends_in_the_midst_of_a_login_holds_nobody_up() {
+    let (accounts, further, server) = refused().await;
+    let asking = further.send(Authorize::new(None, false));
+    let _peer = server.accept().await.unwrap();
+    further.send(EndAccount).await.unwrap();
+    assert!(!matches!(asking.await, Ok(Ok(_))));
+    assert!(authorize(&accounts.account([]).0, None).await.is_ok());
 }
 
 fn too_many() -> LoginError {
