@@ -184,21 +184,17 @@ async fn log_in<L: Login>(
             Ok(()) => make_calls(&mut login, &calls, &gate, &journal, &turn, &mut proven).await,
             Err(error) => Err(LoginError::unavailable(format!("what a login before has kept cannot be read: {error}"))),
         };
-        if let Err(LoginError::TooMany { why, not_before }) = &result
-            && returns < MOST_RETURNS
-        {
-            let verdict = Verdict::TooMany(why.as_str().into(), *not_before);
-            if gate.send(Judged { turn: turn.number, verdict }).await.is_err() {
-                break;
-            }
+        let may_wait = matches!(result, Err(LoginError::TooMany { .. } | LoginError::Doubtful { .. }));
+        let (verdict, result) = judged(result, proven);
+        let error = gate.send(Judged { turn: turn.number, verdict }).await.ok().flatten();
+        if may_wait && returns < MOST_RETURNS && matches!(error, Some(AuthorizeError::Unavailable { .. })) {
             enter = Enter { insist: false, again: true };
             continue;
         }
+        let result = result.map_err(|own| error.unwrap_or(own));
         let told = result.as_ref().map(|success| success.who.as_str()).map_err(|error| error as &dyn Display);
         LoginEnded { account: &account, result: told }.emit();
-        let (verdict, result) = judged(result, proven);
-        let error = gate.send(Judged { turn: turn.number, verdict }).await.ok().flatten();
-        return (login, result.map_err(|own| error.unwrap_or(own)));
+        return (login, result);
     }
     (login, Err(AuthorizeError::given_up()))
 }
@@ -224,6 +220,7 @@ fn judged<G>(result: Result<Success<G>, LoginError>, is_proven: bool) -> (Verdic
         LoginError::TooMany { why, not_before } => {
             (Verdict::TooMany(why.into(), not_before), AuthorizeError::given_up())
         }
+        LoginError::Doubtful { why } => (Verdict::Doubtful(why.into()), AuthorizeError::given_up()),
     };
     (verdict, Err(error))
 }

@@ -32,6 +32,8 @@ const PAUSE_SHARE: u32 = 60;
 const PAUSE: Duration = Duration::from_secs(1);
 /// After a refused login, the one further try.
 const FURTHER_TRY: Duration = Duration::from_secs(600);
+/// For how long the next answer that may mean a refusal means one, unless a login is granted.
+const DOUBTED: Duration = Duration::from_secs(600);
 
 /// Why there is no grant.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -97,6 +99,8 @@ pub(crate) enum Verdict {
     Unavailable(Arc<str>),
     /// The server wants fewer requests, and to be left alone for so long, if it says.
     TooMany(Arc<str>, Option<Duration>),
+    /// The server said no, or wants fewer requests: the answer is the same.
+    Doubtful(Arc<str>),
     /// It is over, and says nothing about the secret.
     Over,
 }
@@ -123,6 +127,7 @@ pub(crate) struct Gate {
     /// A refusal may be kept.
     noted: bool,
     refusal: Option<Refusal>,
+    doubt: Option<Doubt>,
     closed: Option<Closed>,
     /// For how long a server that could not be asked is left alone.
     pause: Duration,
@@ -169,6 +174,13 @@ struct Refusal {
     turns: u64,
 }
 
+/// The server may have said no.
+struct Doubt {
+    since: Instant,
+    /// The last turn before it. Those were not made after a pause.
+    turns: u64,
+}
+
 impl Gate {
     /// A gate for logins with `secret`, at most `rate` of them beginning in a second.
     pub(crate) fn new(secret: Secret, window: Duration, rate: Option<NonZeroU32>, refusals: Refusals) -> Self {
@@ -178,6 +190,7 @@ impl Gate {
             noted: true,
             refusals,
             refusal: None,
+            doubt: None,
             closed: None,
             pause: if window.is_zero() { PAUSE } else { window / PAUSE_SHARE },
             throttle: Throttle::new(spacing(rate)),
@@ -265,6 +278,7 @@ impl Gate {
     /// A login is complete: what was said against the secret before does not count any more.
     fn granted(&mut self, turn: u64) -> impl Future<Output = ()> + use<> {
         self.throttle.granted(turn);
+        self.doubt = None;
         // What the server has asked for is not taken back by a login that was under way then.
         let is_before = self.throttle.is_before_pause(turn);
         self.closed.take_if(|closed| closed.kind == Kind::Dead || !is_before);
@@ -280,7 +294,26 @@ impl Gate {
         }
     }
 
+    /// Whether the server may have said no, and no login was granted since.
+    fn doubt(&self) -> Option<&Doubt> {
+        self.doubt.as_ref().filter(|doubt| doubt.since.elapsed() < DOUBTED)
+    }
+
+    /// Whether an answer that may be a refusal is one: it stays when the server was left alone, and nobody is let in.
+    fn is_no(&self, turn: u64) -> bool {
+        let is_of_refusal = self.refusal.as_ref().is_some_and(|refusal| turn <= refusal.turns);
+        is_of_refusal || self.doubt().is_some_and(|doubt| turn > doubt.turns)
+    }
+
+    fn doubtful(&mut self, turn: u64, why: Arc<str>) -> AuthorizeError {
+        if self.doubt().is_none() {
+            self.doubt = Some(Doubt { since: Instant::now(), turns: self.turns });
+        }
+        self.too_many(turn, why, None)
+    }
+
     fn refused(&mut self, turn: u64, why: Arc<str>) -> AuthorizeError {
+        self.doubt = None;
         let refusal = match self.refusal.take() {
             Some(same) if turn <= same.turns => same,
             before => {
@@ -296,12 +329,14 @@ impl Gate {
         error
     }
 
-    fn too_many(&mut self, turn: u64, why: &Arc<str>, asked: Option<Duration>) {
+    fn too_many(&mut self, turn: u64, why: Arc<str>, asked: Option<Duration>) -> AuthorizeError {
         let Pause { length, is_brief, is_news } = self.throttle.too_many(turn, self.turns, asked);
         if is_news {
-            LoginsSlowed { user: self.refusals.account(), why, pause: length, spacing: self.throttle.spacing() }.emit();
+            LoginsSlowed { user: self.refusals.account(), why: &why, pause: length, spacing: self.throttle.spacing() }
+                .emit();
         }
-        self.close(why, length, if is_brief { Kind::Brief } else { Kind::Asked });
+        self.close(&why, length, if is_brief { Kind::Brief } else { Kind::Asked });
+        AuthorizeError::Unavailable { why }
     }
 
     /// Nobody enters for so long, or for as long as was said before.
@@ -315,7 +350,7 @@ impl Gate {
     /// Somebody insists: all that keeps others out is forgotten, unless a login is just finding out.
     fn open(&mut self) {
         if self.turn.is_none() && self.recall != Recall::UnderWay {
-            (self.refusal, self.closed, self.recall) = (None, None, Recall::Done);
+            (self.refusal, self.doubt, self.closed, self.recall) = (None, None, None, Recall::Done);
         }
     }
 }
@@ -376,12 +411,14 @@ impl Handler<Judged> for Gate {
 
     fn handle(&mut self, Judged { turn, verdict }: Judged, _: &mut Self::Context) -> Self::Result {
         let (error, keeping) = match verdict {
-            Verdict::Over => (None, async {}.boxed_local()),
-            // After a refusal nobody else enters before the further try is through.
-            Verdict::Proven if self.refusal.is_some() => return Box::pin(async { None }.into_actor(self)),
-            Verdict::Proven => (None, async {}.boxed_local()),
+            // After a refusal nobody else enters before the further try is through, nor after what may have been one.
+            Verdict::Proven if self.refusal.is_some() || self.doubt().is_some() => {
+                return Box::pin(async { None }.into_actor(self));
+            }
+            Verdict::Over | Verdict::Proven => (None, async {}.boxed_local()),
             Verdict::Granted => (None, self.granted(turn).boxed_local()),
-            Verdict::Refused(why) => {
+            Verdict::Doubtful(why) if !self.is_no(turn) => (Some(self.doubtful(turn, why)), async {}.boxed_local()),
+            Verdict::Refused(why) | Verdict::Doubtful(why) => {
                 let error = self.refused(turn, Arc::clone(&why));
                 let count = self.refusal.as_ref().map_or(1, |refusal| refusal.count);
                 let (refusals, secret) = (self.refusals.clone(), self.secret.clone());
@@ -391,10 +428,7 @@ impl Handler<Judged> for Gate {
                 self.close(&why, self.pause, Kind::Dead);
                 (Some(AuthorizeError::Unavailable { why }), async {}.boxed_local())
             }
-            Verdict::TooMany(why, asked) => {
-                self.too_many(turn, &why, asked);
-                (Some(AuthorizeError::Unavailable { why }), async {}.boxed_local())
-            }
+            Verdict::TooMany(why, asked) => (Some(self.too_many(turn, why, asked)), async {}.boxed_local()),
         };
         Box::pin(keeping.into_actor(self).map(move |(), gate, ctx| {
             // A verdict may come when the turn is over: after a later call of the same login.

@@ -193,6 +193,21 @@ async fn a_server_that_tells_every_login_to_wait_is_left_alone_and_the_reason_is
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_may_be_a_refusal_is_asked_for_once_more_and_then_believed() {
+    let doubtful = || LoginError::Doubtful { why: "locked, or too many requests".to_owned() };
+    let test = async {
+        let accounts = Accounts::new();
+        let (account, script) = accounts.account([doubtful()]);
+        assert!(authorize(&account, None).await.is_ok(), "nobody hears of it");
+        assert_eq!(script.begun(), 2);
+        let (account, script) = accounts.account(vec![doubtful(); 9]);
+        assert!(matches!(authorize(&account, None).await, Err(AuthorizeError::Refused { .. })));
+        assert_eq!(script.begun(), 2);
+    };
+    LocalSet::new().run_until(test).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn that_an_account_alone_is_refused_is_remembered_ever_longer_and_holds_up_no_other() {
     let test = async {
         let accounts = Accounts::new();

@@ -246,3 +246,79 @@ async fn who_waits_already_enters_when_somebody_insists() {
     };
     LocalSet::new().run_until(test).await;
 }
+
+fn doubtful() -> Verdict {
+    Verdict::Doubtful("locked, or too many requests".into())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_be_a_refusal_is_none_while_others_with_the_same_secret_are_let_in() {
+    let test = async {
+        let gate = forgetful();
+        for _ in 0..9 {
+            let turn = enter(&gate).await.unwrap();
+            let error = judge(&gate, &turn, doubtful()).await.unwrap();
+            assert!(matches!(error, AuthorizeError::Unavailable { .. }), "{error}");
+            // Another account's.
+            let turn = enter(&gate).await.unwrap();
+            judge(&gate, &turn, Verdict::Granted).await;
+        }
+    };
+    LocalSet::new().run_until(test).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_be_a_refusal_is_one_if_the_next_login_behind_a_pause_hears_the_same() {
+    let test = async {
+        let gate = forgetful();
+        let mut crowd = Vec::new();
+        for _ in 0..5 {
+            let turn = enter(&gate).await.unwrap();
+            judge(&gate, &turn, Verdict::Proven).await;
+            crowd.push(turn);
+        }
+        for turn in &crowd[1..] {
+            let error = judge(&gate, turn, doubtful()).await.unwrap();
+            assert!(matches!(error, AuthorizeError::Unavailable { .. }), "they were under way together: {error}");
+        }
+        let (again, began) = (ask(&gate, false, true).await, Instant::now());
+        let others = ask(&gate, false, false).await;
+        let again = again.await.unwrap();
+        assert_eq!(began.elapsed().as_secs(), 2);
+        let error = judge(&gate, &again, doubtful()).await.unwrap();
+        assert!(matches!(error, AuthorizeError::Refused { again_at: Some(_), .. }), "{error}");
+        assert!(matches!(others.await, Err(AuthorizeError::Refused { .. })));
+        let error = judge(&gate, &crowd[0], doubtful()).await.unwrap();
+        assert!(matches!(error, AuthorizeError::Refused { again_at: Some(_), .. }), "one round: {error}");
+
+        tokio::time::sleep(FURTHER_TRY).await;
+        let further = enter(&gate).await.unwrap();
+        let error = judge(&gate, &further, doubtful()).await.unwrap();
+        assert!(matches!(error, AuthorizeError::Unavailable { .. }), "the further try is asked about too: {error}");
+        let further = ask(&gate, false, true).await.await.unwrap();
+        let error = judge(&gate, &further, doubtful()).await.unwrap();
+        assert!(matches!(error, AuthorizeError::Refused { again_at: None, .. }), "{error}");
+    };
+    LocalSet::new().run_until(test).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_it_is_in_doubt_whether_the_server_said_no_logins_are_made_one_by_one_and_for_ten_minutes_at_most() {
+    let test = async {
+        let gate = forgetful();
+        let turn = enter(&gate).await.unwrap();
+        judge(&gate, &turn, doubtful()).await;
+        let again = enter(&gate).await.unwrap();
+        judge(&gate, &again, Verdict::Proven).await;
+        let mut other = ask(&gate, false, false).await;
+        assert!((&mut other).now_or_never().is_none(), "it could take the same answer for a refusal");
+        judge(&gate, &again, Verdict::Unavailable("no route".into())).await;
+        assert!(other.await.is_err());
+
+        tokio::time::sleep(DOUBTED).await;
+        let turn = enter(&gate).await.unwrap();
+        let error = judge(&gate, &turn, doubtful()).await.unwrap();
+        assert!(matches!(error, AuthorizeError::Unavailable { .. }), "{error}");
+    };
+    LocalSet::new().run_until(test).await;
+}

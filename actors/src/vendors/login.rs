@@ -54,6 +54,14 @@ pub enum LoginError {
         /// For how long the server asks to be left alone, if it says.
         not_before: Option<Duration>,
     },
+    /// The server's answer may mean either [`Refused`](Self::Refused) or [`TooMany`](Self::TooMany). A refusal stays, and fewer requests are borne: the
+    /// login comes again a little later, and alone. If the answer is the same then, and no login with the same secret was granted in between, it was a
+    /// refusal.
+    #[error("login not possible now: {why}")]
+    Doubtful {
+        /// What happened, and what to do in either case.
+        why: String,
+    },
     /// The service blocks this machine's address, and is left alone for a while: see [`Vendor::service`](super::Vendor::service).
     #[error(transparent)]
     Braked(#[from] Braked),
@@ -63,7 +71,7 @@ impl LoginError {
     /// Whether trying again later can help without a person.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::TooMany { .. } | Self::Braked(_))
+        matches!(self, Self::Unavailable { .. } | Self::TooMany { .. } | Self::Doubtful { .. } | Self::Braked(_))
     }
 
     /// The server was not able to answer, and may have asked to be left alone for so long.

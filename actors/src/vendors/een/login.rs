@@ -52,8 +52,6 @@ pub struct EenLogin {
     is_own: bool,
     /// It is being ended, for this reason.
     leaving: Option<LoginError>,
-    /// The last authorization was answered with 429: the next one that is means that the user is locked.
-    is_doubted: bool,
 }
 
 #[derive(Debug)]
@@ -78,7 +76,6 @@ impl EenLogin {
             again: false,
             is_own: false,
             leaving: None,
-            is_doubted: false,
         };
         login.know(tfa_key);
         login
@@ -132,19 +129,8 @@ impl EenLogin {
         match answer.status {
             200 => {}
             401 if !std::mem::replace(&mut self.again, true) => return self.start(),
-            status => {
-                let was_doubted = std::mem::take(&mut self.is_doubted);
-                return LoginStep::Failed(match judge(&self.calls.config, Step::Authorize { code: false }, answer) {
-                    // A lock stays. A server that is asked too much has time to recover first.
-                    LoginError::Refused(why) if status == 429 && !was_doubted => {
-                        self.is_doubted = true;
-                        LoginError::TooMany { why, not_before: None }
-                    }
-                    error => error,
-                });
-            }
+            _ => return self.refused(Step::Authorize { code: false }, answer),
         }
-        self.is_doubted = false;
         let grant = match granted(&self.calls, answer) {
             Ok(grant) => grant,
             Err(error) => return LoginStep::Failed(error),

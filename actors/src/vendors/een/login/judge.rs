@@ -96,6 +96,7 @@ pub(super) fn judge(config: &EenConfig, step: Step<'_>, answer: &RestAnswer) -> 
     };
     match step {
         Step::Switch(_) => LoginError::NotThis(why),
+        Step::Authorize { code: false } if status == 429 => LoginError::Doubtful { why },
         _ => LoginError::Refused(why),
     }
 }
@@ -105,7 +106,7 @@ fn busy(config: &EenConfig, step: Step<'_>, answer: &RestAnswer) -> Option<Login
     let host = super::hosts::place(&config.auth_url);
     let asked = answer.retry_after;
     let (why, not_before) = match (step, answer.status) {
-        // The lock. Codes are typed one by one, and without one it was asked again and again, for longer than requests are counted.
+        // The lock, as likely as not. Codes are typed one by one, and without one it was asked again and again, for longer than requests are counted.
         (Step::Authorize { .. }, 429) if asked.is_none() => return None,
         (_, 429) => return Some(LoginError::TooMany { why: TOO_MANY.to_owned(), not_before: asked }),
         (Step::Authorize { code: false }, 401) => (TOKEN_LOST.to_owned(), None),
