@@ -7,8 +7,9 @@
 //!
 //! A server that wants fewer requests is left alone for a while, and then asked more slowly ([`throttle`]): for a short while all who ask wait in
 //! the queue, for a longer one they are turned away with the reason. From a server that cannot be asked all are turned away for a moment, however
-//! many connections retry by their own clocks.
+//! many connections retry by their own clocks. What keeps others out is in [`closed`].
 
+mod closed;
 mod throttle;
 
 use std::collections::VecDeque;
@@ -24,16 +25,13 @@ use tokio::time::Instant;
 use crate::refusals::Refusals;
 use crate::settings::Secret;
 use crate::telemetry::LoginsSlowed;
+use closed::{Closed, Doubt, Kind, Refusal};
 use throttle::{Pause, Throttle};
 
 /// A server that could not be asked is left alone for this share of the resume window, however many connections ask.
 const PAUSE_SHARE: u32 = 60;
 /// The same where there is no window.
 const PAUSE: Duration = Duration::from_secs(1);
-/// After a refused login, the one further try.
-const FURTHER_TRY: Duration = Duration::from_secs(600);
-/// For how long the next answer that may mean a refusal means one, unless a login is granted.
-const DOUBTED: Duration = Duration::from_secs(600);
 
 /// Why there is no grant.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -148,39 +146,6 @@ enum Recall {
     Done,
 }
 
-/// Nobody enters for a while.
-struct Closed {
-    why: Arc<str>,
-    until: Instant,
-    kind: Kind,
-}
-
-/// What that means for those at the gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// The server could not be asked: they are turned away, until a login has worked after all.
-    Dead,
-    /// The server has asked for it. They are turned away.
-    Asked,
-    /// The same, for a short while: they wait.
-    Brief,
-}
-
-struct Refusal {
-    why: Arc<str>,
-    count: u32,
-    again_at: Option<Instant>,
-    /// The last turn before it. Whatever comes of that one and those before is of the same round.
-    turns: u64,
-}
-
-/// The server may have said no.
-struct Doubt {
-    since: Instant,
-    /// The last turn before it. Those were not made after a pause.
-    turns: u64,
-}
-
 impl Gate {
     /// A gate for logins with `secret`, at most `rate` of them beginning in a second.
     pub(crate) fn new(secret: Secret, window: Duration, rate: Option<NonZeroU32>, refusals: Refusals) -> Self {
@@ -204,10 +169,8 @@ impl Gate {
 
     /// The answer to all who ask, if nobody may enter, nor wait for it.
     fn turning_away(&self, now: Instant) -> Option<AuthorizeError> {
-        if let Some(Refusal { why, again_at, .. }) = &self.refusal
-            && again_at.is_none_or(|at| at > now)
-        {
-            return Some(AuthorizeError::Refused { why: Arc::clone(why), again_at: again_at.map(Instant::into_std) });
+        if let Some(refusal) = self.refusal.as_ref().filter(|refusal| refusal.stands(now)) {
+            return Some(refusal.error());
         }
         let closed = self.closed.as_ref().filter(|closed| closed.until > now && closed.kind != Kind::Brief)?;
         Some(AuthorizeError::Unavailable { why: Arc::clone(&closed.why) })
@@ -265,12 +228,7 @@ impl Gate {
         ctx.spawn(recalling.into_actor(self).map(|(refused, noted), gate, ctx| {
             gate.recall = Recall::Done;
             gate.noted = noted;
-            gate.refusal = refused.map(|refused| Refusal {
-                again_at: (refused.count == 1).then(|| further_try(refused.at)),
-                why: refused.why.into(),
-                count: refused.count,
-                turns: 0,
-            });
+            gate.refusal = refused.map(Refusal::of_earlier_process);
             gate.go_on(ctx);
         }));
     }
@@ -282,7 +240,7 @@ impl Gate {
         // What the server has asked for is not taken back by a login that was under way then.
         let is_before = self.throttle.is_before_pause(turn);
         self.closed.take_if(|closed| closed.kind == Kind::Dead || !is_before);
-        let stands = self.refusal.as_ref().is_some_and(|refusal| turn <= refusal.turns);
+        let stands = self.refusal.as_ref().is_some_and(|refusal| refusal.covers(turn));
         if !stands {
             self.refusal = None;
         }
@@ -296,18 +254,18 @@ impl Gate {
 
     /// Whether the server may have said no, and no login was granted since.
     fn doubt(&self) -> Option<&Doubt> {
-        self.doubt.as_ref().filter(|doubt| doubt.since.elapsed() < DOUBTED)
+        self.doubt.as_ref().filter(|doubt| doubt.stands())
     }
 
     /// Whether an answer that may be a refusal is one: it stays when the server was left alone, and nobody is let in.
     fn is_no(&self, turn: u64) -> bool {
-        let is_of_refusal = self.refusal.as_ref().is_some_and(|refusal| turn <= refusal.turns);
-        is_of_refusal || self.doubt().is_some_and(|doubt| turn > doubt.turns)
+        let is_told = self.refusal.as_ref().is_some_and(|refusal| refusal.covers(turn));
+        is_told || self.doubt().is_some_and(|doubt| !doubt.covers(turn))
     }
 
     fn doubtful(&mut self, turn: u64, why: Arc<str>) -> AuthorizeError {
         if self.doubt().is_none() {
-            self.doubt = Some(Doubt { since: Instant::now(), turns: self.turns });
+            self.doubt = Some(Doubt::behind(self.turns));
         }
         self.too_many(turn, why, None)
     }
@@ -315,16 +273,11 @@ impl Gate {
     fn refused(&mut self, turn: u64, why: Arc<str>) -> AuthorizeError {
         self.doubt = None;
         let refusal = match self.refusal.take() {
-            Some(same) if turn <= same.turns => same,
-            before => {
-                let count = before.map_or(0, |refusal| refusal.count) + 1;
-                let again_at = (count == 1).then(|| Instant::now() + FURTHER_TRY);
-                Refusal { why, count, again_at, turns: self.turns }
-            }
+            Some(same) if same.covers(turn) => same,
+            before => Refusal::after(before, why, self.turns),
         };
         self.noted = true;
-        let again_at = refusal.again_at.map(Instant::into_std);
-        let error = AuthorizeError::Refused { why: Arc::clone(&refusal.why), again_at };
+        let error = refusal.error();
         self.refusal = Some(refusal);
         error
     }
@@ -358,12 +311,6 @@ impl Gate {
 /// The least time between two turns at a pace.
 fn spacing(rate: Option<NonZeroU32>) -> Duration {
     rate.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate.get())
-}
-
-/// When the one further try is due, of a refusal at a time that an earlier process has noted.
-fn further_try(refused: jiff::Timestamp) -> Instant {
-    let passed = jiff::Timestamp::now().duration_since(refused).unsigned_abs();
-    Instant::now() + FURTHER_TRY.saturating_sub(passed)
 }
 
 impl Actor for Gate {

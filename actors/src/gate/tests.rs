@@ -3,6 +3,7 @@
 use futures_util::future::{BoxFuture, join_all};
 use tokio::task::{LocalSet, yield_now};
 
+use super::closed::{DOUBTED, FURTHER_TRY};
 use super::*;
 use crate::journal::{JournalHandle, Memory, Writer};
 

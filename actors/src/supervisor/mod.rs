@@ -4,6 +4,7 @@
 //! started from what is stored; the pause is the retry clock's. Late reports of an old generation are dropped by their number. Each
 //! connection keeps its arbiter, so that what it hands in is stored in order.
 
+mod accounts;
 mod children;
 mod front;
 mod homes;
@@ -12,7 +13,6 @@ mod row;
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,27 +20,27 @@ use actix::prelude::*;
 use rustls::ClientConfig;
 use tokio::sync::oneshot;
 
+use self::accounts::{AccountKey, UserGate};
 use self::homes::Homes;
 use self::row::{Phase, Row};
-use crate::account::{Account, Reconsider};
-use crate::caller::{Caller, Calls};
+use crate::account::Reconsider;
+use crate::caller::Caller;
 use crate::connection::{Control, Launch, Launcher, PANICKED, Setup};
 use crate::engine::ConnectionConfig;
-use crate::gate::{Gate, KeepPace};
 use crate::journal::JournalHandle;
-use crate::lookup::{Directories, FollowNames, Lookup, OwnedDirectories, ResolveNames};
+use crate::lookup::{OwnedDirectories, ResolveNames};
 use crate::messages::{AddError, UnknownConnection};
 use crate::model::ids::ConnectionName;
 use crate::model::status::ConnectionState;
-use crate::refusals::Refusals;
 use crate::retry::{RetryClock, RetryPolicy, jitter};
-use crate::settings::{CommonSettings, TlsSettings};
+use crate::settings::TlsSettings;
 use crate::state_map::StateMap;
 use crate::state_tracker::{CloseLane, ShowStatus, StateTracker};
-use crate::telemetry::{ConnectionPanicked, PacesDiffer};
-use crate::transport::{Brake, Brakes, Budget, Paces};
+use crate::telemetry::ConnectionPanicked;
+use crate::transport::{Brakes, Budget, Paces};
 use crate::vendors::{Vendor, WithVendor};
 
+pub(crate) use self::accounts::account_name;
 pub(crate) use self::children::WantChildren;
 
 /// A connection has ended.
@@ -112,30 +112,6 @@ pub struct Supervisor {
     stopping: Option<Vec<oneshot::Sender<()>>>,
 }
 
-/// What connections share a login by: the same user with another secret is another account.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct AccountKey {
-    name: Arc<str>,
-    secret: u64,
-}
-
-/// By what an account is known. The same user behind other TLS settings is another matter: a token must not travel over a weaker connection.
-pub(crate) fn account_name(name: String, tls: &TlsSettings) -> Arc<str> {
-    match tls {
-        TlsSettings { insecure: true, .. } => format!("{name}, insecure").into(),
-        TlsSettings { ca_file: Some(file), .. } => format!("{name}, by {}", file.display()).into(),
-        TlsSettings { ca_file: None, .. } => name.into(),
-    }
-}
-
-/// The gate of a user's logins, and its pace.
-struct UserGate {
-    address: actix::WeakAddr<Gate>,
-    rate: Option<NonZeroU32>,
-    /// It was said that connections name different paces.
-    warned: bool,
-}
-
 /// A new row, made by whichever vendor it is of.
 struct NewRow<'a> {
     supervisor: &'a mut Supervisor,
@@ -193,89 +169,6 @@ impl Supervisor {
             watches: 0,
             stopping: None,
         }
-    }
-
-    /// Login and directory of an account, started with its first connection.
-    fn directories<V: Vendor>(
-        &mut self,
-        key: &AccountKey,
-        gate: &AccountKey,
-        config: &V::Config,
-        common: &CommonSettings,
-        tls: &Arc<ClientConfig>,
-    ) -> Directories<V> {
-        if let Some(known) = self.accounts.get(key).and_then(|known| known.downcast_ref::<OwnedDirectories<V>>()) {
-            let known = known.share();
-            self.gate::<V>(gate, config);
-            return known;
-        }
-        let (login, directory) = (V::login(config, common), V::directory(config, common));
-        let calls = Calls::new(self.caller(&common.tls, tls), self.brake::<V>(config));
-        let of = Arc::clone(&key.name);
-        let gate = self.gate::<V>(gate, config);
-        let services = &self.ground.services;
-        let journal = self.ground.journal.clone();
-        let (of_lookup, by_lookup) = (Arc::clone(&of), calls.clone());
-        let account = Actor::start_in_arbiter(services, move |_| Account::new(of, login, gate, journal, calls));
-        let of_account = account.clone();
-        let lookup =
-            Actor::start_in_arbiter(services, move |_| Lookup::<V>::new(of_lookup, directory, of_account, by_lookup));
-        for shard in &self.ground.shards {
-            lookup.do_send(FollowNames(shard.tracker.clone().recipient()));
-        }
-        let directories = Directories { account, lookup };
-        self.accounts.insert(key.clone(), Box::new(OwnedDirectories::new(directories.clone())));
-        directories
-    }
-
-    /// Who makes the calls of logins and look-ups with these settings.
-    fn caller(&mut self, settings: &TlsSettings, tls: &Arc<ClientConfig>) -> Addr<Caller> {
-        if let Some(known) = self.callers.get(settings) {
-            return known.clone();
-        }
-        let tls = Arc::clone(tls);
-        let caller = Actor::start_in_arbiter(&self.ground.services, move |_| Caller::new(&tls));
-        self.callers.insert(settings.clone(), caller.clone());
-        caller
-    }
-
-    /// The gate of a user's logins, which ends with the last account behind it. Of different paces that its connections name the slowest counts.
-    fn gate<V: Vendor>(&mut self, key: &AccountKey, config: &V::Config) -> Addr<Gate> {
-        let rate = V::logins_per_second(config);
-        if let Some(known) = self.gates.get_mut(key)
-            && let Some(gate) = known.address.upgrade()
-        {
-            if known.rate != rate {
-                let slowest = known.rate.into_iter().chain(rate).min();
-                if !std::mem::replace(&mut known.warned, true) {
-                    PacesDiffer { user: &key.name, slowest }.emit();
-                }
-                if std::mem::replace(&mut known.rate, slowest) != slowest {
-                    gate.do_send(KeepPace(slowest));
-                }
-            }
-            return gate;
-        }
-        self.gates.retain(|_, gate| gate.address.upgrade().is_some());
-        let refusals = Refusals::new(self.ground.journal.clone(), &key.name, !self.ground.insist);
-        let gate = Gate::new(V::secret(config).clone(), V::resume_window(config), rate, refusals);
-        let gate = Actor::start_in_arbiter(&self.ground.services, move |_| gate);
-        self.gates.insert(key.clone(), UserGate { address: gate.downgrade(), rate, warned: false });
-        gate
-    }
-
-    /// The brake of the service that a connection uses, if that is known to block addresses.
-    fn brake<V: Vendor>(&self, config: &V::Config) -> Option<Arc<Brake>> {
-        V::service(config).map(|service| self.ground.brakes.of(&service, V::is_blocked))
-    }
-
-    fn client_config(&mut self, name: &ConnectionName, settings: &TlsSettings) -> Result<Arc<ClientConfig>, AddError> {
-        if let Some(known) = self.ground.tls.get(settings) {
-            return Ok(Arc::clone(known));
-        }
-        let config = settings.client_config().map_err(|source| AddError::Tls { name: name.clone(), source })?;
-        self.ground.tls.insert(settings.clone(), Arc::clone(&config));
-        Ok(config)
     }
 
     fn add(

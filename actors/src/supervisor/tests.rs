@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use super::*;
 use crate::journal::{Memory, Writer};
 use crate::messages::{AddConnection, ListConnections, PanicConnection, RemoveConnection, RestartConnection};
-use crate::settings::{Heartbeat, Secret};
+use crate::settings::{CommonSettings, Heartbeat, Secret};
 use crate::vendors::een::EenConfig;
 use crate::vendors::een::config::ChildAccount;
 use crate::vendors::milestone::MilestoneConfig;

@@ -1,0 +1,133 @@
+//! Accounts, and gates of users: what connections share by the credentials that they have.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use rustls::ClientConfig;
+
+use super::Supervisor;
+use crate::account::Account;
+use crate::caller::{Caller, Calls};
+use crate::gate::{Gate, KeepPace};
+use crate::lookup::{Directories, FollowNames, Lookup, OwnedDirectories};
+use crate::messages::AddError;
+use crate::model::ids::ConnectionName;
+use crate::refusals::Refusals;
+use crate::settings::{CommonSettings, TlsSettings};
+use crate::telemetry::PacesDiffer;
+use crate::transport::Brake;
+use crate::vendors::Vendor;
+
+/// What connections share a login by: the same user with another secret is another account.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct AccountKey {
+    pub(super) name: Arc<str>,
+    pub(super) secret: u64,
+}
+
+/// By what an account is known. The same user behind other TLS settings is another matter: a token must not travel over a weaker connection.
+pub(crate) fn account_name(name: String, tls: &TlsSettings) -> Arc<str> {
+    match tls {
+        TlsSettings { insecure: true, .. } => format!("{name}, insecure").into(),
+        TlsSettings { ca_file: Some(file), .. } => format!("{name}, by {}", file.display()).into(),
+        TlsSettings { ca_file: None, .. } => name.into(),
+    }
+}
+
+/// The gate of a user's logins, and its pace.
+pub(super) struct UserGate {
+    address: actix::WeakAddr<Gate>,
+    pub(super) rate: Option<NonZeroU32>,
+    /// It was said that connections name different paces.
+    pub(super) warned: bool,
+}
+
+impl Supervisor {
+    /// Login and directory of an account, started with its first connection.
+    pub(super) fn directories<V: Vendor>(
+        &mut self,
+        key: &AccountKey,
+        gate: &AccountKey,
+        config: &V::Config,
+        common: &CommonSettings,
+        tls: &Arc<ClientConfig>,
+    ) -> Directories<V> {
+        if let Some(known) = self.accounts.get(key).and_then(|known| known.downcast_ref::<OwnedDirectories<V>>()) {
+            let known = known.share();
+            self.gate::<V>(gate, config);
+            return known;
+        }
+        let (login, directory) = (V::login(config, common), V::directory(config, common));
+        let calls = Calls::new(self.caller(&common.tls, tls), self.brake::<V>(config));
+        let of = Arc::clone(&key.name);
+        let gate = self.gate::<V>(gate, config);
+        let services = &self.ground.services;
+        let journal = self.ground.journal.clone();
+        let (of_lookup, by_lookup) = (Arc::clone(&of), calls.clone());
+        let account = Actor::start_in_arbiter(services, move |_| Account::new(of, login, gate, journal, calls));
+        let of_account = account.clone();
+        let lookup =
+            Actor::start_in_arbiter(services, move |_| Lookup::<V>::new(of_lookup, directory, of_account, by_lookup));
+        for shard in &self.ground.shards {
+            lookup.do_send(FollowNames(shard.tracker.clone().recipient()));
+        }
+        let directories = Directories { account, lookup };
+        self.accounts.insert(key.clone(), Box::new(OwnedDirectories::new(directories.clone())));
+        directories
+    }
+
+    /// Who makes the calls of logins and look-ups with these settings.
+    fn caller(&mut self, settings: &TlsSettings, tls: &Arc<ClientConfig>) -> Addr<Caller> {
+        if let Some(known) = self.callers.get(settings) {
+            return known.clone();
+        }
+        let tls = Arc::clone(tls);
+        let caller = Actor::start_in_arbiter(&self.ground.services, move |_| Caller::new(&tls));
+        self.callers.insert(settings.clone(), caller.clone());
+        caller
+    }
+
+    /// The gate of a user's logins, which ends with the last account behind it. Of different paces that its connections name the slowest counts.
+    fn gate<V: Vendor>(&mut self, key: &AccountKey, config: &V::Config) -> Addr<Gate> {
+        let rate = V::logins_per_second(config);
+        if let Some(known) = self.gates.get_mut(key)
+            && let Some(gate) = known.address.upgrade()
+        {
+            if known.rate != rate {
+                let slowest = known.rate.into_iter().chain(rate).min();
+                if !std::mem::replace(&mut known.warned, true) {
+                    PacesDiffer { user: &key.name, slowest }.emit();
+                }
+                if std::mem::replace(&mut known.rate, slowest) != slowest {
+                    gate.do_send(KeepPace(slowest));
+                }
+            }
+            return gate;
+        }
+        self.gates.retain(|_, gate| gate.address.upgrade().is_some());
+        let refusals = Refusals::new(self.ground.journal.clone(), &key.name, !self.ground.insist);
+        let gate = Gate::new(V::secret(config).clone(), V::resume_window(config), rate, refusals);
+        let gate = Actor::start_in_arbiter(&self.ground.services, move |_| gate);
+        self.gates.insert(key.clone(), UserGate { address: gate.downgrade(), rate, warned: false });
+        gate
+    }
+
+    /// The brake of the service that a connection uses, if that is known to block addresses.
+    pub(super) fn brake<V: Vendor>(&self, config: &V::Config) -> Option<Arc<Brake>> {
+        V::service(config).map(|service| self.ground.brakes.of(&service, V::is_blocked))
+    }
+
+    pub(super) fn client_config(
+        &mut self,
+        name: &ConnectionName,
+        settings: &TlsSettings,
+    ) -> Result<Arc<ClientConfig>, AddError> {
+        if let Some(known) = self.ground.tls.get(settings) {
+            return Ok(Arc::clone(known));
+        }
+        let config = settings.client_config().map_err(|source| AddError::Tls { name: name.clone(), source })?;
+        self.ground.tls.insert(settings.clone(), Arc::clone(&config));
+        Ok(config)
+    }
+}
