@@ -45,10 +45,10 @@ impl Throttle {
         Self { usual, spacing: usual, in_a_row: 0, turns: 0 }
     }
 
-    /// The settings have changed.
+    /// The settings have changed. A server that was slowed down for is asked faster as it bears that, else at once.
     pub(super) fn set_usual(&mut self, usual: Duration) {
-        self.usual = usual;
-        self.spacing = self.spacing.max(usual);
+        let is_slowed = self.spacing > std::mem::replace(&mut self.usual, usual);
+        self.spacing = if is_slowed { self.spacing.max(usual) } else { usual };
     }
 
     /// The least time between two turns.
@@ -154,6 +154,17 @@ mod tests {
         (501..=1_000).for_each(|turn| throttle.granted(turn));
         assert_eq!(throttle.spacing(), SLOWED);
         assert_eq!(throttle.too_many(1_001, 1_001, None).length, 4 * SECOND, "nor are pauses any less in a row");
+    }
+
+    #[test]
+    fn a_faster_setting_counts_at_once_unless_the_server_has_asked_for_less() {
+        let mut throttle = Throttle::new(SECOND);
+        throttle.set_usual(MS);
+        assert_eq!(throttle.spacing(), MS);
+        throttle.too_many(1, 1, None);
+        throttle.set_usual(2 * MS);
+        throttle.set_usual(MS);
+        assert_eq!(throttle.spacing(), SLOWED);
     }
 
     #[test]

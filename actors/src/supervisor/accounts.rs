@@ -1,5 +1,7 @@
 //! Accounts, and gates of users: what connections share by the credentials that they have.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -38,9 +40,26 @@ pub(crate) fn account_name(name: String, tls: &TlsSettings) -> Arc<str> {
 /// The gate of a user's logins, and its pace.
 pub(super) struct UserGate {
     address: actix::WeakAddr<Gate>,
-    pub(super) rate: Option<NonZeroU32>,
-    /// It was said that connections name different paces.
+    /// How many connections name each pace.
+    rates: BTreeMap<NonZeroU32, usize>,
+    /// It was said that they name different ones.
     pub(super) warned: bool,
+}
+
+impl UserGate {
+    /// The pace that counts: the slowest.
+    pub(super) fn rate(&self) -> Option<NonZeroU32> {
+        self.rates.keys().next().copied()
+    }
+
+    /// The paces that are named change.
+    fn change(&mut self, gate: &Addr<Gate>, change: impl FnOnce(&mut BTreeMap<NonZeroU32, usize>)) {
+        let before = self.rate();
+        change(&mut self.rates);
+        if self.rate() != before {
+            gate.do_send(KeepPace(self.rate()));
+        }
+    }
 }
 
 impl Supervisor {
@@ -88,20 +107,16 @@ impl Supervisor {
         caller
     }
 
-    /// The gate of a user's logins, which ends with the last account behind it. Of different paces that its connections name the slowest counts.
+    /// The gate of a user's logins, for one more connection. It ends with the last account behind it. Of different paces that its connections name
+    /// the slowest counts.
     fn gate<V: Vendor>(&mut self, key: &AccountKey, config: &V::Config) -> Addr<Gate> {
         let rate = V::logins_per_second(config);
         if let Some(known) = self.gates.get_mut(key)
             && let Some(gate) = known.address.upgrade()
         {
-            if known.rate != rate {
-                let slowest = known.rate.into_iter().chain(rate).min();
-                if !std::mem::replace(&mut known.warned, true) {
-                    PacesDiffer { user: &key.name, slowest }.emit();
-                }
-                if std::mem::replace(&mut known.rate, slowest) != slowest {
-                    gate.do_send(KeepPace(slowest));
-                }
+            known.change(&gate, |rates| rate.into_iter().for_each(|rate| *rates.entry(rate).or_default() += 1));
+            if known.rates.len() > 1 && !std::mem::replace(&mut known.warned, true) {
+                PacesDiffer { user: &key.name, slowest: known.rate() }.emit();
             }
             return gate;
         }
@@ -109,8 +124,24 @@ impl Supervisor {
         let refusals = Refusals::new(self.ground.journal.clone(), &key.name, !self.ground.insist);
         let gate = Gate::new(V::secret(config).clone(), V::resume_window(config), rate, refusals);
         let gate = Actor::start_in_arbiter(&self.ground.services, move |_| gate);
-        self.gates.insert(key.clone(), UserGate { address: gate.downgrade(), rate, warned: false });
+        let rates = rate.into_iter().map(|rate| (rate, 1)).collect();
+        self.gates.insert(key.clone(), UserGate { address: gate.downgrade(), rates, warned: false });
         gate
+    }
+
+    /// A connection has gone: the pace that it named counts no more.
+    pub(super) fn forget_pace(&mut self, gate: &AccountKey, rate: Option<NonZeroU32>) {
+        let (Some(known), Some(rate)) = (self.gates.get_mut(gate), rate) else { return };
+        let Some(gate) = known.address.upgrade() else { return };
+        known.change(&gate, |rates| {
+            if let Entry::Occupied(mut named) = rates.entry(rate) {
+                *named.get_mut() -= 1;
+                if *named.get() == 0 {
+                    named.remove();
+                }
+            }
+        });
+        known.warned &= known.rates.len() > 1;
     }
 
     /// The brake of the service that a connection uses, if that is known to block addresses.

@@ -13,6 +13,7 @@ mod row;
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -122,6 +123,8 @@ struct NewRow<'a> {
 /// What a vendor contributes to a row.
 struct VendorPart {
     account: AccountKey,
+    gate: AccountKey,
+    rate: Option<NonZeroU32>,
     lookup: Recipient<ResolveNames>,
     window: Duration,
 }
@@ -135,7 +138,8 @@ impl WithVendor for NewRow<'_> {
         let key = |name| AccountKey { name: account_name(name, &connection.common.tls), secret };
         let (gate, key) = (key(V::gate(config)), key(V::account(config)));
         let directories = supervisor.directories::<V>(&key, &gate, config, &connection.common, &tls);
-        VendorPart { account: key, lookup: directories.lookup.recipient(), window: V::resume_window(config) }
+        let (lookup, window) = (directories.lookup.recipient(), V::resume_window(config));
+        VendorPart { account: key, gate, rate: V::logins_per_second(config), lookup, window }
     }
 }
 
@@ -191,6 +195,8 @@ impl Supervisor {
             config,
             parent,
             account: part.account,
+            gate: part.gate,
+            rate: part.rate,
             tls,
             lookup: part.lookup,
             shard,
@@ -301,6 +307,7 @@ impl Supervisor {
         if !self.table.values().any(|other| other.account == row.account) {
             self.accounts.remove(&row.account);
         }
+        self.forget_pace(&row.gate, row.rate);
         actix_rt::spawn(async move {
             // One that has panicked may have left a batch behind that is still being stored.
             if let Some(closing) = closing {

@@ -1,5 +1,6 @@
 //! A row of the table: one connection, desired and actual.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,6 +21,9 @@ pub(super) struct Row {
     pub(super) config: ConnectionConfig,
     pub(super) parent: Option<ConnectionName>,
     pub(super) account: AccountKey,
+    pub(super) gate: AccountKey,
+    /// How many logins may begin in a second, as its settings say.
+    pub(super) rate: Option<NonZeroU32>,
     pub(super) tls: Arc<ClientConfig>,
     pub(super) lookup: Recipient<ResolveNames>,
     pub(super) shard: usize,

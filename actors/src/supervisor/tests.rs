@@ -65,20 +65,29 @@ async fn connections_share_a_login_only_with_the_same_secret() {
     assert_eq!(supervisor.callers.len(), 1, "what a client costs is not paid for each account");
 }
 
+/// The row of a connection of one user that names this pace.
+fn add_paced(supervisor: &mut Supervisor, rate: u32, api_url: Option<&str>) {
+    let mut een = EenConfig::new("ops@example.com", "pw".into());
+    een.logins_per_second = NonZeroU32::new(rate).unwrap();
+    een.api_url = api_url.map(|url| url.parse().unwrap());
+    let config = ConnectionConfig { vendor: VendorSettings::Een(Box::new(een)), ..connection("stores") };
+    let tls = config.common.tls.client_config().unwrap();
+    config.vendor.with(NewRow { supervisor, config: &config, tls });
+}
+
+fn pace(supervisor: &Supervisor) -> (u32, bool) {
+    let [gate] = supervisor.gates.values().collect::<Vec<_>>()[..] else { panic!("one gate for one user") };
+    (gate.rate().unwrap().get(), gate.warned)
+}
+
 #[actix_rt::test]
 async fn the_slowest_of_the_paces_that_connections_of_one_user_name_counts_whatever_their_order() {
     let mut supervisor = supervisor();
-    let tls = TlsSettings::default().client_config().unwrap();
-    for (rate, host, slowest, warned) in
+    for (rate, api_url, slowest, warned) in
         [(5, None, 5, false), (5, Some("https://a.test"), 5, false), (2, None, 2, true), (9, None, 2, true)]
     {
-        let mut een = EenConfig::new("ops@example.com", "pw".into());
-        (een.logins_per_second, een.api_url) =
-            (NonZeroU32::new(rate).unwrap(), host.map(|host: &str| host.parse().unwrap()));
-        let config = ConnectionConfig { vendor: VendorSettings::Een(Box::new(een)), ..connection("stores") };
-        config.vendor.with(NewRow { supervisor: &mut supervisor, config: &config, tls: Arc::clone(&tls) });
-        let [gate] = supervisor.gates.values().collect::<Vec<_>>()[..] else { panic!("one gate for one user") };
-        assert_eq!((gate.rate.unwrap().get(), gate.warned), (slowest, warned));
+        add_paced(&mut supervisor, rate, api_url);
+        assert_eq!(pace(&supervisor), (slowest, warned));
     }
 }
 
@@ -138,6 +147,43 @@ impl Handler<CountLeaving> for Supervisor {
     fn handle(&mut self, _: CountLeaving, _: &mut Self::Context) -> usize {
         self.table.values().filter(|row| row.leaving.is_some()).count()
     }
+}
+
+/// The pace of the one gate, and whether it was said that connections name different ones.
+#[derive(Message)]
+#[rtype(result = "(u32, bool)")]
+struct AskPace;
+
+impl Handler<AskPace> for Supervisor {
+    type Result = MessageResult<AskPace>;
+
+    fn handle(&mut self, _: AskPace, _: &mut Self::Context) -> Self::Result {
+        MessageResult(pace(self))
+    }
+}
+
+#[actix_rt::test]
+async fn the_pace_that_a_connection_names_counts_until_it_has_gone() {
+    let engine = Engine::start(EngineConfig::default()).unwrap();
+    let add = async |name: &str, rate| {
+        let mut een = EenConfig::new("ops@example.com", "pw".into());
+        een.logins_per_second = NonZeroU32::new(rate).unwrap();
+        een.auth_url = "http://127.0.0.1:9".parse().unwrap();
+        let config = ConnectionConfig { vendor: VendorSettings::Een(Box::new(een)), ..connection(name) };
+        engine.send(AddConnection(config)).await.unwrap().unwrap();
+        engine.send(AskPace).await.unwrap()
+    };
+    let remove = async |name: &str| {
+        engine.send(RemoveConnection(name.parse().unwrap())).await.unwrap().unwrap();
+        engine.send(AskPace).await.unwrap()
+    };
+    assert_eq!(add("a", 5).await, (5, false));
+    assert_eq!(add("b", 2).await, (2, true));
+    assert_eq!(add("c", 2).await, (2, true));
+    assert_eq!(remove("b").await, (2, true));
+    assert_eq!(remove("c").await, (5, false));
+    assert_eq!(add("d", 3).await, (3, true), "and it is said again that they differ");
+    assert!(engine.shutdown(Duration::from_secs(5)).await);
 }
 
 #[actix_rt::test]
