@@ -241,7 +241,7 @@ async fn keep(login: &impl Login, journal: &JournalHandle, secret: &SecretString
     }
 }
 
-/// Makes the login's calls. The gate is told as soon as the secret is proven, and says whether the turn ends with that.
+/// Makes the login's calls. The gate is told as soon as the secret is proven, and decides whether the turn ends with that.
 async fn make_calls<L: Login>(
     login: &mut L,
     calls: &Calls,

@@ -1,7 +1,7 @@
 //! Things that happen: one type for each that is worth a log line or a counter. Its `emit` does both; nothing else logs or counts.
 //!
-//! Log lines tell no secret and no payload, but for the beginning of a message that cannot be read. Counters go to the [`metrics`] facade, so that an embedder chooses the recorder; their labels are
-//! connections, vendors and fixed words, never items.
+//! Log lines tell no secret and no payload, but for the beginning of a message that cannot be read. Counters go to the [`metrics`] facade, so that
+//! an embedder chooses the recorder; their labels are connections, vendors and fixed words, never items.
 
 use std::fmt;
 use std::num::NonZeroU32;

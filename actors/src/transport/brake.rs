@@ -2,8 +2,8 @@
 //!
 //! Some services answer who asks too often with a block of the whole address, and every further request keeps the block up. So when one connection is
 //! told, no other connection of the process asks that service anything for a while, at none of its hosts: 60 s at first, twice as long with each
-//! further block, up to 7,680 s (the delays of homebridge-simplisafe3). After the pause one request goes ahead, and the others wait for what comes of it.
-//! A success at the host that blocked begins the delays anew.
+//! further block, up to 7,680 s (the delays of homebridge-simplisafe3). After the pause one request goes ahead, and the others wait for what comes
+//! of it. A success at the host that blocked begins the delays anew.
 //!
 //! What is a block only the vendor knows: see [`Vendor::is_blocked`](crate::vendors::Vendor::is_blocked).
 

@@ -1,7 +1,7 @@
 //! The one-time step of two-factor authentication: a person types a code, and from then on this machine is a known one.
 //!
-//! What makes it known is kept in the journal, as a secret: its files belong to their owner alone. More than three wrong codes lock the user, and only Eagle
-//! Eye's support unlocks it, so codes are counted there too, beyond the run.
+//! What makes it known is kept in the journal, as a secret: its files belong to their owner alone. More than three wrong codes lock the user, and
+//! only Eagle Eye's support unlocks it, so codes are counted there too, beyond the run.
 
 use std::io;
 

@@ -1,4 +1,5 @@
-//! The handle of a running simulator: its life, its hosts, its sockets and sessions. `acts` is what can happen to the world, `views` what can be known.
+//! The handle of a running simulator: its life, its hosts, its sockets and sessions. `acts` is what can happen to the world, `views` what can be
+//! known.
 
 use std::{
     net::SocketAddr,

@@ -167,7 +167,8 @@ pub struct SessionNow {
 /// What clients asked and what they were given.
 #[derive(Debug, Clone, Default)]
 pub struct Counters {
-    /// Requests by endpoint: `authenticate`, `two_factor`, `authorize`, `switch`, `logout`, `isauth`, `user`, `accounts`, `devices`, `device`, `ws`, `other`.
+    /// Requests by endpoint: `authenticate`, `two_factor`, `authorize`, `switch`, `logout`, `isauth`, `user`, `accounts`, `devices`, `device`,
+    /// `ws`, `other`.
     pub requests: BTreeMap<&'static str, Tally>,
     /// Those answered with 429 by the rate limit.
     pub rate_limited: u64,

@@ -4,8 +4,8 @@
 //! - `world` holds accounts, users and devices (`names` for people to read); `status` is the status word in both its halves; `codes` are the
 //!   four-letter events; `walk` picks what happens next. What happens goes through `happen`: to the ledger, and to every socket that asked for it.
 //! - `gateway` routes HTTP requests (`request` reads them): to `login` and its `sessions`, to `rest` with its `rows`, and to `upgrade`.
-//! - `poll` reads what clients subscribe to (`resources` are what can be asked of an entity); a `link` is one WebSocket: its subscriptions, and what is
-//!   queued for it.
+//! - `poll` reads what clients subscribe to (`resources` are what can be asked of an entity); a `link` is one WebSocket: its subscriptions, and
+//!   what is queued for it.
 //! - [`Ledger`], [`Truth`], [`Counters`] and [`Call`] tell a test what a client must know and what it did; [`audit`] says it in the engine's words.
 //!
 //! What the vendor's documentation leaves open is decided here in one way, said at the place, and can be switched by a fault where it matters.

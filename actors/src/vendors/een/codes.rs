@@ -233,8 +233,8 @@ impl Codes {
     }
 }
 
-/// Writes the id of an occurrence in place of what `into` held: `<esn>:<CODE>:<timestamp>[:<id>]`, each as it was sent, so that it is the same however often
-/// the event is seen. An event without a timestamp has a hash of its content there.
+/// Writes the id of an occurrence in place of what `into` held: `<esn>:<CODE>:<timestamp>[:<id>]`, each as it was sent, so that it is the same
+/// however often the event is seen. An event without a timestamp has a hash of its content there.
 pub fn occurrence_id(into: &mut String, esn: &str, code: &str, members: &EventMembers<'_>) {
     into.clear();
     // Texts into memory cannot fail to be written.

@@ -4,10 +4,11 @@
 //! POST {auth_url}/g/aaa/authenticate ─► token ─► POST {auth_url}/g/aaa/authorize ─► cookie, user, host
 //!                                       30 s        ─► POST {host}/g/aaa/switch_account, for an account below a reseller's ─► grant
 //! ```
-//! Where the login does not tell the host, the first call there, [`isauth`](super::rest::is_authorized) if it is no switch, finds out whether it is the right one.
+//! Where the login does not tell the host, the first call there, [`isauth`](super::rest::is_authorized) if it is no switch, finds out whether it is
+//! the right one.
 //!
-//! `hosts` says where secrets may be sent, `calls` makes the calls and follows redirects, `judge` says what each status means, `cookies` reads what an
-//! answer sets. [`TwoFactor`] is the login with a person beside it, who types a code once.
+//! `hosts` says where secrets may be sent, `calls` makes the calls and follows redirects, `judge` says what each status means, `cookies` reads what
+//! an answer sets. [`TwoFactor`] is the login with a person beside it, who types a code once.
 //!
 //! A refused password is asked about once: the account locks the user after some wrong ones.
 
@@ -86,8 +87,8 @@ impl EenLogin {
         self.tfa_key = tfa_key.filter(|key| cookies::is_sound(key.expose_secret()));
     }
 
-    /// Goes on from a session that is there, in the place of [`begin`](Login::begin): takes it to `child`, with one call where all is well. The engine
-    /// has a session for each account; this is for a look at several with one login.
+    /// Goes on from a session that is there, in the place of [`begin`](Login::begin): takes it to `child`, with one call where all is well. The
+    /// engine has a session for each account; this is for a look at several with one login.
     pub fn switch(&mut self, grant: Grant, child: ChildAccount) -> LoginStep<Grant> {
         (self.again, self.is_own, self.leaving) = (false, false, None);
         if let Some(why) = &child.barred {

@@ -19,8 +19,8 @@ pub struct EventMembers<'a> {
 }
 
 impl<'a> EventMembers<'a> {
-    /// The members of an event's JSON, with `id` as the name of its id (see [`Code::id`](crate::vendors::een::codes::Code::id)). Of a member that comes
-    /// twice the last one counts. What is no object has no members.
+    /// The members of an event's JSON, with `id` as the name of its id (see [`Code::id`](crate::vendors::een::codes::Code::id)). Of a member that
+    /// comes twice the last one counts. What is no object has no members.
     #[must_use]
     pub fn of(json: &'a str, id: &str) -> Self {
         let mut found = Found { timestamp: Cow::default(), id: Cow::default(), name: id };
