@@ -40,6 +40,34 @@ fn a_short_demo_shows_resumed_sessions_and_a_gap_and_loses_nothing_in_silence() 
     let of_gateway = |what: &str| count(&format!(" hq ** engine.connection: {what}"));
     assert!(of_gateway("connecting -> online") == 1 && of_gateway("online -> delayed") >= 2);
     assert!(count(" stores ** engine.connection: connecting -> online") == 1 && count("-- the cloud: ") >= 1);
+
+    // A day in the house: what is pushed, what only a poll tells, and what was read out of the history after a break.
+    let of_house = |what: &str| count(&format!(" home {what}"));
+    assert!(
+        of_house("** engine.connection: connecting -> online") == 1
+            && of_house("** engine.connection: online -> ") >= 1
+    );
+    for (item, state, origin) in [
+        ("Front Door Lock", "lock unlocked", ""),
+        ("Front Door", "contact open", "  (snapshot)"),
+        ("1234 Main Street", "alarm exit_delay_away", ""),
+        ("1234 Main Street", "alarm armed_away", ""),
+        ("1234 Main Street", "alarm entry_delay", "  (backfill)"),
+        ("1234 Main Street", "alarm off", "  (backfill)"),
+        ("1234 Main Street", "power battery", ""),
+    ] {
+        let is_it =
+            |line: &&str| line.contains(&format!(" home {item} ")) && line.ends_with(&format!("{state}{origin}"));
+        assert!(stdout.lines().any(|line| is_it(&line)), "{item} {state}{origin}\n{stdout}");
+    }
+    assert!(count("-- the house: System Armed (Away) by Keypad") == 1);
+    assert!(number(&stdout, "house: events told") >= 9);
+    assert_eq!(number(&stdout, "house: recovered from history"), 3, "{stdout}");
+    assert_eq!(number(&stdout, "house: changes found by polls"), 2, "{stdout}");
+    for what in ["house: events missing or twice", "house: gaps", "house: states different"] {
+        assert_eq!(number(&stdout, what), 0, "{stdout}");
+    }
+    assert!(number(&stdout, "house: states equal") > 20);
     assert!(count("the simulator resumes the session") >= 1);
     assert!(count("motion.started") > 10);
     assert!(!stdout.contains('\x1b'), "no steering of terminals in a pipe");

@@ -11,7 +11,7 @@ use watchpost::actors::settings::{CommonSettings, Secret};
 use watchpost::actors::vendors::simplisafe::{SimpliSafe, SimpliSafeConfig};
 use watchpost::actors::vendors::{Vendor, VendorSettings};
 use watchpost::actors::{ConnectionConfig, Engine, EngineHandle};
-use watchpost::simulator::simplisafe::{Device, Options, Simulator, audit};
+use watchpost::simulator::simplisafe::{Options, Simulator, audit};
 
 use crate::common::{DEADLINE, MS, SECOND, Store, block_on, engine, eventually, raw_lines};
 
@@ -137,13 +137,7 @@ impl Cloud {
             .collect();
         let mut wrong = Vec::new();
         for truth in self.sim.truth().values() {
-            let serials: BTreeMap<_, _> = truth.devices.iter().map(|(id, device)| (id.as_str(), device)).collect();
             for (item, groups) in audit::states(truth) {
-                let item = match item.rsplit_once('/') {
-                    // Events call a camera by the end of its uuid, and so do we.
-                    Some((of, id)) if of.ends_with("/devices") => format!("{of}/{}", serial(&serials, id)),
-                    _ => item,
-                };
                 for (group, value) in groups {
                     let is = known.get(&(item.clone(), group.to_owned())).map(String::as_str);
                     if is != Some(value) {
@@ -189,8 +183,4 @@ impl Cloud {
     pub(crate) fn first(&self) -> u64 {
         self.sim.systems()[0]
     }
-}
-
-fn serial(devices: &BTreeMap<&str, &Device>, id: &str) -> String {
-    devices.get(id).map_or_else(|| id.to_owned(), |device| device.serial.clone())
 }

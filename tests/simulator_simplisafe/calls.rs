@@ -74,7 +74,8 @@ fn read(system: &Value, settings: &Value, sensors: &Value, sid: u64) -> Vec<(Str
     tell(own(), "connection", if system["isOffline"] == true { "offline" } else { "online" });
     tell(own(), "rf", if settings["basestationStatus"]["rfJamming"] == true { "jammed" } else { "clear" });
     for row in system["cameras"].as_array().unwrap() {
-        let item = audit::device(sid, row["uuid"].as_str().unwrap());
+        let uuid = row["uuid"].as_str().unwrap();
+        let item = audit::device(sid, &uuid[uuid.len() - 8..]);
         tell(item, "connection", row["status"].as_str().unwrap());
     }
     for row in sensors["sensors"].as_array().unwrap() {

@@ -27,9 +27,12 @@ const EVENTS: usize = 12;
 /// For how long it is shown what the simulator did.
 const NOTICE: Duration = Duration::from_secs(8);
 /// State groups that come first in a row; the others follow in the order of the alphabet.
-const GROUPS: [&str; 5] = ["status", "connection", "recording", "motion", "output"];
+const GROUPS: [&str; 8] = ["alarm", "lock", "contact", "status", "connection", "recording", "motion", "output"];
 /// A terminal that does not tell its size.
 const USUAL: (usize, usize) = (80, 24);
+
+/// State groups of the items that are shown first.
+const HOUSE: [&str; 3] = ["alarm", "lock", "contact"];
 
 const HIDE_CURSOR: &str = "\x1b[?25l";
 const STRONG: &str = "\x1b[1m";
@@ -147,6 +150,14 @@ impl Picture {
             ("", &format!("  {online} of {accounts} accounts in the cloud online")),
             (FAINT, &format!("   {}", printable(&cloud.reason))),
         ]);
+        let house = tally.house();
+        let colour = if house.state == ConnectionState::Online { GREEN } else { YELLOW };
+        let recovered = tally.heard.recovered();
+        self.line(&[
+            (colour, &format!("● {} ", house.state)),
+            ("", &format!("  the house: {} events, {recovered} of them out of its history", tally.heard.told())),
+            (FAINT, &format!("   {}", printable(&tally.heard.words))),
+        ]);
         let gaps = if tally.gaps > 0 { YELLOW } else { "" };
         self.line(&[
             ("", &format!("{} events   {} repeats left out   ", status.events, status.repeats)),
@@ -184,9 +195,10 @@ impl Picture {
         let more = items.len().saturating_sub(room);
         let more = if more > 0 { format!(", {more} more items") } else { String::new() };
         self.line(&[(FAINT, &format!("STATES ({}{more})", states.len()))]);
-        // What has most to tell comes first.
+        // The house first, for it is small; then what has most to tell.
         let mut items: Vec<_> = items.into_iter().collect();
-        items.sort_by_key(|(_, states)| Reverse(states.len()));
+        let is_of_house = |state: &&State| HOUSE.contains(&state.group());
+        items.sort_by_key(|(_, states)| (!states.iter().any(is_of_house), Reverse(states.len())));
         for ((name, _), mut states) in items.into_iter().take(room) {
             states.sort_by_key(|state| GROUPS.iter().position(|group| *group == state.group()).unwrap_or(GROUPS.len()));
             let mut parts = vec![(String::new(), format!("{:<20} ", printable(name)))];
@@ -204,9 +216,9 @@ impl Picture {
 /// Values that a person looks for.
 fn shade(value: &str) -> &'static str {
     match value {
-        "offline" | "error" | "internet_offline" | "password_needed" => RED,
-        "detected" | "unknown" => YELLOW,
-        "online" | "on" => GREEN,
+        "offline" | "error" | "internet_offline" | "password_needed" | "triggered" | "jammed" => RED,
+        "detected" | "unknown" | "open" | "unlocked" | "entry_delay" | "exit_delay_away" => YELLOW,
+        "online" | "on" | "armed_away" => GREEN,
         _ => "",
     }
 }

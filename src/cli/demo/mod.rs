@@ -5,16 +5,18 @@
 //! ```
 //!
 //! - `stage` lets things happen and go wrong, on a thread of its own. `script` says what and when at the XProtect gateway; `cloud` is the Eagle
-//!   Eye cloud, where nothing breaks.
+//!   Eye cloud, where nothing breaks; `house` is a house of SimpliSafe, and `story` what happens there.
 //! - `tally` is what an embedder would know: it hears events from a callback and reads the states.
 //! - `plain` shows it line by line, for a pipe; `live` in place, for a terminal.
 //! - `summary` is the end: the simulator's auditor compares what happened with what was told.
 
 mod cloud;
+mod house;
 mod live;
 mod plain;
 mod script;
 mod stage;
+mod story;
 mod summary;
 mod tally;
 
@@ -37,6 +39,7 @@ use watchpost::{
 
 use self::{
     cloud::Cloud,
+    house::House,
     live::Live,
     plain::Plain,
     script::Timing,
@@ -51,15 +54,17 @@ const CONNECTION: &str = "hq";
 const QUEUE: usize = 1_024;
 /// How often the view is drawn anew.
 const REDRAW: Duration = Duration::from_millis(250);
-/// How long what is still under way may take in the end: an outage that has just begun, and the pauses between tries.
-const SETTLE: Duration = Duration::from_secs(20);
+/// How long what is still under way may take in the end: an outage that has just begun, the pauses between tries, and
+/// a house that is asked nothing for 20 s after it was armed.
+const SETTLE: Duration = Duration::from_secs(25);
 /// How long the engine may take to end.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Show the engine at work against simulated systems, with connections that break
 ///
-/// A simulated XProtect system and a simulated Eagle Eye cloud are started, and the engine watches both over real sockets. Every ten seconds or so the simulator drops the
-/// socket, each time in another way; once in a minute it stays away for longer than it keeps a session. In the end an auditor compares
+/// A simulated XProtect system, an Eagle Eye cloud and a house of SimpliSafe are started, and the engine watches all of them over real sockets. Every ten seconds or so the
+/// XProtect system drops the socket, each time in another way; once in a minute it stays away for longer than it keeps a session. SimpliSafe's cloud goes away once in a
+/// minute, and what happens in the house meanwhile is read out of its history. In the end an auditor compares
 /// what happened with what was told: the exit status is 1 if an event was lost in silence or a state is wrong. It remembers every event for that,
 /// about 1 KiB each.
 #[derive(Args)]
@@ -132,6 +137,7 @@ async fn play(args: DemoArgs) -> Result<Exit, Failure> {
     let options = Options { listen: args.listen, items, window: timing.window, faults, ..Options::default() };
     let simulator = Simulator::start(options.clone())?;
     let cloud = Cloud::start()?;
+    let house = House::start(timing)?;
     let engine = Engine::start(EngineConfig::default())?;
     // The callback is there before the connection, so that it misses nothing.
     let (told, events) = mpsc::channel(QUEUE);
@@ -145,22 +151,25 @@ async fn play(args: DemoArgs) -> Result<Exit, Failure> {
     let connection = milestone::simulated(CONNECTION, &simulator.url(), &options).map_err(Failure::Address)?;
     engine.send(AddConnection(connection)).await??;
     engine.send(AddConnection(cloud.connection().map_err(Failure::Address)?)).await??;
+    engine.send(AddConnection(house.connection().map_err(Failure::Address)?)).await??;
 
-    let tally = Tally::new(engine.clone(), cloud.clone(), args.length);
-    let demo = Demo { tally, view: view(&simulator, &cloud)?, simulator, cloud, events };
+    let tally = Tally::new(engine.clone(), cloud.clone(), house.clone(), args.length);
+    let demo = Demo { tally, view: view(&simulator, &cloud, &house)?, simulator, cloud, house, events };
     let exit = demo.run(signals, args.rate, timing).await;
     callback.remove().await;
     engine.shutdown(DEADLINE).await;
     Ok(exit?)
 }
 
-fn view(simulator: &Simulator, cloud: &Cloud) -> io::Result<Box<dyn View>> {
+fn view(simulator: &Simulator, cloud: &Cloud, house: &House) -> io::Result<Box<dyn View>> {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let title = format!(
-        "watchpost demo: connection {CONNECTION} to a simulated XProtect at {}, {} to a simulated Eagle Eye cloud at {}",
+        "watchpost demo: {CONNECTION} is a simulated XProtect at {}, {} an Eagle Eye cloud at {}, {} a SimpliSafe house at {}",
         simulator.url(),
         cloud::CONNECTION,
-        cloud.url()
+        cloud.url(),
+        house::CONNECTION,
+        house.url()
     );
     if io::stdout().is_terminal() && !is_dumb {
         Ok(Box::new(Live::new(title, terminal::colours_are_welcome())))
@@ -174,6 +183,7 @@ fn view(simulator: &Simulator, cloud: &Cloud) -> io::Result<Box<dyn View>> {
 struct Demo {
     simulator: Simulator,
     cloud: Cloud,
+    house: House,
     tally: Tally,
     view: Box<dyn View>,
     events: mpsc::Receiver<SharedEvent>,
@@ -181,7 +191,8 @@ struct Demo {
 
 impl Demo {
     async fn run(mut self, mut signals: Signals, rate: u32, timing: Timing) -> io::Result<Exit> {
-        let (stage, mut notices) = Stage::start(self.simulator.clone(), self.cloud.clone(), rate, timing)?;
+        let (stage, mut notices) =
+            Stage::start(self.simulator.clone(), self.cloud.clone(), self.house.clone(), rate, timing)?;
         let mut redraw = interval(REDRAW);
         redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.tally.is_time_up() {
@@ -226,8 +237,7 @@ impl Demo {
                     self.view.tick(&self.tally)?;
                     let report = self.tally.audit(&self.simulator);
                     let at_rest = !stage_is_up && self.tally.is_online();
-                    let is_clean = report.is_clean() && self.tally.compare().differences.is_empty();
-                    if (at_rest && is_clean) || Instant::now() >= until {
+                    if (at_rest && report.is_clean() && self.tally.is_right_beside()) || Instant::now() >= until {
                         return Ok(report);
                     }
                 }

@@ -54,6 +54,16 @@ impl Timing {
         Self { cycle, window, outage: window + LONGER, rest: cycle / 20 }
     }
 
+    /// After so long everything begins anew.
+    pub(super) fn cycle(&self) -> Duration {
+        self.cycle
+    }
+
+    /// How long the house counts down before it is armed.
+    pub(super) fn exit_delay(&self) -> Duration {
+        (self.cycle / 15).clamp(Duration::from_secs(1), Duration::from_secs(3))
+    }
+
     /// When the `nth` break is due, counted from the start, and which it is.
     pub(super) fn nth(&self, nth: usize) -> (Duration, Break) {
         let (part, what) = SCRIPT[nth % SCRIPT.len()];

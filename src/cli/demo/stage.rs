@@ -12,7 +12,9 @@ use watchpost::simulator::milestone::Simulator;
 
 use super::{
     cloud::Cloud,
+    house::House,
     script::{Break, Timing},
+    story::Story,
 };
 
 /// How often events happen.
@@ -29,6 +31,8 @@ pub(super) enum Notice {
     Gateway(String),
     /// Something happens at a store, in the VMS's own words.
     Cloud(String),
+    /// Something happens in the house, in its own words, or to its cloud.
+    House(String),
 }
 
 impl fmt::Display for Notice {
@@ -36,6 +40,7 @@ impl fmt::Display for Notice {
         match self {
             Self::Gateway(what) => write!(f, "the simulator {what}"),
             Self::Cloud(what) => write!(f, "the cloud: {what}"),
+            Self::House(what) => write!(f, "the house: {what}"),
         }
     }
 }
@@ -50,6 +55,7 @@ impl Stage {
     pub(super) fn start(
         simulator: Simulator,
         cloud: Cloud,
+        house: House,
         rate: u32,
         timing: Timing,
     ) -> io::Result<(Self, mpsc::Receiver<Notice>)> {
@@ -60,6 +66,7 @@ impl Stage {
             Play { simulator, timing, notices, start: now, next: 0, back_at: None, broken: None, mended_at: now };
         thread::Builder::new().name("demo-stage".to_owned()).spawn(move || {
             let (mut happened, happenings) = (0, cloud.happenings());
+            let (in_house, mut story) = (house.happenings(), Story::new(house, timing));
             while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(TICK) {
                 let due = play.start.elapsed().as_millis().saturating_mul(u128::from(rate)) / 1_000;
                 let due = u64::try_from(due).unwrap_or(u64::MAX);
@@ -70,8 +77,13 @@ impl Stage {
                 for happening in happenings.try_iter() {
                     play.notify(Notice::Cloud(happening.words));
                 }
+                story.go_on(&mut |what| play.notify(Notice::House(what)));
+                for happening in in_house.try_iter() {
+                    play.notify(Notice::House(happening.words));
+                }
                 play.go_on();
             }
+            story.come_back(&mut |what| play.notify(Notice::House(what)));
             play.come_back();
         })?;
         Ok((Self { end }, told))

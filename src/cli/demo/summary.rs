@@ -10,7 +10,8 @@ use crate::cli::terminal;
 /// Prints it, and judges.
 pub(super) fn print(report: &Report, tally: &Tally, simulator: &Simulator) -> io::Result<Exit> {
     let cloud = tally.compare();
-    let good = report.is_clean() && cloud.differences.is_empty() && tally.was_online();
+    let (house, wrong) = (tally.compare_house(), tally.wrong_of_house());
+    let good = report.is_clean() && tally.is_right_beside() && tally.was_online();
     let states = simulator.states().len();
     let equal = states.saturating_sub(report.state_differences.len());
     let mut text = String::from("\nSUMMARY\n");
@@ -28,9 +29,16 @@ pub(super) fn print(report: &Report, tally: &Tally, simulator: &Simulator) -> io
         ("cloud: events told", tally.of_cloud),
         ("cloud: states equal", cloud.equal),
         ("cloud: states different", cloud.differences.len()),
+        ("house: events told", tally.heard.told()),
+        ("house: recovered from history", tally.heard.recovered()),
+        ("house: events missing or twice", wrong.len()),
+        ("house: changes found by polls", tally.heard.polled),
+        ("house: gaps", tally.heard.gaps),
+        ("house: states equal", house.equal),
+        ("house: states different", house.differences.len()),
     ] {
         // Writing into a String does not fail.
-        let _ = writeln!(text, "  {what:<30}{count:>8}");
+        let _ = writeln!(text, "  {what:<31}{count:>7}");
     }
     text.push_str(if good {
         "\nNo event was lost in silence, and every state is as it is.\n"
@@ -44,6 +52,9 @@ pub(super) fn print(report: &Report, tally: &Tally, simulator: &Simulator) -> io
     }
     for difference in &cloud.differences {
         let _ = writeln!(text, "  cloud: {difference}");
+    }
+    for difference in house.differences.iter().chain(&wrong) {
+        let _ = writeln!(text, "  house: {difference}");
     }
     terminal::print(text.as_bytes())?;
     Ok(if good { Exit::Done } else { Exit::Failed })

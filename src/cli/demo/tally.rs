@@ -21,6 +21,7 @@ use watchpost::{
 use super::{
     CONNECTION,
     cloud::{Cloud, Comparison},
+    house::{self, Heard, House},
     stage::Notice,
 };
 
@@ -31,12 +32,15 @@ const RECENT: usize = 64;
 pub(super) struct Tally {
     engine: EngineHandle,
     cloud: Cloud,
+    house: House,
     start: Instant,
     length: Option<Duration>,
     /// Every event of the XProtect system, for the auditor.
     lines: Vec<EventLine>,
     /// Events of the cloud.
     pub(super) of_cloud: usize,
+    /// What was told of the house.
+    pub(super) heard: Heard,
     /// The last events, the newest at the end.
     pub(super) recent: VecDeque<SharedEvent>,
     /// What the simulator did last, and when.
@@ -50,14 +54,16 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(engine: EngineHandle, cloud: Cloud, length: Option<Duration>) -> Self {
+    pub(super) fn new(engine: EngineHandle, cloud: Cloud, house: House, length: Option<Duration>) -> Self {
         Self {
             engine,
             cloud,
+            house,
             start: Instant::now(),
             length,
             lines: Vec::new(),
             of_cloud: 0,
+            heard: Heard::default(),
             recent: VecDeque::new(),
             notice: None,
             onlines: 0,
@@ -72,6 +78,9 @@ impl Tally {
         }
         self.recent.push_back(event.clone());
         let stored = event.get();
+        if stored.commit.connection.as_str() == house::CONNECTION {
+            return self.heard.take(event);
+        }
         if stored.commit.connection.as_str() != CONNECTION {
             self.of_cloud += usize::from(stored.event.origin != Origin::Engine);
             return;
@@ -91,9 +100,11 @@ impl Tally {
     }
 
     pub(super) fn notice(&mut self, notice: Notice) {
-        // What happens at the stores is seen by the events.
-        if matches!(notice, Notice::Gateway(_)) {
-            self.notice = Some((Instant::now(), notice.to_string()));
+        match notice {
+            Notice::Gateway(_) => self.notice = Some((Instant::now(), notice.to_string())),
+            Notice::House(words) => self.heard.words = words,
+            // What happens at the stores is seen by the events.
+            Notice::Cloud(_) => {}
         }
     }
 
@@ -105,6 +116,27 @@ impl Tally {
     /// Compares the states of the cloud's devices.
     pub(super) fn compare(&self) -> Comparison {
         self.cloud.compare(&self.engine)
+    }
+
+    /// How the connection to the house is doing.
+    pub(super) fn house(&self) -> ConnectionStatus {
+        self.house.status(&self.engine)
+    }
+
+    /// Compares the states of the house.
+    pub(super) fn compare_house(&self) -> Comparison {
+        self.house.compare(&self.engine)
+    }
+
+    /// What happened in the house and was not told, or told twice.
+    pub(super) fn wrong_of_house(&self) -> Vec<String> {
+        self.heard.wrong(&self.house)
+    }
+
+    /// Whether everything in cloud and house was told, and is as it is.
+    pub(super) fn is_right_beside(&self) -> bool {
+        let comparisons = [self.compare(), self.compare_house()];
+        comparisons.iter().all(|of| of.differences.is_empty()) && self.wrong_of_house().is_empty()
     }
 
     /// How often a session was resumed: each return that was not a new session, for which there would be a gap.

@@ -10,7 +10,7 @@ pub fn system(sid: u64) -> String {
     format!("systems/{sid}")
 }
 
-/// The subject of a device's events: a sensor's serial number, or a camera's uuid.
+/// The subject of a device's events: a sensor's serial number, or what events call a camera by: the end of its uuid.
 #[must_use]
 pub fn device(sid: u64, id: &str) -> String {
     format!("systems/{sid}/devices/{id}")
@@ -42,7 +42,7 @@ pub fn states(truth: &Truth) -> BTreeMap<String, BTreeMap<&'static str, &'static
         ("rf", if truth.jammed { "jammed" } else { "clear" }),
         ("connection", reach(truth.offline)),
     ]);
-    let devices = truth.devices.iter().map(|(id, known)| (device(truth.sid, id), of_device(known)));
+    let devices = truth.devices.values().map(|known| (device(truth.sid, &known.serial), of_device(known)));
     std::iter::once((system(truth.sid), own)).chain(devices).collect()
 }
 
