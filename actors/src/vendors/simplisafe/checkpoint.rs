@@ -17,6 +17,9 @@ pub struct SimpliSafeCheckpoint {
     pub systems: Vec<KeptSystem>,
     /// The states of each item: what a poll is compared to.
     pub states: Vec<(Box<str>, Vec<KeptState>)>,
+    /// Codes that no table has and that were warned about.
+    #[serde(default)]
+    pub strangers: Vec<Box<str>>,
 }
 
 /// What is kept of a system's history.
@@ -55,8 +58,13 @@ pub type KeptState = (Box<str>, Box<str>, Box<str>, char);
 impl SimpliSafeCheckpoint {
     /// What is to be stored.
     #[must_use]
-    pub fn new(since: Timestamp, systems: Vec<KeptSystem>, states: Vec<(Box<str>, Vec<KeptState>)>) -> Self {
-        Self { version: VERSION, since: Some(since), systems, states }
+    pub fn new(
+        since: Timestamp,
+        systems: Vec<KeptSystem>,
+        states: Vec<(Box<str>, Vec<KeptState>)>,
+        strangers: Vec<Box<str>>,
+    ) -> Self {
+        Self { version: VERSION, since: Some(since), systems, states, strangers }
     }
 
     /// For the journal.
@@ -85,9 +93,11 @@ mod tests {
         let system = KeptSystem { sid: 12_345, floor: 1, verified: 2, known, timeline: None, stretch: Some(stretch) };
         let state = ("alarm".into(), "off".into(), "2026-06-11T10:00:00Z".into(), 'e');
         let states = vec![("systems/12345".into(), vec![state])];
-        let kept = SimpliSafeCheckpoint::new(now, vec![system], states);
+        let kept = SimpliSafeCheckpoint::new(now, vec![system], states, vec!["9999".into()]);
         let written = kept.write().unwrap();
         assert_eq!(SimpliSafeCheckpoint::read(&written), Some(kept));
+        let older = written.0.replace(",\"strangers\":[\"9999\"]", "");
+        assert_eq!(SimpliSafeCheckpoint::read(&Checkpoint(older.into())).unwrap().strangers, []);
         let other = written.0.replace("\"version\":1", "\"version\":2");
         for garbage in ["", "7", "{}", &*other, &written.0.replace("12345,", "-1,")] {
             assert_eq!(SimpliSafeCheckpoint::read(&Checkpoint(garbage.into())), None, "{garbage}");

@@ -264,6 +264,24 @@ pub struct Codes {
 }
 
 impl Codes {
+    /// Codes of which those that no table has were met before.
+    #[must_use]
+    pub fn knowing(strangers: &[Box<str>]) -> Self {
+        let mut codes = Self::default();
+        for cid in strangers.iter().take(STRANGERS) {
+            codes.stranger(cid, false);
+        }
+        codes
+    }
+
+    /// Those of no table that were met, sorted.
+    #[must_use]
+    pub fn strangers(&self) -> Vec<Box<str>> {
+        let mut strangers: Vec<Box<str>> = self.strangers.keys().map(|cid| cid.as_str().into()).collect();
+        strangers.sort_unstable();
+        strangers
+    }
+
     /// What an event says. None is refused: one of an unknown code is an occurrence without a state, `simplisafe.cid_<n>`.
     ///
     /// `has_device` is whether it is known which device the event is about, see [`Event::device`].

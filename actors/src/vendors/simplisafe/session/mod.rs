@@ -103,7 +103,7 @@ impl SimpliSafeSession {
     #[must_use]
     pub fn new(config: SimpliSafeConfig, common: &CommonSettings, resume: Resume) -> Self {
         let kept = resume.checkpoint.as_ref().and_then(SimpliSafeCheckpoint::read).unwrap_or_default();
-        let SimpliSafeCheckpoint { since, systems, states, .. } = kept;
+        let SimpliSafeCheckpoint { since, systems, states, strangers, .. } = kept;
         let systems = systems.into_iter().filter(|system| config.systems.contains(system.sid)).map(|system| {
             let sid = system.sid;
             // What it began with counts for one that has never been looked at alone.
@@ -124,7 +124,7 @@ impl SimpliSafeSession {
             heard: resume.heard,
             mark: Mark::new(since),
             clock: Clock::default(),
-            codes: Codes::default(),
+            codes: Codes::knowing(&strangers),
             states: States::read(states),
             systems: systems.collect(),
             calls: Calls::default(),
@@ -227,7 +227,7 @@ impl Session for SimpliSafeSession {
         self.mark.checkpoint(|| {
             let systems = self.systems.values().filter_map(|system| system.history.keep(system.sid)).collect();
             let states = self.states.keep();
-            SimpliSafeCheckpoint::new(since, systems, states).write()
+            SimpliSafeCheckpoint::new(since, systems, states, self.codes.strangers()).write()
         })
     }
 }

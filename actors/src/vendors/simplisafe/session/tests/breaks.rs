@@ -2,6 +2,7 @@
 
 use super::cloud::From;
 use super::*;
+use crate::vendors::simplisafe::wire::Event;
 use serde_json::json;
 
 #[test]
@@ -30,6 +31,16 @@ fn what_was_missed_is_told_in_order_and_there_is_no_gap() {
         talk.wait(1_000);
         assert_eq!(talk.told().len(), 4, "nothing is told twice");
     }
+}
+
+#[test]
+fn an_unknown_code_is_new_once_whatever_breaks() {
+    let mut talk = Talk::live();
+    talk.happen(HOME, 7_777, json!({}));
+    talk.again(5);
+    let is_new = |talk: &mut Talk, json: &str| talk.session.codes.read(&Event::read(json).unwrap(), false).is_new;
+    assert!(!is_new(&mut talk, r#"{"eventCid":7777}"#));
+    assert!(is_new(&mut talk, r#"{"eventCid":7778}"#));
 }
 
 #[test]
