@@ -41,7 +41,12 @@ fn binary(name: &str) -> PathBuf {
 
 impl Example {
     fn run(name: &str, variables: &[(&str, &str)]) -> Self {
+        Self::run_with(name, &[], variables)
+    }
+
+    fn run_with(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(binary(name));
+        command.args(arguments);
         command.envs(variables.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
@@ -100,6 +105,27 @@ fn callbacks_are_called_for_connect_event_and_disconnect_until_they_are_removed(
     example.line("motion: ");
     assert_eq!(example.line("called since then: "), "called since then: 0");
     assert!(example.end().success());
+}
+
+#[test]
+fn callbacks_tell_of_a_house_what_simplipy_tells_and_what_was_missed() {
+    let mut example = Example::run_with("callbacks", &["--vendor", "simplisafe"], &[("WATCHPOST_EXAMPLE_FOR", "3s")]);
+    example.line("connected: home");
+    example.line("disconnected: home: ");
+    example.line("connected: home");
+    example.line("called since then: 0");
+    assert!(example.end().success());
+
+    let ring = example.seen.iter().position(|line| line.starts_with("house: simplisafe.doorbell_detected (")).unwrap();
+    let [ring, system, sensor, media @ ..] = &example.seen[ring..] else { panic!("{:#?}", example.seen) };
+    assert!(ring.ends_with("): Front Door Doorbell Pressed"), "{ring}");
+    assert!(system.starts_with("  system 10000") && system.contains("Z, changed by \"\""), "{system}");
+    assert!(sensor.starts_with("  sensor \"Front Door\", serial \"") && sensor.ends_with("\", type 15"), "{sensor}");
+    for (line, what) in media.iter().zip(["  image: http", "  clip: http"]) {
+        assert!(line.starts_with(what), "{line}");
+    }
+    let missed = "house: lock.unlocked (backfill): Front Door Lock Unlocked";
+    assert!(example.seen.iter().any(|line| line == missed), "{:#?}", example.seen);
 }
 
 #[test]

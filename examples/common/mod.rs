@@ -5,33 +5,63 @@ use std::path::Path;
 use std::time::Duration;
 
 use watchpost::actors::ConnectionConfig;
-use watchpost::simulator::milestone::{Options, Simulator};
+use watchpost::simulator::{milestone, simplisafe};
 
-/// A configuration for a simulated system at `{url}`. A literal password would be refused, so it stands in the environment.
-const SIMULATED: &str = r#"
+/// A configuration for a simulated XProtect system at `{url}`. A literal password would be refused, so it stands in the environment.
+const MILESTONE: &str = r#"
     [[connection]]
     name = "hq"
     vendor = "milestone"
     url = "{url}"
     username = "watchpost"
-    password = { env = "PASSWORD" }
+    password = { env = "SECRET" }
     subscribe = [ { modifier = "include", resource_types = ["*"], sources = ["*"], events = ["*"] } ]
 "#;
 
-/// The connections of `--config FILE`; without one, a connection to a simulated XProtect system in this process, which lives as long as its handle.
-pub(crate) fn connections() -> Result<(Vec<ConnectionConfig>, Option<Simulator>), Box<dyn Error>> {
+/// The same for a simulated user of SimpliSafe.
+const SIMPLISAFE: &str = r#"
+    [[connection]]
+    name = "home"
+    vendor = "simplisafe"
+    refresh_token = { env = "SECRET" }
+    auth_url = "{url}"
+    api_url = "{url}"
+    socket_url = "{socket}"
+"#;
+
+/// What an example is connected to; a simulated system lives as long as this.
+#[allow(dead_code, reason = "not every example breaks something")]
+pub(crate) enum Site {
+    Real,
+    Milestone(milestone::Simulator),
+    SimpliSafe(simplisafe::Simulator),
+}
+
+/// The connections of `--config FILE`; without one, a connection to a simulated system in this process: XProtect, or that of `--vendor`.
+pub(crate) fn connections() -> Result<(Vec<ConnectionConfig>, Site), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => {
-            let simulator = Simulator::start(Options { rate: 20.0, ..Options::default() })?;
-            let surroundings = watchpost::config::Surroundings::new("", |_| Some("watchpost".into()));
-            let text = SIMULATED.replace("{url}", &simulator.url());
-            let config = watchpost::config::parse(&text, "the simulated system", &surroundings)?;
-            Ok((config.connections, Some(simulator)))
+        [] | ["--vendor", "milestone"] => {
+            let simulator =
+                milestone::Simulator::start(milestone::Options { rate: 20.0, ..milestone::Options::default() })?;
+            let connections = read(&MILESTONE.replace("{url}", &simulator.url()), "watchpost")?;
+            Ok((connections, Site::Milestone(simulator)))
         }
-        ["--config", file] => Ok((watchpost::config::load(Path::new(file))?.connections, None)),
-        _ => Err("give no arguments, or --config FILE".into()),
+        ["--vendor", "simplisafe"] => {
+            let simulator =
+                simplisafe::Simulator::start(simplisafe::Options { rate: 2.0, ..simplisafe::Options::default() })?;
+            let text = SIMPLISAFE.replace("{url}", &simulator.url()).replace("{socket}", &simulator.socket_url());
+            let connections = read(&text, &simulator.refresh_token())?;
+            Ok((connections, Site::SimpliSafe(simulator)))
+        }
+        ["--config", file] => Ok((watchpost::config::load(Path::new(file))?.connections, Site::Real)),
+        _ => Err("give no arguments, or --vendor milestone|simplisafe, or --config FILE".into()),
     }
+}
+
+fn read(text: &str, secret: &str) -> Result<Vec<ConnectionConfig>, Box<dyn Error>> {
+    let surroundings = watchpost::config::Surroundings::new("", |_| Some(secret.into()));
+    Ok(watchpost::config::parse(text, "the simulated system", &surroundings)?.connections)
 }
 
 /// Waits for Ctrl-C; where `WATCHPOST_EXAMPLE_FOR` is set (`3s`), no longer than that.
