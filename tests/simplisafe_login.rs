@@ -10,7 +10,7 @@ use watchpost::actors::settings::CommonSettings;
 use watchpost::actors::vendors::simplisafe::{SimpliSafe, SimpliSafeConfig};
 use watchpost::actors::vendors::{Vendor, VendorSettings};
 use watchpost::actors::{ConnectionConfig, Engine, EngineHandle};
-use watchpost::simulator::simplisafe::{Fault, Options, Simulator};
+use watchpost::simulator::simplisafe::{Fault, Options, Refusal, Simulator};
 
 fn settings(sim: &Simulator) -> SimpliSafeConfig {
     let mut config = SimpliSafeConfig::new(sim.refresh_token().into());
@@ -74,6 +74,25 @@ fn tokens_are_renewed_before_they_end_so_that_none_is_ever_refused() {
     eventually(DEADLINE, "five tokens came one after the other", || sim.counters().refreshes >= 5);
     assert!(sim.calls().iter().all(|call| call.status != 401), "a token was used for too long");
     assert_eq!((sim.counters().sockets_opened, sim.counters().reused), (2, 0));
+    stop(engine);
+}
+
+#[test]
+fn connections_whose_grants_lead_elsewhere_use_no_token_twice_and_a_passing_refusal_ends_none() {
+    let faults = vec![Fault::OneUse, Fault::ReuseKills];
+    let sim = Simulator::start(Options { token_life: 2 * SECOND, faults, ..Options::default() }).unwrap();
+    let store = Store::default();
+    let mut elsewhere = settings(&sim);
+    elsewhere.api_url = sim.url().replacen("127.0.0.1", "localhost", 1).parse().unwrap();
+    let connections = vec![connection("home-0", settings(&sim)), connection("home-1", elsewhere)];
+    let engine = Engine::start(engine(&store, connections)).unwrap();
+    eventually(DEADLINE, "both are online", || all(&engine, 2, Online));
+    eventually(DEADLINE, "each has renewed its token, one after the other", || sim.counters().refreshes >= 8);
+    sim.inject(Fault::TokenString(Refusal { status: 401, count: Some(2) }));
+    let refreshes = sim.counters().refreshes;
+    eventually(DEADLINE, "it goes on behind the refusal", || sim.counters().refreshes >= refreshes + 6);
+    assert_eq!((sim.counters().reused, sim.counters().sockets_opened), (0, 2));
+    assert!(all(&engine, 2, Online));
     stop(engine);
 }
 

@@ -98,12 +98,13 @@ pub trait Login: 'static {
     fn note(&self) -> Option<String> {
         None
     }
-    /// What that note holds, told before each login.
+    /// What that note holds, told before each login: another with the same secret may have written it since.
     fn recall(&mut self, _note: Option<SecretString>) {}
     /// Begins anew.
     fn begin(&mut self, now: Now) -> LoginStep<Self::Grant>;
-    /// Whether the server has judged the credentials good, though there may be more to do. Until then no other login with the same secret is
-    /// under way, so that a wrong one costs one request and not one for each connection.
+    /// Whether the server has judged the credentials good, though there may be more to do; where they have changed with it, not before
+    /// that is [kept](LoginStep::Keep). Until then no other login with the same secret is under way, so that a wrong one costs one request and not one
+    /// for each connection, and one that is good for once is shown once.
     fn is_proven(&self) -> bool {
         false
     }

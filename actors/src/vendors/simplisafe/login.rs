@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! newest refresh token ─► POST {auth_url}/oauth/token ─► another one? ─► kept ─► GET {api_url}/v1/api/authCheck ─► grant
-//!                              refused ─► the one before it ─► the one of the settings, each once     (once a process)
+//!                              `invalid_grant` ─► the one before it, once                             (once a process)
 //! ```
 //! Sources contradict each other on whether SimpliSafe gives a new refresh token each time, and whether the old one is used up then (simplipy's guide: it
 //! is; a capture of a live account, 2026: none is given). So a new one is taken where it is given, and kept before anything is done with what came
-//! along with it; the one before it stays until the new one has worked. What is kept belongs to the token of the settings: another one there
-//! begins anew.
+//! along with it; the one before it stays until the new one has worked, and is shown where the new one is said to be invalid: no other refusal is
+//! worth showing a token again that may be used up. What is kept belongs to the token of the settings: another one there begins anew. Logins that
+//! differ in where their grants lead have one note, so each reads it before it shows a token, and lets the next in only when it is written.
 //!
 //! `tokens` is what is known and kept, `answers` reads what SimpliSafe says. [`Authorization`] is the login with a person at a browser, which yields
 //! the first refresh token.
@@ -39,6 +40,8 @@ pub use browser::{Authorization, NoCode, read_code};
 const CLIENT_ID: &str = "42aBZ5lYrVW12jfOuu3CQROitwxg9sN5";
 /// Answers to a login are small.
 const MAX_BODY: usize = 1 << 20;
+/// So many refusals in a row that say nothing of the token are as good as one that does.
+const MOST_DOUBTS: u32 = 3;
 /// A token with less left than this is not worth going on with.
 const WORTHWHILE: Duration = Duration::from_secs(10);
 
@@ -54,6 +57,8 @@ pub struct SimpliSafeLogin {
     /// Given by SimpliSafe, and not handed on yet: what came between them is gone through first, for to ask again may use a token up.
     pending: Option<Access>,
     user_id: Option<u64>,
+    /// Refusals in a row that did not say that the token is not good.
+    doubts: u32,
     proven: bool,
 }
 
@@ -83,6 +88,7 @@ impl SimpliSafeLogin {
             stage: Stage::Check,
             pending: None,
             user_id: None,
+            doubts: 0,
             proven: false,
         }
     }
@@ -106,17 +112,33 @@ impl SimpliSafeLogin {
     }
 
     fn refreshed(&mut self, now: Now, shown: &SecretString, answer: &RestAnswer) -> LoginStep<Grant> {
-        let issued = match answers::token(&self.config.auth_url, answer) {
+        let said = answers::token(&self.config.auth_url, answer);
+        let doubts = std::mem::take(&mut self.doubts);
+        let issued = match said {
             Said::Yes(issued) => issued,
             Said::No => return self.refresh(),
+            Said::Doubtful(why) => {
+                self.doubts = doubts + 1;
+                return LoginStep::Failed(self.doubted(why));
+            }
             Said::Neither(error) => return LoginStep::Failed(error),
         };
         let Issued { access_token, refresh_token, life } = issued;
-        self.proven = true;
         self.untried.clear();
         self.pending = Some(Access { token: access_token, until: now.instant + life });
         self.tokens.worked(shown, refresh_token);
         self.keep_or_check(now)
+    }
+
+    /// The same token is shown the next time.
+    fn doubted(&self, why: String) -> LoginError {
+        if self.doubts < MOST_DOUBTS {
+            return LoginError::unavailable(format!("{why}, and does not say that the refresh token is to blame"));
+        }
+        LoginError::Refused(format!(
+            "{why}, {} times in a row: run `watchpost login simplisafe`, and start watchpost again",
+            self.doubts
+        ))
     }
 
     /// Nothing that came with a refresh token is used before that is kept.
@@ -129,6 +151,8 @@ impl SimpliSafeLogin {
 
     fn check(&mut self, now: Now) -> LoginStep<Grant> {
         let Some(access) = &self.pending else { return self.refresh() };
+        // Not before: the next login with this token reads what is kept.
+        self.proven = true;
         // A user does not become another one.
         if let Some(user_id) = self.user_id {
             return self.done(now, user_id);
@@ -190,10 +214,7 @@ impl Login for SimpliSafeLogin {
     fn begin(&mut self, now: Now) -> LoginStep<Grant> {
         self.proven = false;
         self.pending = self.pending.take().filter(|access| access.until > now.instant + WORTHWHILE);
-        if self.pending.is_some() {
-            // Left over from a login that did not come to its end.
-            self.proven = true;
-        } else {
+        if self.pending.is_none() {
             self.untried = self.tokens.to_try();
         }
         self.keep_or_check(now)

@@ -11,6 +11,7 @@ use crate::transport::request::RestAnswer;
 use crate::vendors::LoginError;
 use crate::vendors::simplisafe::config::is_token;
 use crate::vendors::simplisafe::rest::{is_blocked, place, problem};
+use crate::vendors::simplisafe::wire::Problem;
 
 /// How long a token is good for where the answer does not say (simplipy's fixtures, a capture of a live account).
 const USUAL_LIFE: Duration = Duration::from_secs(3_600);
@@ -34,8 +35,10 @@ pub(super) struct Issued {
 #[derive(Debug)]
 pub(super) enum Said {
     Yes(Issued),
-    /// Not this token; another may do.
+    /// The token is not good, in so many words; the one before it may be.
     No,
+    /// Refused without a word about the token, which may be good: what stands before the login server refuses so too, for a moment.
+    Doubtful(String),
     /// It was not judged, or not by SimpliSafe.
     Neither(LoginError),
 }
@@ -52,8 +55,8 @@ pub(super) fn token(auth_url: &Url, answer: &RestAnswer) -> Said {
             None => (format!("the answer of {at} holds no access token: is auth_url SimpliSafe's login host?"), None),
         },
         403 if is_blocked(answer) => (format!("{at} blocks this machine's address (403)"), Some(SLOW_DOWN)),
-        401 | 403 => return Said::No,
-        400 if word.as_deref() == Some("invalid_grant") => return Said::No,
+        400 | 401 | 403 if Problem::read(&answer.body).is_invalid_grant() => return Said::No,
+        401 | 403 => return Said::Doubtful(format!("{at} refuses the login ({status}{named})")),
         429 => (format!("{at} wants fewer requests (429)"), answer.retry_after.or(Some(SLOW_DOWN))),
         404 | 405 | 410 => (format!("there is no login of SimpliSafe at {at} ({status}): is auth_url right?"), None),
         408 | 409 | 425 => (format!("{at} was not ready ({status}{named})"), answer.retry_after),

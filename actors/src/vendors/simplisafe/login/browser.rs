@@ -98,7 +98,8 @@ impl Authorization {
             Said::Yes(issued) => issued.refresh_token.ok_or_else(|| {
                 LoginError::unavailable(format!("{} has taken the code and given no refresh token", place(&self.auth_url)))
             }),
-            Said::No => Err(LoginError::Refused(
+            // A code is good once, whatever was said to it.
+            Said::No | Said::Doubtful(_) => Err(LoginError::Refused(
                 "SimpliSafe does not take this code: it is good once, for some minutes, and for the page that was opened for it"
                     .to_owned(),
             )),

@@ -66,6 +66,7 @@ impl Play {
                     self.login.kept(self.now, Err(JournalError::Unavailable("disk full".to_owned())))
                 }
                 LoginStep::Keep(note) => {
+                    assert!(!self.login.is_proven(), "another login would read what was kept before");
                     self.asked.push("keep".to_owned());
                     self.disk = Some(note);
                     self.login.kept(self.now, Ok(()))
@@ -166,13 +167,95 @@ fn a_crash_at_any_moment_leaves_one_that_works_if_the_server_has_one() {
     server.valid = 'b';
     play.log_in(|shown| server.serve(shown)).unwrap();
     assert_eq!(play.asked(), ["c", "b", "authCheck"], "it gives the same again, which is kept already");
-    // The server has gone back to the first one, and keeps to it.
+    // It has forgotten the first exchange of all.
+    let mut play = Play::new("a");
+    let mut server = Rotates { valid: 'a' };
+    play.log_in(|shown| server.serve(shown)).unwrap();
     play.restart("a");
+    play.asked();
     play.log_in(keeps_one).unwrap();
-    assert_eq!(play.asked(), ["c", "b", "a", "keep", "authCheck"]);
+    assert_eq!(play.asked(), ["b", "a", "keep", "authCheck"]);
     play.restart("a");
     play.log_in(keeps_one).unwrap();
     assert_eq!(play.asked(), ["a", "authCheck"]);
+}
+
+/// As [`Rotates`], and a token that is shown twice ends all.
+struct Kills {
+    rotates: Rotates,
+    dead: bool,
+}
+
+impl Kills {
+    fn new() -> Self {
+        Self { rotates: Rotates { valid: 'a' }, dead: false }
+    }
+
+    fn serve(&mut self, shown: Option<&str>) -> RestAnswer {
+        self.dead |= shown.is_some_and(|token| token < &*self.rotates.valid.to_string());
+        if self.dead { answer(403, INVALID) } else { self.rotates.serve(shown) }
+    }
+}
+
+#[test]
+fn a_refusal_that_does_not_name_the_token_makes_no_other_be_shown_and_passes() {
+    let refusals = [
+        answer(401, r#""Unauthorized""#),
+        answer(403, r#""Unauthorized""#),
+        answer(401, ""),
+        answer(401, "<html>"),
+        answer(403, r#"{"type":"Forbidden"}"#),
+        answer(401, r#"{"error":"invalid_client"}"#),
+    ];
+    for refusal in refusals {
+        for logins in 1..4 {
+            let mut server = Kills::new();
+            let mut play = Play::new("a");
+            for _ in 0..logins {
+                play.log_in(|shown| server.serve(shown)).unwrap();
+            }
+            for _ in 1..MOST_DOUBTS {
+                let error = play.log_in(|_| refusal.clone()).unwrap_err();
+                assert!(error.is_retryable(), "{error}");
+                assert!(error.to_string().contains("auth.test refuses the login (40"), "{error}");
+            }
+            play.log_in(|shown| server.serve(shown)).unwrap();
+            assert!(!server.dead, "{refusal:?}");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_that_never_passes_needs_a_person_whatever_it_says() {
+    let mut play = Play::new("a");
+    let refused = |play: &mut Play| play.log_in(|_| answer(401, r#""Unauthorized""#)).unwrap_err();
+    assert!(refused(&mut play).is_retryable());
+    // Something else in between, and it begins anew.
+    play.log_in(|_| answer(502, "")).unwrap_err();
+    for _ in 1..MOST_DOUBTS {
+        assert!(refused(&mut play).is_retryable());
+    }
+    for _ in 0..2 {
+        let error = refused(&mut play);
+        assert!(matches!(&error, LoginError::Refused(why) if why.contains("watchpost login simplisafe")), "{error}");
+    }
+    play.asked();
+    play.log_in(keeps_one).unwrap();
+    assert_eq!(play.asked(), ["a", "authCheck"], "it was the right one all the time");
+}
+
+#[test]
+fn logins_whose_grants_lead_elsewhere_exchange_one_token_in_turn() {
+    let mut server = Kills::new();
+    let mut play = Play::new("a");
+    let mut others = login("a");
+    for _ in 0..6 {
+        play.log_in(|shown| server.serve(shown)).unwrap();
+        std::mem::swap(&mut play.login, &mut others);
+    }
+    assert!(!server.dead);
+    let shown = play.asked().into_iter().filter(|asked| asked.len() == 1).collect::<String>();
+    assert_eq!(shown, "abcdef");
 }
 
 #[test]
@@ -215,25 +298,17 @@ fn a_newly_configured_token_wins_over_what_came_after_an_old_one() {
 }
 
 #[test]
-fn every_token_is_tried_once_and_then_a_person_is_told_what_to_do() {
+fn the_newest_token_and_the_one_before_are_tried_once_and_then_a_person_is_told_what_to_do() {
     let mut server = Rotates { valid: 'a' };
     let mut play = Play::new("a");
     play.log_in(|shown| server.serve(shown)).unwrap();
     play.log_in(|shown| server.serve(shown)).unwrap();
     play.asked();
-    let refusals = [
-        answer(403, INVALID),
-        answer(401, INVALID),
-        answer(400, INVALID),
-        answer(401, r#""Unauthorized""#),
-        answer(403, r#""Unauthorized""#),
-        answer(401, ""),
-    ];
-    for refusal in refusals {
+    for refusal in [answer(403, INVALID), answer(401, INVALID), answer(400, INVALID)] {
         let error = play.log_in(|_| refusal.clone()).unwrap_err();
         assert!(matches!(error, LoginError::Refused(_)), "{error}");
         assert!(error.to_string().contains("watchpost login simplisafe"), "{error}");
-        assert_eq!(play.asked(), ["c", "b", "a"]);
+        assert_eq!(play.asked(), ["c", "b"]);
     }
     // What was refused is no reason to forget it.
     server.serve(Some("c"));

@@ -13,8 +13,7 @@ pub(super) struct Tokens {
     newest: SecretString,
     /// The one before the newest, as long as that has not worked.
     before: Option<SecretString>,
-    /// What is kept is read once. From then on this here is newer.
-    recalled: bool,
+    /// Nothing here is newer than what is kept.
     kept: bool,
 }
 
@@ -32,12 +31,13 @@ impl Tokens {
     /// Nothing but the settings' token is known.
     pub(super) fn new(configured: &Secret) -> Self {
         let configured = SecretString::from(configured.expose());
-        Self { newest: configured.clone(), configured, before: None, recalled: false, kept: true }
+        Self { newest: configured.clone(), configured, before: None, kept: true }
     }
 
-    /// Takes what was kept, if it came after the settings' token.
+    /// Takes what is kept, if it came after the settings' token, and nothing here is still to be kept: another login with the same token may have
+    /// exchanged since what is known here.
     pub(super) fn recall(&mut self, note: Option<&SecretString>) {
-        if std::mem::replace(&mut self.recalled, true) {
+        if !self.kept {
             return;
         }
         let Some(note) = note.and_then(|note| serde_json::from_str::<Note<'_>>(note.expose_secret()).ok()) else {
@@ -49,16 +49,10 @@ impl Tokens {
         }
     }
 
-    /// Those to try, the first one last: the newest, the one before it, that of the settings, each once.
+    /// Those to try, the first one last: the newest, then the one before it. Older ones, that of the settings too, were exchanged for others that
+    /// have worked: a server to which each is good for once takes one of them for a theft, and ends the newest as well.
     pub(super) fn to_try(&self) -> Vec<SecretString> {
-        let mut tokens: Vec<SecretString> = Vec::with_capacity(3);
-        for token in [Some(&self.newest), self.before.as_ref(), Some(&self.configured)].into_iter().flatten() {
-            if tokens.iter().all(|other| other.expose_secret() != token.expose_secret()) {
-                tokens.push(token.clone());
-            }
-        }
-        tokens.reverse();
-        tokens
+        self.before.iter().chain([&self.newest]).cloned().collect()
     }
 
     /// A token has worked, and has been answered with another, or with none.
@@ -103,19 +97,19 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_is_tried_first_then_the_one_before_then_the_settings_own() {
+    fn the_newest_is_tried_first_then_the_one_before_and_none_that_was_exchanged_before_that() {
         let mut tokens = Tokens::new(&"a".into());
         assert_eq!(shown(&tokens), ["a"]);
         tokens.worked(&token("a"), Some(token("b")));
         assert_eq!(shown(&tokens), ["b", "a"]);
         tokens.worked(&token("b"), Some(token("c")));
-        assert_eq!(shown(&tokens), ["c", "b", "a"]);
+        assert_eq!(shown(&tokens), ["c", "b"]);
+        // Only the one before works.
+        tokens.worked(&token("b"), Some(token("d")));
+        assert_eq!(shown(&tokens), ["d", "b"]);
         // The newest works, and no other is given: the one before is not needed any more.
-        tokens.worked(&token("c"), None);
-        assert_eq!(shown(&tokens), ["c", "a"]);
-        // Only an older one works.
-        tokens.worked(&token("a"), None);
-        assert_eq!(shown(&tokens), ["a"]);
+        tokens.worked(&token("d"), None);
+        assert_eq!(shown(&tokens), ["d"]);
     }
 
     #[test]
@@ -133,7 +127,7 @@ mod tests {
             assert!(tokens.unkept().is_none());
             shown(&tokens)
         };
-        assert_eq!(again("a", note.as_ref()), ["c\"\\", "b", "a"]);
+        assert_eq!(again("a", note.as_ref()), ["c\"\\", "b"]);
         assert_eq!(again("new", note.as_ref()), ["new"]);
         assert_eq!(again("a", None), ["a"]);
         for garbage in ["", "{", "[]", "{}", r#"{"of":1,"newest":2}"#, r#"{"of":"a","newest":""}"#] {
@@ -142,14 +136,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_here_is_newer_than_what_is_kept() {
+    fn what_another_login_has_kept_is_taken_unless_something_here_is_still_to_be_kept() {
+        let mut other = Tokens::new(&"a".into());
+        other.worked(&token("a"), Some(token("b")));
+        other.worked(&token("b"), Some(token("z")));
+        let note = other.unkept();
         let mut tokens = Tokens::new(&"a".into());
         tokens.recall(None);
         tokens.worked(&token("a"), Some(token("b")));
-        let mut other = Tokens::new(&"a".into());
-        other.worked(&token("a"), Some(token("z")));
-        tokens.recall(other.unkept().as_ref());
+        tokens.recall(note.as_ref());
         assert_eq!(shown(&tokens), ["b", "a"]);
         assert!(tokens.unkept().is_some(), "and still to be kept");
+        tokens.are_kept();
+        tokens.recall(note.as_ref());
+        assert_eq!(shown(&tokens), ["z", "b"]);
+        assert!(tokens.unkept().is_none());
+        tokens.recall(None);
+        assert_eq!(shown(&tokens), ["z", "b"], "nothing kept is nothing newer");
     }
 }
