@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
 use watchpost::actors::{
     journal::JournalError,
@@ -130,7 +130,7 @@ impl<S: Session, A: Admitted<Grant = S::Grant>> Trial<'_, S, A> {
                 }
                 Action::Send(text) => {
                     if let Some(socket) = &mut self.socket {
-                        socket.send(&text).map_err(|error| error.to_string())?;
+                        socket.send(text.expose_secret()).map_err(|error| error.to_string())?;
                     }
                 }
                 Action::Wake(at) => self.wake = at.map(Instant::from_std),

@@ -12,6 +12,7 @@ use bytestring::ByteString;
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
+use secrecy::ExposeSecret;
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 
@@ -290,7 +291,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
             }
             Action::Open(request) => self.open(request),
             Action::Send(text) => {
-                let sent = self.socket.as_mut().map(|socket| socket.send(&text));
+                let sent = self.socket.as_mut().map(|socket| socket.send(text.expose_secret()));
                 // A socket that is over is lost when it is read empty.
                 if let Some(Err(error)) = sent.filter(|_| !self.over) {
                     self.lose(&error.to_string());

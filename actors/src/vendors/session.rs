@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
+use secrecy::SecretString;
 
 use super::{Entries, Entry, Forget, Now, VendorSettings};
 use crate::journal::Checkpoint;
@@ -109,8 +110,8 @@ pub enum Action {
     },
     /// Open the channel.
     Open(WebSocketRequest),
-    /// Send a message.
-    Send(String),
+    /// Send a message. Some log in with it, so none is ever printed.
+    Send(SecretString),
     /// Make a REST call.
     Call(CallId, RestCall),
     /// Wake me then; replaces the moment asked for before.

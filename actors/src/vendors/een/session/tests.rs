@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::*;
@@ -267,7 +267,9 @@ impl Talk {
     /// The requests that were sent.
     fn sent(&mut self) -> Vec<Value> {
         let texts = self.actions.extract_if(.., |action| matches!(action, Action::Send(_)));
-        let text = |action| if let Action::Send(text) = action { serde_json::from_str(&text).ok() } else { None };
+        let text = |action| {
+            if let Action::Send(text) = action { serde_json::from_str(text.expose_secret()).ok() } else { None }
+        };
         texts.filter_map(text).collect()
     }
 

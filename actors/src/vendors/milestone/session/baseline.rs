@@ -39,7 +39,7 @@ impl MilestoneSession {
     pub(super) fn ask_for_states(&mut self, now: Now, tries: u32, todo: &mut Todo) {
         let command = self.command();
         let until = now.instant + self.config.snapshot_timeout;
-        todo.act(Action::Send(wire::get_state(command)));
+        todo.act(Action::Send(wire::get_state(command).into()));
         // On large sites the first byte takes minutes, and pings go unanswered meanwhile (observed).
         todo.act(Action::Patience(Some(until)));
         self.baseline = Baseline::Asked { command, until, tries };

@@ -21,7 +21,7 @@ impl MilestoneSession {
         let command = self.command();
         let ids = if resume { self.resumable() } else { None };
         let (session, cursor) = ids.unwrap_or_default();
-        todo.act(Action::Send(wire::start_session(command, session, cursor)));
+        todo.act(Action::Send(wire::start_session(command, session, cursor).into()));
         self.phase = Phase::Starting { command, resuming: ids.is_some(), until: now.instant + self.request_timeout };
     }
 
@@ -102,7 +102,7 @@ impl MilestoneSession {
         let command = self.command();
         let catalog = self.catalog.clone();
         let names = |name: &str| catalog.as_ref().map_or(Vec::new(), |catalog| catalog.event_types(name).to_vec());
-        todo.act(Action::Send(wire::add_subscription(command, &self.config.subscribe, names)));
+        todo.act(Action::Send(wire::add_subscription(command, &self.config.subscribe, names).into()));
         self.phase = Phase::Subscribing { command, until: now.instant + self.request_timeout };
     }
 

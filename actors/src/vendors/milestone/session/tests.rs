@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::*;
@@ -98,7 +98,7 @@ impl Talk {
     /// The last command sent.
     fn sent(&self) -> Value {
         let texts = self.actions.iter().filter_map(|action| match action {
-            Action::Send(text) => Some(text),
+            Action::Send(text) => Some(text.expose_secret()),
             _ => None,
         });
         serde_json::from_str(texts.last().expect("a command was sent")).unwrap()

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use secrecy::ExposeSecret;
 
 use super::history::History;
 use super::systems::{Held, Poll, System};
@@ -96,7 +95,7 @@ impl SimpliSafeSession {
         self.phase = Phase::Identifying;
         self.answer_until = Some(now.instant + ANSWER_MOST);
         let message = identify(&grant.access_token, &grant.user_id.to_string(), USER_AGENT, now.wall);
-        todo.act(Action::Send(message.expose_secret().to_owned()));
+        todo.act(Action::Send(message));
     }
 
     /// The subscription is confirmed: only now is it known that the token was good.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use self::cloud::Cloud;
@@ -229,7 +229,7 @@ impl Talk {
                 self.opened += 1;
                 self.step(Input::Opened);
             }
-            Action::Send(text) => self.identified(&serde_json::from_str(&text).unwrap()),
+            Action::Send(text) => self.identified(&serde_json::from_str(text.expose_secret()).unwrap()),
             Action::Call(id, call) => {
                 self.called.push((self.second(), path(&call)));
                 self.calls.push_back((id, call, self.tokens.len()));

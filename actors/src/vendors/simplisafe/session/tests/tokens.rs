@@ -17,6 +17,20 @@ fn a_token_is_renewed_before_it_ends_and_the_socket_is_left_alone() {
 }
 
 #[test]
+fn nothing_that_a_session_wants_done_shows_its_token_when_it_is_printed() {
+    let mut talk = Talk::new();
+    talk.step(Input::Start);
+    let mut printed = String::new();
+    while let Some(action) = talk.todo.pop_front() {
+        printed.push_str(&format!("{action:?}\n"));
+        talk.act(action);
+    }
+    assert!(printed.contains("Send(") && printed.contains("Call("), "{printed}");
+    assert_eq!((talk.onlines, talk.tokens.len()), (1, 1));
+    assert!(!printed.contains("token-1"), "{printed}");
+}
+
+#[test]
 fn a_refused_token_is_replaced_once_however_many_calls_it_was_refused_for() {
     let mut talk = Talk::live();
     let before = talk.tokens.len();
