@@ -322,7 +322,6 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                 self.ending = Some(Ending::Lost { why: why.into(), not_before });
             }
             Action::End(SessionEnd::Halt(why)) => self.halt(&why.into(), None, report),
-            Action::End(SessionEnd::HaltUntil { why, again_at }) => self.halt(&why.into(), Some(again_at), report),
         }
     }
 

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::{Entries, Entry, Forget, Now, VendorSettings};
 use crate::journal::Checkpoint;
 use crate::transport::request::{RestAnswer, RestCall, WebSocketRequest};
-use crate::transport::{Braked, OpenError, RestError};
+use crate::transport::{OpenError, RestError};
 
 /// One try at one connection, as a value: told what came, it says what to do.
 ///
@@ -176,20 +176,6 @@ pub enum SessionEnd {
     /// A person is needed.
     #[error("{0}")]
     Halt(String),
-    /// Nothing is to be tried before then, and a person should know.
-    #[error("{why}")]
-    HaltUntil {
-        /// What happened.
-        why: String,
-        /// When it is tried again.
-        again_at: Instant,
-    },
-}
-
-impl From<Braked> for SessionEnd {
-    fn from(braked: Braked) -> Self {
-        Self::HaltUntil { why: braked.to_string(), again_at: braked.until }
-    }
 }
 
 impl SessionEnd {

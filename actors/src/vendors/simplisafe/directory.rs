@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytestring::ByteString;
 
 use super::grant::Grant;
-use super::rest::{self, CallError, Fresh};
+use super::rest::{self, CallError};
 use super::snapshot::{device_item, system_item};
 use super::wire::{BodyError, Camera, Sensors, Subscriptions};
 use crate::model::event::Item;
@@ -150,7 +150,7 @@ impl Directory for SimpliSafeDirectory {
     fn call(&self, grant: &Grant, ask: &Ask) -> RestCall {
         match ask {
             Ask::Systems => rest::subscriptions(grant),
-            Ask::Sensors(sid) => rest::sensors(grant, *sid, Fresh::Cached),
+            Ask::Sensors(sid) => rest::sensors(grant, *sid),
         }
     }
 

@@ -13,8 +13,6 @@ use crate::transport::request::{Method, RestAnswer, RestCall, Retry};
 
 /// The most events that one page holds; SimpliSafe refuses to give more (a capture of a live account).
 pub const MOST_EVENTS: u32 = 50;
-/// With `forceUpdate` the base station is asked, which was seen to take more than 20 s.
-const FORCED_TIMEOUT: Duration = Duration::from_secs(45);
 /// Tries of a call that only reads: a base station that does not answer (504) often does a moment later (simplipy tries four times).
 const TRIES: u32 = 2;
 /// The size that an answer may have, 8 MiB: sensors have some hundred bytes each, subscriptions some ten thousand.
@@ -23,24 +21,9 @@ const MAX_BODY: usize = 8 << 20;
 /// What is longer names no error.
 const LONGEST_PROBLEM: usize = 4 << 10;
 
-/// Where what is told of sensors and settings comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fresh {
-    /// What the cloud holds; it trails a door by 5 to 10 s, and a lock by minutes (observed).
-    Cached,
-    /// The base station is asked. Not within 15 s after arming or disarming where there are locks: it would announce that a lock does not respond
-    /// (simplipy).
-    Forced,
-}
-
-impl Fresh {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Cached => "false",
-            Self::Forced => "true",
-        }
-    }
-}
+/// What the cloud holds, which trails a door by 5 to 10 s, and a lock by minutes (a capture of a live account). The base station itself is never asked:
+/// that takes up to 20 s, wears batteries, and makes it announce that a lock does not respond (simplipy).
+const CACHED: (&str, &str) = ("forceUpdate", "false");
 
 /// Asks for the user's systems, active ones alone.
 #[must_use]
@@ -48,31 +31,17 @@ pub fn subscriptions(grant: &Grant) -> RestCall {
     get(grant, &format!("users/{}/subscriptions", grant.user_id), &[("activeOnly", "true")])
 }
 
-/// Asks for one system.
-#[must_use]
-pub fn subscription(grant: &Grant, sid: u64) -> RestCall {
-    get(grant, &format!("subscriptions/{sid}/"), &[])
-}
-
 /// Asks for the sensors of a system of version 3.
 #[must_use]
-pub fn sensors(grant: &Grant, sid: u64, fresh: Fresh) -> RestCall {
-    patient(fresh, get(grant, &format!("ss3/subscriptions/{sid}/sensors"), &[("forceUpdate", fresh.as_str())]))
+pub fn sensors(grant: &Grant, sid: u64) -> RestCall {
+    get(grant, &format!("ss3/subscriptions/{sid}/sensors"), &[CACHED])
 }
 
 /// Asks for the settings of a system of version 3, of which the base station's state is a part, and the users' codes too: whoever reads the answer must
 /// leave these alone.
 #[must_use]
-pub fn settings(grant: &Grant, sid: u64, fresh: Fresh) -> RestCall {
-    patient(fresh, get(grant, &format!("ss3/subscriptions/{sid}/settings/normal"), &[("forceUpdate", fresh.as_str())]))
-}
-
-/// Asks for sensors and settings of a system of version 2.
-#[must_use]
-pub fn settings_v2(grant: &Grant, sid: u64, fresh: Fresh) -> RestCall {
-    let cached = if fresh == Fresh::Cached { "true" } else { "false" };
-    let query = [("settingsType", "all"), ("cached", cached)];
-    patient(fresh, get(grant, &format!("subscriptions/{sid}/settings"), &query))
+pub fn settings(grant: &Grant, sid: u64) -> RestCall {
+    get(grant, &format!("ss3/subscriptions/{sid}/settings/normal"), &[CACHED])
 }
 
 /// Asks for the locks of a system.
@@ -101,13 +70,6 @@ fn get(grant: &Grant, path: &str, query: &[(&str, &str)]) -> RestCall {
     }
     let mut call = grant.sign(RestCall::new(Method::Get, url));
     (call.retry, call.max_body) = (Retry::Safe { tries: TRIES }, MAX_BODY);
-    call
-}
-
-fn patient(fresh: Fresh, mut call: RestCall) -> RestCall {
-    if fresh == Fresh::Forced {
-        call.timeout = FORCED_TIMEOUT;
-    }
     call
 }
 

@@ -280,7 +280,7 @@ impl Talk {
     fn end_in_words(&self) -> String {
         match self.end() {
             Some(SessionEnd::Retry { why, .. }) => format!("retry: {why}"),
-            Some(SessionEnd::Halt(why) | SessionEnd::HaltUntil { why, .. }) => format!("halt: {why}"),
+            Some(SessionEnd::Halt(why)) => format!("halt: {why}"),
             None => "it goes on".to_owned(),
         }
     }

@@ -27,11 +27,8 @@ fn calls_go_where_other_clients_send_them_and_show_no_token() {
     let grant = grant("https://api.test/proxy/");
     let cases = [
         (subscriptions(&grant), "users/98765/subscriptions?activeOnly=true"),
-        (subscription(&grant, 7), "subscriptions/7/"),
-        (sensors(&grant, 7, Fresh::Cached), "ss3/subscriptions/7/sensors?forceUpdate=false"),
-        (sensors(&grant, 7, Fresh::Forced), "ss3/subscriptions/7/sensors?forceUpdate=true"),
-        (settings(&grant, 7, Fresh::Cached), "ss3/subscriptions/7/settings/normal?forceUpdate=false"),
-        (settings_v2(&grant, 7, Fresh::Forced), "subscriptions/7/settings?settingsType=all&cached=false"),
+        (sensors(&grant, 7), "ss3/subscriptions/7/sensors?forceUpdate=false"),
+        (settings(&grant, 7), "ss3/subscriptions/7/settings/normal?forceUpdate=false"),
         (locks(&grant, 7), "doorlock/7"),
         (events(&grant, 7, 99, None), "subscriptions/7/events?numEvents=50"),
         (events(&grant, 7, 0, Some(1_534_036)), "subscriptions/7/events?numEvents=1&fromTimestamp=1534036"),

@@ -10,7 +10,7 @@ use super::SimpliSafeSession;
 use crate::telemetry::CallFailed;
 use crate::transport::RestError;
 use crate::transport::request::RestAnswer;
-use crate::vendors::simplisafe::rest::{self, CallError, Fresh, MOST_EVENTS};
+use crate::vendors::simplisafe::rest::{self, CallError, MOST_EVENTS};
 use crate::vendors::{Action, CallId, Now, Todo};
 
 /// What is asked.
@@ -85,8 +85,8 @@ impl SimpliSafeSession {
         let Some(grant) = &self.grant else { return };
         let mut call = match ask {
             Ask::Subscriptions => rest::subscriptions(grant),
-            Ask::Sensors(sid) => rest::sensors(grant, sid, Fresh::Cached),
-            Ask::Settings(sid) => rest::settings(grant, sid, Fresh::Cached),
+            Ask::Sensors(sid) => rest::sensors(grant, sid),
+            Ask::Settings(sid) => rest::settings(grant, sid),
             Ask::Locks(sid) => rest::locks(grant, sid),
             Ask::Events { sid, from } => rest::events(grant, sid, MOST_EVENTS, from),
         };

@@ -191,7 +191,6 @@ impl System {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Clock {
     ahead: SignedDuration,
-    pub(super) is_known: bool,
 }
 
 impl Clock {
@@ -201,7 +200,6 @@ impl Clock {
         if self.ahead.abs() < SignedDuration::from_secs(2) {
             self.ahead = SignedDuration::ZERO;
         }
-        self.is_known = true;
     }
 
     pub(super) fn ahead(&self) -> SignedDuration {

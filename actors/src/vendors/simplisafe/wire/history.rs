@@ -10,8 +10,6 @@ pub struct EventsPage<'a> {
     pub events: Vec<Event<'a>>,
     /// Rows that are no objects.
     pub skipped: Vec<Skipped>,
-    /// `lastEventTimestamp`: when the oldest event of the page happened, as far as was seen, in seconds since 1970.
-    pub last_event_timestamp: Option<i64>,
 }
 
 impl<'a> EventsPage<'a> {
@@ -20,7 +18,7 @@ impl<'a> EventsPage<'a> {
     /// # Errors
     /// [`BodyError`] when the whole is no page.
     pub fn read(body: &'a [u8]) -> Result<Self, BodyError> {
-        let members = Members::of_body(body, &["events", "lastEventTimestamp"])?;
+        let members = Members::of_body(body, &["events"])?;
         let list = members.json("events").ok_or(BodyError::Lacks("events"))?;
         let (mut events, mut skipped) = (Vec::new(), Vec::new());
         for (row, json) in rows(list)?.into_iter().enumerate() {
@@ -29,12 +27,6 @@ impl<'a> EventsPage<'a> {
                 Err(error) => skipped.push(Skipped { row, why: error.to_string() }),
             }
         }
-        Ok(Self { events, skipped, last_event_timestamp: members.number("lastEventTimestamp") })
-    }
-
-    /// When the oldest event of the page happened, by the events themselves; in seconds since 1970.
-    #[must_use]
-    pub fn oldest(&self) -> Option<i64> {
-        self.events.iter().filter_map(|event| event.timestamp).min()
+        Ok(Self { events, skipped })
     }
 }

@@ -32,7 +32,7 @@ pub use media::{Link, Media};
 pub use members::{BodyError, Skipped};
 pub use problem::{Form, Problem};
 pub use sensors::{LockBits, Sensor, Sensors, locks};
-pub use settings::{BaseStation, Delays, Settings};
+pub use settings::{BaseStation, Settings};
 pub use subscriptions::{Subscriptions, System};
 
 #[cfg(test)]

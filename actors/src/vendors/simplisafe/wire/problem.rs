@@ -69,18 +69,6 @@ impl Problem {
         self.form != Form::Opaque
     }
 
-    /// The plan does not allow remote access to the system: its sensors and settings cannot be had.
-    #[must_use]
-    pub fn is_not_in_plan(&self) -> bool {
-        self.word == "NoRemoteManagement"
-    }
-
-    /// The base station is busy, or did not answer: another try may do.
-    #[must_use]
-    pub fn is_passing(&self) -> bool {
-        matches!(&*self.word, "SettingsInProgress" | "GatewayTimeout")
-    }
-
     /// The token or code is not good any more.
     #[must_use]
     pub fn is_invalid_grant(&self) -> bool {

@@ -1,4 +1,4 @@
-//! The base station and its delays: `GET /v1/ss3/subscriptions/{sid}/settings/normal`.
+//! The base station: `GET /v1/ss3/subscriptions/{sid}/settings/normal`.
 //!
 //! The answer has the PINs of the home in clear text. They are passed over while it is read: no value that comes of it
 //! holds one, not as a slice either.
@@ -12,8 +12,6 @@ use super::members::{BodyError, Members};
 pub struct Settings<'a> {
     /// How the base station is; `None` where it is not told.
     pub base_station: Option<BaseStation<'a>>,
-    /// How long it counts down.
-    pub delays: Delays,
     /// When they were last changed, seconds since 1970.
     pub last_updated: Option<i64>,
 }
@@ -39,37 +37,15 @@ pub struct BaseStation<'a> {
     pub gsm_rssi: Option<i64>,
 }
 
-/// How long a system counts down, in seconds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Delays {
-    /// Until it is armed for nobody at home.
-    pub exit_away: Option<i64>,
-    /// Until it is armed for people at home.
-    pub exit_home: Option<i64>,
-    /// Until the alarm goes off, with nobody at home.
-    pub entry_away: Option<i64>,
-    /// Until the alarm goes off, with people at home.
-    pub entry_home: Option<i64>,
-}
-
 impl<'a> Settings<'a> {
     /// Reads the settings.
     ///
     /// # Errors
     /// [`BodyError`] when the whole is no object.
     pub fn read(body: &'a [u8]) -> Result<Self, BodyError> {
-        let members = Members::of_body(body, &["settings", "basestationStatus", "lastUpdated"])?;
-        let normal =
-            members.json("settings").and_then(|json| Members::only(json, &["normal"]).ok()).unwrap_or_default();
-        let normal = normal.object("normal");
+        let members = Members::of_body(body, &["basestationStatus", "lastUpdated"])?;
         Ok(Self {
             base_station: members.json("basestationStatus").and_then(BaseStation::read),
-            delays: Delays {
-                exit_away: normal.number("exitDelayAway"),
-                exit_home: normal.number("exitDelayHome"),
-                entry_away: normal.number("entryDelayAway"),
-                entry_home: normal.number("entryDelayHome"),
-            },
             last_updated: members.number("lastUpdated"),
         })
     }
