@@ -219,13 +219,16 @@ impl SimpliSafeSession {
 
     /// Takes in what an answer tells of a system, as soon as the history has told what led to it.
     fn report(&mut self, now: Now, sid: u64, source: Source, at: Timestamp, states: Vec<Told<'_>>, todo: &mut Todo) {
+        let is_list = matches!(source, Source::Sensors | Source::Locks);
+        // All rows of a list have its time.
+        let listed = states.first().filter(|_| is_list).and_then(|told| told.time.parse().ok());
         let states = states.into_iter().map(|told| Reported {
             item: told.item.into(),
             meaning: told.meaning,
-            time: (&*told.time).into(),
+            time: if is_list { "" } else { &*told.time }.into(),
             data: told.data.into(),
         });
-        let report = Report { source, at, came: self.clock.at(now.wall), states: states.collect() };
+        let report = Report { source, at, came: self.clock.at(now.wall), listed, states: states.collect() };
         let Some(system) = self.systems.get_mut(&sid) else { return };
         if system.held.is_none() && !self.states.tells_missed(&report) {
             if self.states.take(&system.item, &report, &mut todo.entries) {

@@ -20,7 +20,10 @@ const PUSHED: [&str; 7] = ["alarm", "power", "wifi", "rf", "lock", "prealarm", "
 /// 10 s (observed).
 const TRAILS: SignedDuration = SignedDuration::from_secs(30);
 
-/// What an answer says against an event of the same second is believed when the event is so old.
+/// The cloud's memory of a lock trails by minutes (a capture of 2026).
+const LOCK_TRAILS: SignedDuration = SignedDuration::from_mins(5);
+
+/// What an answer says against an event of the same second, or of a door, is believed when the event is so old.
 const SETTLES: SignedDuration = SignedDuration::from_secs(10);
 
 /// What has told a state.
@@ -32,6 +35,9 @@ pub(super) enum Source {
     Settings,
     Locks,
 }
+
+/// The group that two lists tell.
+const LOCK: &str = "lock";
 
 impl Source {
     const ALL: [Self; 5] = [Self::Event, Self::Subscription, Self::Sensors, Self::Settings, Self::Locks];
@@ -65,6 +71,8 @@ pub(super) struct Report {
     pub(super) at: Timestamp,
     /// The cloud's time when it answered.
     pub(super) came: Timestamp,
+    /// When the base station last told anything that is in a list of devices. A row may be older than that.
+    pub(super) listed: Option<Timestamp>,
     pub(super) states: Vec<Reported>,
 }
 
@@ -104,6 +112,8 @@ struct Item {
     states: Vec<State>,
     /// Lists in a row in which it was not.
     missing: u8,
+    /// The list of locks tells its lock, so that of the sensors need not: they may differ for minutes.
+    is_locks: bool,
 }
 
 /// The states by item.
@@ -128,6 +138,7 @@ fn is_of(item: &str, system: &str) -> bool {
 impl States {
     pub(super) fn read(kept: Vec<(Box<str>, Vec<KeptState>)>) -> Self {
         let items = kept.into_iter().map(|(item, states)| {
+            let is_locks = states.iter().any(|(group, .., letter)| **group == *LOCK && *letter == Source::Locks.letter());
             let states = states.into_iter().map(|(group, value, time, letter)| State {
                 group: group.into(),
                 value: value.into(),
@@ -136,7 +147,7 @@ impl States {
                 source: Source::ALL.into_iter().find(|source| source.letter() == letter).unwrap_or(Source::Event),
                 meaning: None,
             });
-            (item, Item { states: states.collect(), missing: 0 })
+            (item, Item { states: states.collect(), missing: 0, is_locks })
         });
         Self { items: items.collect() }
     }
@@ -202,7 +213,8 @@ impl States {
     pub(super) fn tells_missed(&self, report: &Report) -> bool {
         report.states.iter().any(|reported| {
             let Some(of) = value_of(&reported.meaning) else { return false };
-            let state = self.items.get(&reported.item).and_then(|item| item.find(&of.vendor_group));
+            let item = self.items.get(&reported.item).filter(|item| item.heeds(report.source, &of.vendor_group));
+            let state = item.and_then(|item| item.find(&of.vendor_group));
             let differs = |state: &State| state.is_known() && state.gives_way(reported, report);
             is_pushed(&reported.item, &of.vendor_group) && state.is_some_and(differs)
         })
@@ -218,6 +230,7 @@ impl States {
         let mut changed = false;
         for item in known.iter().filter(|item| !by_item.contains_key(&***item)) {
             let of = self.items.entry(item.clone()).or_default();
+            of.is_locks &= report.source != Source::Locks;
             if of.states.iter().any(|state| state.source == report.source) {
                 of.missing = of.missing.saturating_add(1);
                 // One list in a while lacks what is there all the same.
@@ -229,6 +242,7 @@ impl States {
         for (item, reported) in by_item {
             let of = self.items.entry(item.into()).or_default();
             of.missing = 0;
+            of.is_locks |= report.source == Source::Locks;
             changed |= of.take(item, &reported, report, into);
         }
         changed
@@ -239,6 +253,7 @@ impl States {
         let mut changed = false;
         for (item, of) in self.items.iter_mut().filter(|(item, _)| is_of(item, system)) {
             let mut doubted = false;
+            of.is_locks &= source != Source::Locks;
             for state in of.states.iter_mut().filter(|state| state.is_known()) {
                 let is_its = state.source == source || (source == Source::Sensors && *state.group == *"contact");
                 if is_its && !is_pushed(item, &state.group) {
@@ -283,12 +298,31 @@ impl State {
             return true;
         }
         let (Some(is), by_event) = (self.at, self.source == Source::Event) else { return true };
+        let is_old = |trails| is.checked_add(trails).is_ok_and(|is| report.at > is);
+        if matches!(report.source, Source::Sensors | Source::Locks) {
+            // That the list was told later than the event does not mean that this row was.
+            return report.at >= is
+                && (!by_event || report.listed.is_none_or(|at| at >= is) && is_old(self.trails(&of.vendor_value)));
+        }
         match reported.time.parse::<Timestamp>() {
             // Times have whole seconds: within one of them the event counts, and what is still told later is as things are.
-            Ok(at) if at == is && by_event => is.checked_add(SETTLES).is_ok_and(|is| report.at > is),
+            Ok(at) if at == is && by_event => is_old(SETTLES),
             Ok(at) => at >= is,
-            Err(_) if by_event => is.checked_add(TRAILS).is_ok_and(|is| report.at > is),
+            Err(_) if by_event => is_old(TRAILS),
             Err(_) => report.at >= is,
+        }
+    }
+
+    /// For how long a list of devices may be older than the event behind this.
+    fn trails(&self, value: &str) -> SignedDuration {
+        match &*self.group {
+            // Why it failed: no list of before would say that.
+            LOCK if &*self.value == "error" && value == "jammed" => SignedDuration::ZERO,
+            LOCK if &*self.value == "error" => TRAILS,
+            LOCK => LOCK_TRAILS,
+            // It is asked for no sooner, and events tell but that it was opened.
+            "contact" => SETTLES - SignedDuration::from_secs(1),
+            _ => TRAILS,
         }
     }
 }
@@ -298,12 +332,20 @@ impl Item {
         self.states.iter().find(|state| *state.group == *group)
     }
 
+    /// Whether it is for this source to tell a group.
+    fn heeds(&self, source: Source, group: &str) -> bool {
+        !(self.is_locks && source == Source::Sensors && group == LOCK)
+    }
+
     fn take(&mut self, item: &str, reported: &[&Reported], report: &Report, into: &mut Entries) -> bool {
         let Report { source, at, .. } = *report;
         let mut changed = Vec::new();
         let mut forgot = false;
         for reported in reported {
             let Some(of) = value_of(&reported.meaning) else { continue };
+            if !self.heeds(source, &of.vendor_group) && self.find(&of.vendor_group).is_some_and(State::is_known) {
+                continue;
+            }
             let last = self.states.iter_mut().find(|state| state.group == of.vendor_group);
             if let Some(last) = &last
                 && !last.gives_way(reported, report)

@@ -153,6 +153,44 @@ fn a_lock_that_fails_is_looked_at_soon() {
 }
 
 #[test]
+fn a_lock_does_not_flap_where_the_clouds_memory_of_it_is_older_than_its_list() {
+    let mut talk = Talk::new();
+    talk.cloud.home().sensors.push(lock("l1", 1));
+    talk.start();
+    talk.wait(30);
+    talk.forget();
+    talk.happen(HOME, 9700, json!({"sensorType": 16, "sensorSerial": "l1"}));
+    for _ in 0..8 {
+        // Some other sensor tells something all the time; the lock's row is that of before.
+        talk.wait(30);
+        talk.cloud.home().told_at = at(talk.second());
+        assert_eq!(talk.value(&device(HOME, "l1"), "lock").as_deref(), Some("unlocked"));
+    }
+    assert_eq!(talk.differences(), [] as [(&str, &str); 0]);
+    talk.wait(180);
+    assert_eq!(talk.value(&device(HOME, "l1"), "lock").as_deref(), Some("locked"), "what is told for so long is so");
+    assert_eq!(talk.differences(), [("systems/11/devices/l1", "lock=locked")]);
+}
+
+#[test]
+fn two_lists_that_differ_do_not_move_a_lock_to_and_fro() {
+    let mut talk = Talk::new();
+    talk.cloud.home().sensors.push(lock("l1", 1));
+    talk.start();
+    talk.wait(70);
+    talk.forget();
+    talk.cloud.locks_say = Some(2);
+    talk.wait(700);
+    assert_eq!(talk.differences(), [("systems/11/devices/l1", "lock=unlocked")]);
+    talk.again(400);
+    talk.wait(300);
+    assert_eq!(talk.differences(), [("systems/11/devices/l1", "lock=unlocked")], "nor after a break");
+    talk.cloud.refuse("doorlock", 504, "");
+    talk.wait(300);
+    assert_eq!(talk.value(&device(HOME, "l1"), "lock").as_deref(), Some("locked"), "where one fails the other counts");
+}
+
+#[test]
 fn a_sensor_and_a_house_that_are_gone_are_unknown_after_two_lists_without_them() {
     let mut talk = Talk::live();
     talk.cloud.home().sensors.pop();
