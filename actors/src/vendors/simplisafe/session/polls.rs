@@ -138,8 +138,12 @@ impl SimpliSafeSession {
             let Ok(sid) = system.sid.parse::<u64>() else { continue };
             let cameras = system.cameras.iter().cloned().map(Camera::into_owned).collect();
             let is_new = !self.systems.contains_key(&sid);
+            let states = snapshot::of_system(system);
+            let since = system.state_updated.max(system.alarm_state_timestamp).unwrap_or_default();
+            let leaving = states.iter().any(is_exit_delay).then_some(since);
             let Some(of) = self.follow(now.wall, &Listed { sid, is_v2: system.is_v2(), cameras }) else { continue };
             (of.missing, of.history.timeline) = (0, system.timeline.or(of.history.timeline));
+            let before = std::mem::replace(&mut of.leaving, leaving);
             if is_new {
                 begin(of, now);
             }
@@ -152,9 +156,9 @@ impl SimpliSafeSession {
                 todo.act(Action::Forget(Forget::Item(system_item(&system.sid).into())));
             }
             let left = system.exit_delay_remaining.and_then(|left| u64::try_from(left).ok());
-            let states = snapshot::of_system(system);
-            let is_leaving = states.iter().any(|told| is_exit_delay(told));
-            if let Some(left) = left.filter(|_| is_leaving) {
+            // Once for each: the cloud may tell for ever that it has just ended.
+            let begins = |left: &u64| leaving.is_some() && (before.is_none() || before != leaving && *left > 0);
+            if let Some(left) = left.filter(begins) {
                 // How it ends may never be told.
                 let over = now.instant + Duration::from_secs(left.min(3_600)) + DELAY_SPARE;
                 self.subscriptions.hurry(over);

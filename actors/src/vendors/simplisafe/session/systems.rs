@@ -46,6 +46,8 @@ pub(super) struct System {
     pub(super) wait_until: Option<Instant>,
     /// Lists in a row that lacked it.
     pub(super) missing: u8,
+    /// When the exit delay began whose end the list of systems is asked for, as that told it.
+    pub(super) leaving: Option<i64>,
     /// Its own name, and its cameras', as they were last listed.
     pub(super) listing: Option<u64>,
     /// The names of its other devices.
@@ -161,6 +163,7 @@ impl System {
             waiting: Vec::new(),
             wait_until: None,
             missing: 0,
+            leaving: None,
             listing: None,
             names: None,
         }

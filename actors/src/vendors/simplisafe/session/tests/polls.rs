@@ -140,6 +140,23 @@ fn an_exit_delay_whose_end_nobody_tells_ends_all_the_same() {
 }
 
 #[test]
+fn an_exit_delay_that_never_ends_is_asked_for_no_more_often_than_anything_else() {
+    for moves in [false, true] {
+        let mut talk = Talk::live();
+        talk.cloud.home().alarm = "AWAY_COUNT";
+        talk.cloud.home().alarm_at = at(talk.second());
+        talk.cloud.home().exit_delay = 0;
+        for _ in 0..600 {
+            talk.wait(1);
+            if moves {
+                talk.cloud.home().alarm_at = at(talk.second());
+            }
+        }
+        assert!(talk.calls_to("users").len() <= 13, "{:?}", talk.calls_to("users"));
+    }
+}
+
+#[test]
 fn a_lock_that_fails_is_looked_at_soon() {
     let mut talk = Talk::new();
     talk.cloud.home().sensors.push(lock("l1", 1));
