@@ -156,6 +156,7 @@ impl SimpliSafeSession {
             self.release_if_due(now, todo);
             self.look_if_due(now, todo);
             self.poll_if_due(now, todo);
+            self.doubt_doors_if_due(now, todo);
         }
     }
 

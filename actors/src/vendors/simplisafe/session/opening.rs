@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::history::History;
+use super::polls::DOORS_AGAIN;
 use super::systems::{Held, Poll, System};
 use super::{Phase, SimpliSafeSession};
 use crate::transport::OpenError;
@@ -135,6 +136,8 @@ impl SimpliSafeSession {
 pub(super) fn begin(system: &mut System, now: Now) {
     system.held = Some(Held::until(now.instant + HOLD_MOST));
     (system.look_at, system.look_again) = (Some(now.instant), true);
+    // Its sensors may tell of them first.
+    system.doors_at = Some(now.instant + DOORS_AGAIN);
     if !system.is_v2 {
         (system.sensors, system.settings) = (Poll::now(now.instant), Poll::now(now.instant));
     }

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::SimpliSafeSession;
 use super::calls::{Ask, Trouble};
 use super::opening::begin;
 use super::states::{Report, Reported, Source};
 use super::systems::{Poll, System, jittered};
+use super::telling::is_due;
 use crate::model::ids::fingerprint;
 use crate::vendors::simplisafe::directory::Listed;
 use crate::vendors::simplisafe::snapshot::{self, Told, system_item};
@@ -25,6 +26,10 @@ const FAILURES: u32 = 2;
 const PAUSE_MOST: Duration = Duration::from_secs(600);
 /// Where the plan has no remote management.
 const NO_PLAN_PAUSE: Duration = Duration::from_secs(3_600);
+/// So long a door is open because an event said so, which no list confirms: longer than an entry delay takes (inferred).
+const DOOR_MOST: SignedDuration = SignedDuration::from_mins(5);
+/// Such doors are looked for so often.
+pub(super) const DOORS_AGAIN: Duration = Duration::from_secs(60);
 /// Behind the end of an exit delay.
 const DELAY_SPARE: Duration = Duration::from_secs(3);
 
@@ -125,6 +130,19 @@ impl SimpliSafeSession {
         };
         for system in self.systems.values().filter(|system| of.is_none_or(|sid| system.sid == sid)) {
             if self.states.doubt(&system.item, source, &mut todo.entries) {
+                self.mark.change();
+            }
+        }
+    }
+
+    /// Where no list tells of a door that an event has opened, nobody knows it for long: systems of version 2 have no such list, others may lack it.
+    pub(super) fn doubt_doors_if_due(&mut self, now: Now, todo: &mut Todo) {
+        let polls = SignedDuration::try_from(self.config.poll_every * 3).unwrap_or(SignedDuration::MAX);
+        let Ok(before) = self.clock.at(now.wall).checked_sub(DOOR_MOST.max(polls)) else { return };
+        for system in self.systems.values_mut().filter(|system| is_due(system.doors_at, now)) {
+            let (is_changed, is_one_left) = self.states.doubt_doors(&system.item, before, &mut todo.entries);
+            system.doors_at = is_one_left.then(|| now.instant + DOORS_AGAIN);
+            if is_changed {
                 self.mark.change();
             }
         }

@@ -38,6 +38,8 @@ pub(super) enum Source {
 
 /// The group that two lists tell.
 const LOCK: &str = "lock";
+/// That of doors.
+const CONTACT: &str = "contact";
 
 impl Source {
     const ALL: [Self; 5] = [Self::Event, Self::Subscription, Self::Sensors, Self::Settings, Self::Locks];
@@ -255,7 +257,7 @@ impl States {
             let mut doubted = false;
             of.is_locks &= source != Source::Locks;
             for state in of.states.iter_mut().filter(|state| state.is_known()) {
-                let is_its = state.source == source || (source == Source::Sensors && *state.group == *"contact");
+                let is_its = state.source == source || (source == Source::Sensors && *state.group == *CONTACT);
                 if is_its && !is_pushed(item, &state.group) {
                     state.forget();
                     doubted = true;
@@ -267,6 +269,24 @@ impl States {
             }
         }
         changed
+    }
+
+    /// Doors that an event has opened, before that moment, and of which no list tells: nobody knows whether they still are. Says whether that changes
+    /// anything, and whether there are later ones.
+    pub(super) fn doubt_doors(&mut self, system: &str, before: Timestamp, into: &mut Entries) -> (bool, bool) {
+        let (mut is_changed, mut is_one_left) = (false, false);
+        for (item, of) in self.items.iter_mut().filter(|(item, _)| is_of(item, system)) {
+            let is_door = |state: &&mut State| *state.group == *CONTACT && state.source == Source::Event && state.is_known();
+            let Some(door) = of.states.iter_mut().find(is_door) else { continue };
+            if door.at.is_some_and(|at| at > before) {
+                is_one_left = true;
+                continue;
+            }
+            door.forget();
+            of.tell(item, &[], into);
+            is_changed = true;
+        }
+        (is_changed, is_one_left)
     }
 
     /// A system is not followed any more: nothing of it is known.
@@ -321,7 +341,7 @@ impl State {
             LOCK if &*self.value == "error" => TRAILS,
             LOCK => LOCK_TRAILS,
             // It is asked for no sooner, and events tell but that it was opened.
-            "contact" => SETTLES - SignedDuration::from_secs(1),
+            CONTACT => SETTLES - SignedDuration::from_secs(1),
             _ => TRAILS,
         }
     }
@@ -346,10 +366,14 @@ impl Item {
             if !self.heeds(source, &of.vendor_group) && self.find(&of.vendor_group).is_some_and(State::is_known) {
                 continue;
             }
-            let last = self.states.iter_mut().find(|state| state.group == of.vendor_group);
-            if let Some(last) = &last
+            let mut last = self.states.iter_mut().find(|state| state.group == of.vendor_group);
+            if let Some(last) = &mut last
                 && !last.gives_way(reported, report)
             {
+                // The list has that door: it will tell when it is closed.
+                if *last.group == *CONTACT && last.value == of.vendor_value {
+                    last.source = source;
+                }
                 continue;
             }
             let (time, at) = match reported.time.parse() {

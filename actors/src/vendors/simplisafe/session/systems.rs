@@ -39,6 +39,8 @@ pub(super) struct System {
     pub(super) locks: Poll,
     /// The base station must not be disturbed until then.
     pub(super) quiet_until: Option<Instant>,
+    /// When to look for doors of which nobody will tell that they are closed.
+    pub(super) doors_at: Option<Instant>,
     /// Events after a break, until the history has been read, or it takes too long.
     pub(super) held: Option<Held>,
     /// Answers that tell of something for which the history is looked at first.
@@ -159,6 +161,7 @@ impl System {
             settings: Poll::default(),
             locks: Poll::default(),
             quiet_until: None,
+            doors_at: None,
             held: None,
             waiting: Vec::new(),
             wait_until: None,
@@ -186,7 +189,7 @@ impl System {
         let polls = polls.map(|due| quiet.map_or(due, |until| due.max(until)));
         let look = self.look_at.filter(|_| self.walk.is_none());
         let held = self.held.as_ref().map(|held| held.until);
-        polls.chain([look, held, self.wait_until].into_iter().flatten()).min()
+        polls.chain([look, held, self.wait_until, self.doors_at].into_iter().flatten()).min()
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::SimpliSafeSession;
+use super::polls::DOORS_AGAIN;
 use super::systems::Happening;
 use crate::model::Origin;
 use crate::telemetry::UnknownCode;
@@ -67,7 +68,10 @@ impl SimpliSafeSession {
         }
         match reading.again {
             Some(Again::AfterExitDelay) => self.subscriptions.hurry(now.instant + QUIET),
-            Some(Again::Sensors) => system.sensors.hurry(now.instant + DOOR_AFTER),
+            Some(Again::Sensors) => {
+                system.sensors.hurry(now.instant + DOOR_AFTER);
+                system.doors_at.get_or_insert(now.instant + DOORS_AGAIN);
+            }
             Some(Again::Locks) => {
                 system.sensors.hurry(now.instant + LOCK_AFTER);
                 system.locks.hurry(now.instant + LOCK_AFTER);

@@ -219,8 +219,11 @@ impl Talk {
                 self.step(Input::Granted(Arc::new(grant)));
             }
             Action::Prepare { .. } => {
-                let systems = self.cloud.systems.keys();
-                let listed = systems.map(|sid| Listed { sid: *sid, is_v2: false, cameras: Vec::new() });
+                let listed = self.cloud.systems.iter().map(|(sid, truth)| Listed {
+                    sid: *sid,
+                    is_v2: truth.version == 2,
+                    cameras: Vec::new(),
+                });
                 let catalog = (!self.cloud.no_names).then(|| Arc::new(Catalog { systems: listed.collect() }));
                 self.step(Input::Prepared(catalog));
             }

@@ -34,6 +34,7 @@ pub(super) struct Truth {
     /// In order of time, then number.
     pub(super) history: Vec<Value>,
     pub(super) timeline: Option<i64>,
+    pub(super) version: u64,
 }
 
 #[derive(Debug)]
@@ -80,6 +81,7 @@ impl Truth {
             told_at: at(-60),
             history: Vec::new(),
             timeline: Some(604_800),
+            version: 3,
         }
     }
 }
@@ -198,7 +200,7 @@ fn subscription(sid: u64, truth: &Truth) -> Value {
         "sid": sid, "sStatus": 20, "status": {"hasBaseStation": true},
         "subscriptionFeatures": {"timeline": {"maxAge": truth.timeline}},
         "location": {"sid": sid, "street1": format!("{sid} Main Street"), "system": {
-            "version": 3, "alarmState": truth.alarm, "alarmStateTimestamp": 0, "isAlarming": truth.alarm == "ALARM",
+            "version": truth.version, "alarmState": truth.alarm, "alarmStateTimestamp": 0, "isAlarming": truth.alarm == "ALARM",
             "stateUpdated": truth.alarm_at, "exitDelayRemaining": truth.exit_delay, "isOffline": truth.offline,
             "powerOutage": truth.outage, "connType": "wifi", "temperature": truth.temperature, "cameras": [],
         }},

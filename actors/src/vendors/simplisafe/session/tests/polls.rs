@@ -42,6 +42,41 @@ fn a_door_that_an_entry_delay_has_opened_is_not_left_open() {
 }
 
 #[test]
+fn a_door_of_which_no_list_tells_is_not_open_for_ever() {
+    for breaks in [false, true] {
+        let mut talk = Talk::new();
+        talk.cloud.home().version = 2;
+        talk.start();
+        talk.happen(HOME, 1429, json!({"sensorType": 5, "sensorSerial": "d1"}));
+        talk.happen(CABIN, 1429, json!({"sensorType": 5, "sensorSerial": "d9"}));
+        talk.wait(240);
+        let doors = [device(HOME, "d1"), device(CABIN, "d9")];
+        for door in &doors {
+            assert_eq!(talk.value(door, "contact").as_deref(), Some("open"), "{door}");
+        }
+        if breaks {
+            talk.again(10);
+        }
+        talk.wait(130);
+        for door in &doors {
+            assert_eq!(talk.value(door, "contact").as_deref(), Some("unknown"), "{door}");
+        }
+        assert!(talk.calls_to("/11/sensors").is_empty(), "which that system has none of");
+    }
+}
+
+#[test]
+fn a_door_that_stays_open_is_open_as_long_as_its_list_says_so() {
+    let mut talk = Talk::live();
+    talk.cloud.home().sensors[0] = entry("d1", true);
+    talk.cloud.home().told_at = at(talk.second());
+    talk.happen(HOME, 1429, json!({"sensorType": 5, "sensorSerial": "d1"}));
+    talk.wait(900);
+    assert_eq!(talk.value(&device(HOME, "d1"), "contact").as_deref(), Some("open"));
+    assert_eq!(talk.differences(), [] as [(&str, &str); 0]);
+}
+
+#[test]
 fn a_stale_answer_overwrites_no_newer_event() {
     let mut talk = Talk::live();
     talk.wait(50);
