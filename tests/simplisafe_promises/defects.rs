@@ -194,6 +194,7 @@ fn d12_a_socket_over_which_nothing_is_said_is_kept() {
     pace(6 * SECOND);
     let counters = cloud.sim.counters();
     assert_eq!(counters.sockets_opened, 1);
+    // Five minutes of this are shown on a paused clock: see the session tests, and those of the liveness.
     assert!(counters.pings >= 10, "{}", counters.pings);
     cloud.sim.inject(Fault::NoPong);
     eventually(DEADLINE, "a silent one is replaced", || cloud.sim.counters().sockets_opened > 1);

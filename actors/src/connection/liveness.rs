@@ -136,6 +136,24 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_answers_pings_is_kept_for_hours() {
+        let (mut liveness, start) = liveness();
+        let (mut now, mut pings) = (start, 0_u32);
+        while now < start + SECOND * 3_600 * 2 {
+            now = liveness.next();
+            match liveness.due(now) {
+                Due::Nothing => {}
+                Due::Ping => {
+                    pings += 1;
+                    liveness.heard(now + SECOND / 10);
+                }
+                Due::Dead => panic!("after {:?}", now - start),
+            }
+        }
+        assert!((1_400..=1_500).contains(&pings), "{pings} pings, one in five seconds");
+    }
+
+    #[test]
     fn our_own_slowness_is_not_taken_for_the_servers_silence() {
         let (mut liveness, start) = liveness();
         // The thread was busy for a minute: nobody has asked the server anything.
