@@ -8,9 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
+use jiff::Timestamp;
 
 use super::grant::Grant;
 use super::rest::{self, CallError};
+use super::session::calls::date;
+use super::session::telling::QUIET;
 use super::snapshot::{device_item, system_item};
 use super::wire::{BodyError, Camera, Sensors, Subscriptions};
 use crate::model::event::Item;
@@ -55,6 +58,8 @@ pub struct SimpliSafeDirectory {
     items: HashMap<ByteString, Arc<Item>>,
     /// When what was last asked, for the sake of single names.
     asked: HashMap<Ask, Instant>,
+    /// Systems that were just armed or disarmed: until then their base stations are not asked for anything.
+    quiet: HashMap<u64, Instant>,
 }
 
 impl SimpliSafeDirectory {
@@ -68,8 +73,9 @@ impl SimpliSafeDirectory {
         }
     }
 
-    fn take_systems(&mut self, body: &[u8], taken: &mut Taken<Ask>) -> Result<(), BodyError> {
-        let subscriptions = Subscriptions::read(body)?;
+    fn take_systems(&mut self, now: Now, answer: &RestAnswer, taken: &mut Taken<Ask>) -> Result<(), BodyError> {
+        let subscriptions = Subscriptions::read(&answer.body)?;
+        let date = date(answer).map(Timestamp::as_second);
         let mut systems = Vec::new();
         for system in subscriptions.systems {
             // Calls have its number in their paths.
@@ -80,7 +86,13 @@ impl SimpliSafeDirectory {
                 self.name(item, camera.name.as_deref(), &mut taken.learned);
             }
             let is_v2 = system.is_v2();
-            if !is_v2 {
+            let changed = system.state_updated.max(system.alarm_state_timestamp);
+            let ago = date.zip(changed).map(|(date, at)| u64::try_from(date.saturating_sub(at)).unwrap_or_default());
+            let left = ago.and_then(|ago| QUIET.checked_sub(Duration::from_secs(ago)));
+            if let Some(left) = left {
+                // Its devices are named when they are next met.
+                self.quiet.insert(sid, now.instant + left);
+            } else if !is_v2 {
                 taken.next.push(Ask::Sensors(sid));
             }
             let cameras = system.cameras.into_iter().map(Camera::into_owned).collect();
@@ -112,6 +124,10 @@ impl SimpliSafeDirectory {
     }
 
     fn may_ask(&self, now: Now, ask: &Ask) -> bool {
+        let is_quiet = |sid: &u64| self.quiet.get(sid).is_some_and(|until| now.instant < *until);
+        if matches!(ask, Ask::Sensors(sid) if is_quiet(sid)) {
+            return false;
+        }
         self.asked.get(ask).is_none_or(|at| *at + BELIEVED_FOR <= now.instant)
     }
 }
@@ -172,7 +188,7 @@ impl Directory for SimpliSafeDirectory {
         let why = match rest::succeeded(&answer) {
             Ok(()) => {
                 let read = match ask {
-                    Ask::Systems => self.take_systems(&answer.body, &mut taken),
+                    Ask::Systems => self.take_systems(now, &answer, &mut taken),
                     Ask::Sensors(sid) => self.take_sensors(*sid, &answer.body, &mut taken),
                 };
                 read.err().map(|error| error.to_string())
@@ -203,5 +219,34 @@ impl Directory for SimpliSafeDirectory {
                 ask.into_iter().collect()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_base_station_is_asked_for_names_right_after_it_was_armed() {
+        let mut directory = SimpliSafeDirectory::default();
+        let now = Now { instant: Instant::now(), wall: Timestamp::UNIX_EPOCH };
+        // The answer is of 10:00:10.
+        let armed = |sid: u64, second: i64| {
+            json!({"sid": sid, "sStatus": 20, "status": {"hasBaseStation": true}, "location": {"sid": sid, "system": {
+                "version": 3, "alarmState": "AWAY", "stateUpdated": 1_781_172_000 + second,
+            }}})
+        };
+        let body = json!({"subscriptions": [armed(11, 5), armed(22, -11)]}).to_string();
+        let headers = vec![("date".to_owned(), "Thu, 11 Jun 2026 10:00:10 GMT".to_owned())];
+        let answer = RestAnswer { status: 200, headers, body: body.into(), retry_after: None };
+        let taken = directory.learn(now, &Ask::Systems, Ok(answer));
+        assert_eq!(taken.next, [Ask::Sensors(22)]);
+        let door = [NameKey::Item("systems/11/devices/d1".into())];
+        assert_eq!(directory.asks(now, &door), []);
+        let later = Now { instant: now.instant + QUIET, ..now };
+        assert_eq!(directory.asks(later, &door), [Ask::Sensors(11)], "they are named all the same");
     }
 }

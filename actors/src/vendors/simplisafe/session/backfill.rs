@@ -120,7 +120,9 @@ impl SimpliSafeSession {
     /// Tells what a way has found, along with what came meanwhile, in the order in which it happened.
     fn recovered(&mut self, now: Now, sid: u64, walk: Walk, todo: &mut Todo) {
         let Some(system) = self.systems.get_mut(&sid) else { return };
-        let mut events = system.held.take().map_or(Vec::new(), |held| held.events);
+        let held = system.held.take();
+        let is_first = held.is_some();
+        let mut events = held.map_or(Vec::new(), |held| held.events);
         let (began, rows) = (walk.began(), walk.rows);
         // Behind what was pushed: that has more in it, and came first.
         events.extend(rows.into_iter().map(|row| {
@@ -130,6 +132,9 @@ impl SimpliSafeSession {
         self.tell_in_order(now, sid, events, todo);
         self.take_waiting(now, sid, Some(began), todo);
         self.tell_doubtful(now, todo);
+        if is_first {
+            self.hurry_polls(now, sid, todo);
+        }
     }
 
     /// Tells events of a system that have not been told. Only now are they known: what a checkpoint knows must be stored along with it.

@@ -179,6 +179,6 @@ impl SimpliSafeSession {
 }
 
 /// When the cloud answered, by its own clock.
-fn date(answer: &RestAnswer) -> Option<Timestamp> {
+pub(in crate::vendors::simplisafe) fn date(answer: &RestAnswer) -> Option<Timestamp> {
     rfc2822::parse(answer.header("date")?).ok().map(|date| date.timestamp())
 }

@@ -12,7 +12,7 @@
 //! - `systems`: a system, and what is held back of it. `states`: what was told last. `telling`: from an event to occurrences. `mark`: what is stored when.
 
 mod backfill;
-mod calls;
+pub(super) mod calls;
 mod frames;
 mod history;
 mod mark;
@@ -20,7 +20,7 @@ mod opening;
 mod polls;
 mod states;
 mod systems;
-mod telling;
+pub(super) mod telling;
 #[cfg(test)]
 mod tests;
 mod token;

@@ -116,7 +116,9 @@ impl SimpliSafeSession {
         }
         self.mark.since.get_or_insert(now.wall);
         self.mark.change();
-        self.subscriptions = Poll::now(now.instant);
+        let polls = if self.systems.is_empty() { now.instant } else { now.instant + HOLD_MOST };
+        self.subscriptions = Poll::now(polls);
+        self.leave_alone(now);
         self.look_if_due(now, todo);
         self.poll_if_due(now, todo);
     }
@@ -139,7 +141,9 @@ pub(super) fn begin(system: &mut System, now: Now) {
     // Its sensors may tell of them first.
     system.doors_at = Some(now.instant + DOORS_AGAIN);
     if !system.is_v2 {
-        (system.sensors, system.settings) = (Poll::now(now.instant), Poll::now(now.instant));
+        // The history comes first: it tells whether the base station may be disturbed.
+        let polls = now.instant + HOLD_MOST;
+        (system.sensors, system.settings) = (Poll::now(polls), Poll::now(polls));
     }
 }
 

@@ -41,6 +41,30 @@ impl SimpliSafeSession {
         Some(quiet.map_or(due, |until| due.max(until)))
     }
 
+    /// What was stored may have been armed or disarmed just before the break.
+    pub(super) fn leave_alone(&mut self, now: Now) {
+        let cloud = self.clock.at(now.wall);
+        for system in self.systems.values_mut() {
+            if let Some((_, Some(at))) = self.states.get(&system.item, "alarm") {
+                system.leave_alone(now.instant, cloud, at);
+            }
+        }
+    }
+
+    /// The history has been read for the first time after a break: what has waited for it need wait no more.
+    pub(super) fn hurry_polls(&mut self, now: Now, sid: u64, todo: &mut Todo) {
+        // Only now is it known how late it is in the cloud.
+        self.leave_alone(now);
+        if let Some(system) = self.systems.get_mut(&sid) {
+            system.sensors.hurry(now.instant);
+            system.settings.hurry(now.instant);
+        }
+        if self.systems.values().all(|system| system.held.is_none()) {
+            self.subscriptions.hurry(now.instant);
+        }
+        self.poll_if_due(now, todo);
+    }
+
     pub(super) fn poll_if_due(&mut self, now: Now, todo: &mut Todo) {
         let mut asks = Vec::new();
         if self.next_subscriptions(now).is_some_and(|at| at <= now.instant) {

@@ -140,7 +140,8 @@ fn is_of(item: &str, system: &str) -> bool {
 impl States {
     pub(super) fn read(kept: Vec<(Box<str>, Vec<KeptState>)>) -> Self {
         let items = kept.into_iter().map(|(item, states)| {
-            let is_locks = states.iter().any(|(group, .., letter)| **group == *LOCK && *letter == Source::Locks.letter());
+            let is_locks =
+                states.iter().any(|(group, .., letter)| **group == *LOCK && *letter == Source::Locks.letter());
             let states = states.into_iter().map(|(group, value, time, letter)| State {
                 group: group.into(),
                 value: value.into(),
@@ -276,7 +277,8 @@ impl States {
     pub(super) fn doubt_doors(&mut self, system: &str, before: Timestamp, into: &mut Entries) -> (bool, bool) {
         let (mut is_changed, mut is_one_left) = (false, false);
         for (item, of) in self.items.iter_mut().filter(|(item, _)| is_of(item, system)) {
-            let is_door = |state: &&mut State| *state.group == *CONTACT && state.source == Source::Event && state.is_known();
+            let is_door =
+                |state: &&mut State| *state.group == *CONTACT && state.source == Source::Event && state.is_known();
             let Some(door) = of.states.iter_mut().find(is_door) else { continue };
             if door.at.is_some_and(|at| at > before) {
                 is_one_left = true;

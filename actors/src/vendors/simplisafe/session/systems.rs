@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::history::{History, Walk};
 use super::states::Report;
+use super::telling::QUIET;
 use crate::vendors::simplisafe::snapshot::system_item;
 use crate::vendors::simplisafe::wire::Camera;
 
@@ -169,6 +170,14 @@ impl System {
             leaving: None,
             listing: None,
             names: None,
+        }
+    }
+
+    /// Its alarm has changed, at `at` by the cloud's clock: the base station is left alone.
+    pub(super) fn leave_alone(&mut self, now: Instant, cloud: Timestamp, at: Timestamp) {
+        let ago = Duration::try_from(cloud.duration_since(at)).unwrap_or_default();
+        if let Some(left) = QUIET.checked_sub(ago) {
+            self.quiet_until = self.quiet_until.max(Some(now + left));
         }
     }
 

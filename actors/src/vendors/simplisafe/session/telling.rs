@@ -16,7 +16,7 @@ use crate::vendors::{Entries, Kind, Now, Occurrence, Todo};
 
 /// After a system was armed or disarmed its base station is left alone for so long where there are locks: within 15 s it would announce that a lock does
 /// not respond (simplipy); homebridge-simplisafe3 waits for 20 s.
-const QUIET: Duration = Duration::from_secs(20);
+pub(in crate::vendors::simplisafe) const QUIET: Duration = Duration::from_secs(20);
 /// After a door opened its sensor is asked for when the cloud knows: it trails by 5 to 10 s (observed).
 const DOOR_AFTER: Duration = Duration::from_secs(10);
 /// After a lock has failed.
@@ -60,11 +60,8 @@ impl SimpliSafeSession {
         }
         self.mark.change();
         let Some(system) = system else { return };
-        let ago = self.clock.at(now.wall).duration_since(Timestamp::from_second(event.at).unwrap_or(now.wall));
-        let left = i64::try_from(QUIET.as_secs()).unwrap_or_default() - ago.as_secs().max(0);
-        if sets_alarm && let Ok(left) = u64::try_from(left) {
-            let until = now.instant + Duration::from_secs(left);
-            system.quiet_until = system.quiet_until.max(Some(until));
+        if sets_alarm && let Ok(at) = Timestamp::from_second(event.at) {
+            system.leave_alone(now.instant, self.clock.at(now.wall), at);
         }
         match reading.again {
             Some(Again::AfterExitDelay) => self.subscriptions.hurry(now.instant + QUIET),

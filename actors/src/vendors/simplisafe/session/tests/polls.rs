@@ -137,6 +137,36 @@ fn nothing_is_asked_of_a_house_with_locks_for_twenty_seconds_after_it_was_armed(
 }
 
 #[test]
+fn a_house_that_was_armed_before_a_break_or_in_it_is_left_alone_after_it() {
+    for (missed, history) in [(false, 200), (true, 200), (false, 504)] {
+        let mut talk = Talk::new();
+        talk.cloud.home().sensors.push(lock("l1", 1));
+        talk.start();
+        talk.wait(60);
+        let armed = talk.second();
+        if missed {
+            talk.miss(HOME, 3401, json!({}));
+        } else {
+            talk.happen(HOME, 3401, json!({}));
+        }
+        (talk.cloud.home().alarm, talk.cloud.home().alarm_at) = ("AWAY", at(armed));
+        talk.pass(Duration::from_secs(3));
+        talk.lose(1);
+        talk.forget();
+        if history != 200 {
+            talk.cloud.refuse("events", history, "");
+        }
+        talk.start();
+        talk.wait(40);
+        for (second, path) in talk.called.iter().filter(|(_, path)| !path.contains("/22") && !path.contains("events")) {
+            assert!(*second >= armed + 20, "{path} {second} {armed}");
+        }
+        assert!(!talk.calls_to("/11/sensors").is_empty() && !talk.calls_to("users").is_empty());
+        assert!(talk.calls_to("/22/sensors")[0] <= armed + 9, "the other house is asked as ever");
+    }
+}
+
+#[test]
 fn one_house_that_does_not_answer_makes_no_other_one_stale() {
     for (status, body) in
         [(409, r#"{"type":"SettingsInProgress"}"#), (504, r#"{"type":"GatewayTimeout"}"#), (200, "<html>"), (200, "")]
