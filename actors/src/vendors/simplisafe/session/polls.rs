@@ -239,9 +239,9 @@ impl SimpliSafeSession {
             system.locks = Poll::now(now.instant);
         }
         let names = print_names(read.rows.iter().map(|row| (&*row.serial, row.name.as_deref())));
-        if system.names.replace(names).is_some_and(|before| before != names)
-            && let Some(row) = read.rows.first()
-        {
+        // Where the base station was left alone at first, nobody has asked for its names either.
+        let is_renamed = system.names.replace(names).map_or(system.quiet_until.is_some(), |before| before != names);
+        if is_renamed && let Some(row) = read.rows.first() {
             let item = snapshot::device_item(&sid.to_string(), &row.serial);
             todo.act(Action::Forget(Forget::Item(item.into())));
         }
