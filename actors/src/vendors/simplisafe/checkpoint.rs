@@ -37,6 +37,21 @@ pub struct KeptSystem {
     pub timeline: Option<i64>,
     /// A stretch that the history has not filled yet.
     pub stretch: Option<Stretch>,
+    /// Its history has not been read for the first time yet: what it is to tell. Then `floor` and `verified` say nothing.
+    #[serde(default)]
+    pub unread: Option<Unread>,
+    /// Since when no list has told of it any more.
+    #[serde(default)]
+    pub gone: Option<Timestamp>,
+}
+
+/// What the history of a system concerns us from, by our own clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    /// Since when the system is followed.
+    pub began: Timestamp,
+    /// What happened so much before that counts too, in seconds.
+    pub back: i64,
 }
 
 /// A stretch of time in which events may have been missed.
@@ -90,7 +105,10 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         let stretch = Stretch { from: now, to: now, reason: "connection_lost".into(), asked: now };
         let known = vec![(1_780_000_000, u64::MAX), (1_780_000_001, 0)];
-        let system = KeptSystem { sid: 12_345, floor: 1, verified: 2, known, timeline: None, stretch: Some(stretch) };
+        let unread = Some(Unread { began: now, back: 60 });
+        let stretch = Some(stretch);
+        let system =
+            KeptSystem { sid: 12_345, floor: 1, verified: 2, known, timeline: None, stretch, unread, gone: Some(now) };
         let state = ("alarm".into(), "off".into(), "2026-06-11T10:00:00Z".into(), 'e');
         let states = vec![("systems/12345".into(), vec![state])];
         let kept = SimpliSafeCheckpoint::new(now, vec![system], states, vec!["9999".into()]);

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::SimpliSafeSession;
 use super::calls::{Ask, Trouble};
-use super::history::{Next, Row, Seen, Walk};
+use super::history::{Missing, Next, Row, Seen, Walk, shifted};
 use super::systems::{Happening, System, jittered};
 use super::telling::is_due;
 use crate::vendors::simplisafe::checkpoint::Stretch;
@@ -25,26 +25,27 @@ const RETRY_MOST: Duration = Duration::from_secs(300);
 /// … tries in a row, …
 const TRIES_MOST: u32 = 10;
 /// … or after so long, what may be missing is told.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
+const LATE: Duration = Duration::from_secs(3_600);
 /// Where the plan has no history.
 const NO_PLAN_PAUSE: Duration = Duration::from_secs(3_600);
 
 impl SimpliSafeSession {
     pub(super) fn look_if_due(&mut self, now: Now, todo: &mut Todo) {
-        let is_due = |system: &&System| system.walk.is_none() && is_due(system.look_at, now);
+        let is_due = |system: &&System| !system.is_looking() && is_due(system.look_at, now);
         let due: Vec<_> = self.systems.values().filter(is_due).map(|system| system.sid).collect();
         for sid in due {
             self.look(now, sid, todo);
         }
     }
 
-    /// Begins the way through a history.
+    /// Begins the way through a history, or goes on with it where it was held up.
     pub(super) fn look(&mut self, now: Now, sid: u64, todo: &mut Todo) {
-        let began = self.clock.at(now.wall);
-        let Some(system) = self.systems.get_mut(&sid).filter(|system| system.walk.is_none()) else { return };
+        let Some(system) = self.systems.get_mut(&sid).filter(|system| !system.is_looking()) else { return };
         (system.look_at, system.looked_at) = (None, Some(now.instant));
-        system.walk = Some(Walk::begin(began));
-        self.ask(now, Ask::Events { sid, from: None }, todo);
+        let walk = system.walk.get_or_insert_with(|| Walk::begin(now.wall));
+        walk.is_asked = true;
+        let from = walk.from;
+        self.ask(now, Ask::Events { sid, from }, todo);
     }
 
     /// A page has come.
@@ -55,7 +56,8 @@ impl SimpliSafeSession {
         };
         let ahead = self.clock.ahead();
         let Some(system) = self.systems.get_mut(&sid) else { return };
-        let Some(mut walk) = system.walk.take() else { return };
+        let Some(mut walk) = system.walk.take_if(|walk| walk.is_asked) else { return };
+        system.tries = 0;
         system.history.set_clock(ahead);
         let ids: Vec<_> = page.events.iter().map(|event| event.id("")).collect();
         let rows = page.events.iter().zip(&ids).map(|(event, id)| Seen {
@@ -68,16 +70,16 @@ impl SimpliSafeSession {
         let len = rows.len() + page.skipped.len();
         match system.history.page(&mut walk, len, MOST_EVENTS as usize, &rows) {
             Next::Page => {
-                let from = walk.from;
+                walk.is_asked = false;
+                system.look_at = Some(now.instant + walk.pause());
                 system.walk = Some(walk);
-                self.ask(now, Ask::Events { sid, from }, todo);
+                self.look_if_due(now, todo);
             }
             Next::Over(end) => {
-                system.tries = 0;
+                system.look_again |= walk.is_held_up;
                 system.look_at = Some(next_look(system, &self.config, now));
-                let missing = system.history.settle(&walk, end);
-                if let Some((stretch, until)) = missing {
-                    tell_gap(&system.item, &stretch, until, "later_events", todo);
+                if let Some(missing) = system.history.settle(&walk, ahead, end) {
+                    tell_gap(&system.item, &missing, "later_events", todo);
                 }
                 self.recovered(now, sid, walk, todo);
             }
@@ -87,14 +89,11 @@ impl SimpliSafeSession {
 
     /// A page cannot be had. What was read before it is told where nothing more is to be expected soon.
     pub(super) fn page_failed(&mut self, now: Now, sid: u64, trouble: Trouble, todo: &mut Todo) {
-        let asked_now = self.clock.at(now.wall);
+        let ahead = self.clock.ahead();
         let Some(system) = self.systems.get_mut(&sid) else { return };
-        let Some(walk) = system.walk.take() else { return };
-        if let Trouble::Braked(until) = trouble {
-            system.look_at = Some(until);
-            return;
-        }
-        system.tries += 1;
+        let Some(mut walk) = system.walk.take_if(|walk| walk.is_asked) else { return };
+        // Nobody was asked: that is no try.
+        system.tries += u32::from(!matches!(trouble, Trouble::Braked(_)));
         let pause = match &trouble {
             Trouble::NotInPlan | Trouble::Braked(_) => NO_PLAN_PAUSE,
             Trouble::Passing { not_before, .. } => {
@@ -102,19 +101,39 @@ impl SimpliSafeSession {
                 pause.max(not_before.unwrap_or_default())
             }
         };
-        system.look_at = Some(now.instant + jittered(pause, u64::from(system.tries) * 331 + sid));
-        let is_late = |stretch: &Stretch| now.wall.duration_since(stretch.asked) > PATIENCE;
+        system.look_at = Some(match &trouble {
+            // What may be missing is told in time all the same.
+            Trouble::Braked(until) => (*until).min(now.instant + LATE),
+            _ => now.instant + jittered(pause, u64::from(system.tries) * 331 + sid),
+        });
+        let is_late = |stretch: &Stretch| now.wall.duration_since(stretch.asked).unsigned_abs() >= LATE;
         let gives_up = matches!(trouble, Trouble::NotInPlan)
             || system.tries >= TRIES_MOST
             || system.history.stretch.as_ref().is_some_and(is_late);
-        if gives_up {
-            if let Some(stretch) = system.history.stretch.take() {
-                let until = walk.reached().unwrap_or_else(|| asked_now.as_second());
-                tell_gap(&system.item, &stretch, until, "latest_states", todo);
-            }
-            self.mark.change();
-            self.recovered(now, sid, walk, todo);
+        if !gives_up {
+            // The pages that were read need not be read again.
+            (walk.is_asked, walk.is_held_up) = (false, true);
+            system.walk = Some(walk);
+            return;
         }
+        if let Some(stretch) = system.history.stretch.take() {
+            let missing = given_up(&stretch, walk.reached(), ahead);
+            tell_gap(&system.item, &missing, "latest_states", todo);
+        }
+        self.mark.change();
+        self.recovered(now, sid, walk, todo);
+    }
+
+    /// Tells what there is of a system that is not followed any more, and what may be missing.
+    pub(super) fn part(&mut self, now: Now, sid: u64, todo: &mut Todo) {
+        let ahead = self.clock.ahead();
+        let Some(system) = self.systems.get_mut(&sid) else { return };
+        let walk = system.walk.take().unwrap_or_else(|| Walk::begin(now.wall));
+        if let Some(stretch) = system.history.stretch.take() {
+            let missing = given_up(&stretch, walk.reached(), ahead);
+            tell_gap(&system.item, &missing, "latest_states", todo);
+        }
+        self.recovered(now, sid, walk, todo);
     }
 
     /// Tells what a way has found, along with what came meanwhile, in the order in which it happened.
@@ -123,7 +142,7 @@ impl SimpliSafeSession {
         let held = system.held.take();
         let is_first = held.is_some();
         let mut events = held.map_or(Vec::new(), |held| held.events);
-        let (began, rows) = (walk.began(), walk.rows);
+        let (began, rows) = (self.clock.at(walk.began()), walk.rows);
         // Behind what was pushed: that has more in it, and came first.
         events.extend(rows.into_iter().map(|row| {
             let Row { at, number, id, json } = row;
@@ -173,9 +192,16 @@ fn next_look(system: &mut System, config: &super::SimpliSafeConfig, now: Now) ->
     now.instant + jittered(every, system.sid.wrapping_mul(97).wrapping_add(now.wall.as_second().unsigned_abs()))
 }
 
-fn tell_gap(item: &str, stretch: &Stretch, until: i64, recovered: &'static str, todo: &mut Todo) {
-    let until = Timestamp::from_second(until).unwrap_or(stretch.to).min(stretch.to).max(stretch.from);
-    let Stretch { from, reason, .. } = stretch;
-    let gap = Gap { item: Some(item.into()), from: *from, to: until, reason: reason.to_string(), recovered };
-    todo.enter(Entry::Gap(Box::new(gap)));
+/// What is missing of a stretch of which the history tells no more.
+fn given_up(stretch: &Stretch, reached: Option<i64>, ahead: SignedDuration) -> Missing {
+    let Stretch { from, to, reason, .. } = stretch;
+    let (from, to) = (shifted(*from, ahead).as_second(), shifted(*to, ahead).as_second());
+    Missing { from, to: reached.map_or(to, |reached| reached.min(to)), reason: reason.clone() }
+}
+
+fn tell_gap(item: &str, missing: &Missing, recovered: &'static str, todo: &mut Todo) {
+    let Missing { from, to, reason } = missing;
+    let time = |second: i64| Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
+    let (from, to) = (time(*from), time((*to).max(*from)));
+    todo.enter(Entry::Gap(Box::new(Gap { item: Some(item.into()), from, to, reason: reason.to_string(), recovered })));
 }

@@ -55,11 +55,11 @@ impl SimpliSafeSession {
             return self.doubt(now, sid, event, todo);
         }
         let system_id = sid.unwrap_or_default();
-        let Some(system) = self.systems.get_mut(&system_id) else {
+        if !self.systems.contains_key(&system_id) {
             // A system that no list has told of yet.
             self.subscriptions.hurry(now.instant);
-            return self.tell(now, sid, &event, todo);
-        };
+        }
+        let system = self.known(now.wall, system_id);
         if system.history.is_known(at, &event.id) {
             return;
         }

@@ -4,11 +4,12 @@
 //! or not. The way ends where ten minutes of nothing but known events lie behind it, or where the history does.
 
 use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::ids::fingerprint;
-use crate::vendors::simplisafe::checkpoint::{KeptSystem, Stretch};
+use crate::vendors::simplisafe::checkpoint::{KeptSystem, Stretch, Unread};
 
 /// Below the oldest event that was not known, or what was read before, so much is read again: pushes overtake each other by a minute (observed).
 const MARGIN: i64 = 600;
@@ -18,6 +19,12 @@ const REMEMBERED: i64 = 1_200;
 const KNOWN_MOST: usize = 2_048;
 /// Pages of one way.
 const PAGES_MOST: u32 = 100;
+/// So many come one right behind the other, …
+const PAGES_AT_ONCE: u32 = 5;
+/// … and the others after this.
+const PAGE_PAUSE: Duration = Duration::from_secs(1);
+/// A push may be late by so much (a minute was seen).
+const LATE_MOST: i64 = 120;
 /// A history whose length is not told reaches back at least so far (a guess; a basic plan has a week).
 const TIMELINE: i64 = 86_400;
 
@@ -33,8 +40,11 @@ pub(super) struct History {
     /// How far it reaches back, where that was told, in seconds.
     pub(super) timeline: Option<i64>,
     pub(super) stretch: Option<Stretch>,
+    /// An earlier session followed it too, so something may have been missed since.
+    pub(super) is_kept: bool,
 }
 
+/// By the cloud's clock.
 #[derive(Debug, Clone, Copy)]
 struct Bounds {
     floor: i64,
@@ -62,8 +72,12 @@ pub(super) struct Seen<'a> {
 /// A way through the history, from the newest page on.
 #[derive(Debug)]
 pub(super) struct Walk {
-    /// When it began, by the cloud's clock.
+    /// When it began, by our clock: the first answer of a session is what tells the cloud's.
     began: Timestamp,
+    /// A page is on its way.
+    pub(super) is_asked: bool,
+    /// It was held up by a page that could not be had.
+    pub(super) is_held_up: bool,
     pages: u32,
     /// The oldest time that was reached.
     reached: Option<i64>,
@@ -103,27 +117,31 @@ pub(super) fn print(id: &str) -> u64 {
 impl History {
     /// One that concerns us from `began` on, and so much before.
     pub(super) fn new(began: Timestamp, back: SignedDuration) -> Self {
-        Self { bounds: None, began, back, known: BTreeSet::new(), timeline: None, stretch: None }
+        Self { bounds: None, began, back, known: BTreeSet::new(), timeline: None, stretch: None, is_kept: false }
     }
 
-    pub(super) fn read(kept: KeptSystem, began: Timestamp) -> Self {
-        let KeptSystem { floor, verified, known, timeline, stretch, .. } = kept;
-        let bounds = Some(Bounds { floor, verified });
-        Self { bounds, began, back: SignedDuration::ZERO, known: known.into_iter().collect(), timeline, stretch }
+    pub(super) fn read(kept: KeptSystem) -> Self {
+        let KeptSystem { floor, verified, known, timeline, stretch, unread, .. } = kept;
+        let bounds = unread.is_none().then_some(Bounds { floor, verified });
+        // What it began with counts for one that has never been read alone.
+        let Unread { began, back } = unread.unwrap_or(Unread { began: Timestamp::UNIX_EPOCH, back: 0 });
+        let (back, known) = (SignedDuration::from_secs(back), known.into_iter().collect());
+        Self { bounds, began, back, known, timeline, stretch, is_kept: true }
     }
 
-    /// For the checkpoint; `None` as long as nothing of it is known.
-    pub(super) fn keep(&self, sid: u64) -> Option<KeptSystem> {
-        let Bounds { floor, verified } = self.bounds?;
+    /// For the checkpoint.
+    pub(super) fn keep(&self, sid: u64) -> KeptSystem {
+        let unread = Unread { began: self.began, back: self.back.as_secs() };
+        let unread = self.bounds.is_none().then_some(unread);
+        let Bounds { floor, verified } = self.bounds.unwrap_or(Bounds { floor: 0, verified: 0 });
         let (known, stretch) = (self.known.iter().copied().collect(), self.stretch.clone());
-        Some(KeptSystem { sid, floor, verified, known, timeline: self.timeline, stretch })
+        KeptSystem { sid, floor, verified, known, timeline: self.timeline, stretch, unread, gone: None }
     }
 
     /// The cloud's clock is known, by what it is ahead of ours.
     pub(super) fn set_clock(&mut self, ahead: SignedDuration) {
         if self.bounds.is_none() {
-            let began = self.began.checked_add(ahead).unwrap_or(self.began);
-            let floor = began.checked_sub(self.back).unwrap_or(Timestamp::UNIX_EPOCH).as_second();
+            let floor = shifted(self.began, ahead).checked_sub(self.back).unwrap_or(Timestamp::UNIX_EPOCH).as_second();
             self.bounds = Some(Bounds { floor, verified: floor });
         }
     }
@@ -167,7 +185,8 @@ impl History {
             let at = row.at.or(last).unwrap_or(verified);
             last = Some(at);
             if at < floor || self.is_known(at, row.id) {
-                walk.met = true;
+                // What was pushed after a break is known too, and tells nothing of the time before it.
+                walk.met |= at <= verified;
             } else if walk.ids.insert(print(row.id)) {
                 let Seen { number, id, json, .. } = *row;
                 walk.rows.push(Row { at, number, id: id.into(), json: json.into() });
@@ -202,18 +221,24 @@ impl History {
         }
     }
 
-    /// A way is over: what is missing of the stretch, if there is one. Times are in seconds.
-    pub(super) fn settle(&mut self, walk: &Walk, end: End) -> Option<(Stretch, i64)> {
-        let began = walk.began.as_second();
+    /// A way is over: what is missing of the stretch, if there is one, or since the history was read last.
+    pub(super) fn settle(&mut self, walk: &Walk, ahead: SignedDuration, end: End) -> Option<Missing> {
+        let began = shifted(walk.began, ahead).as_second();
+        let lost_from = self.stretch.as_ref().map_or_else(
+            || self.unsaid_since(walk, ahead, began),
+            |stretch| Some(shifted(stretch.from, ahead).as_second()),
+        );
+        let Bounds { floor, verified } = self.bounds.unwrap_or(Bounds { floor: 0, verified: 0 });
         if let Some(bounds) = &mut self.bounds {
             bounds.verified = bounds.verified.max(began);
             bounds.floor = bounds.floor.max(bounds.verified - REMEMBERED);
             let floor = bounds.floor;
             self.known = self.known.split_off(&(floor, 0));
         }
-        let stretch = self.stretch.take()?;
-        let from = stretch.from.as_second();
+        let (stretch, from) = (self.stretch.take(), lost_from?);
         let lost_until = match end {
+            // So much was pushed meanwhile that what is older had to be forgotten.
+            End::Known if floor > verified => floor,
             End::Known => return None,
             End::Oldest(_) if walk.met => return None,
             End::Oldest(oldest) => {
@@ -222,14 +247,53 @@ impl History {
             }
             End::Here(reached) => reached,
         };
-        (from < lost_until).then_some((stretch, lost_until))
+        let to = stretch.as_ref().map_or(lost_until, |stretch| lost_until.min(shifted(stretch.to, ahead).as_second()));
+        let reason = stretch.map_or_else(|| "lost_pushes".into(), |stretch| stretch.reason);
+        (from < lost_until).then_some(Missing { from, to, reason })
     }
+
+    /// From when on events may be missing although no break is known of: where there are some that were not pushed, and may never be.
+    fn unsaid_since(&self, walk: &Walk, ahead: SignedDuration, began: i64) -> Option<i64> {
+        let bounds = self.bounds?;
+        let lost = walk.reached?.max(began - LATE_MOST);
+        let is_lost = walk.rows.iter().any(|row| row.at <= lost);
+        // What it was to tell of the time before it was followed is not missing.
+        is_lost.then(|| bounds.verified.max(shifted(self.began, ahead).as_second()))
+    }
+}
+
+/// A stretch of which the history does not tell, in seconds by the cloud's clock.
+#[derive(Debug)]
+pub(super) struct Missing {
+    pub(super) from: i64,
+    pub(super) to: i64,
+    pub(super) reason: Box<str>,
+}
+
+/// By the cloud's clock, which is so much ahead of ours.
+pub(super) fn shifted(ours: Timestamp, ahead: SignedDuration) -> Timestamp {
+    ours.checked_add(ahead).unwrap_or(ours)
 }
 
 impl Walk {
     /// From the newest page on.
     pub(super) fn begin(now: Timestamp) -> Self {
-        Self { began: now, pages: 0, reached: None, from: None, met: false, ids: HashSet::new(), rows: Vec::new() }
+        Self {
+            began: now,
+            is_asked: true,
+            is_held_up: false,
+            pages: 0,
+            reached: None,
+            from: None,
+            met: false,
+            ids: HashSet::new(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// For how long the next page waits: a long way must not look like an attack.
+    pub(super) fn pause(&self) -> Duration {
+        if self.pages < PAGES_AT_ONCE { Duration::ZERO } else { PAGE_PAUSE }
     }
 
     pub(super) fn began(&self) -> Timestamp {

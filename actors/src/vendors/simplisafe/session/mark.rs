@@ -11,13 +11,15 @@ use crate::journal::Checkpoint;
 pub(super) struct Mark {
     /// When the connection was first online.
     pub(super) since: Option<Timestamp>,
+    /// No list of systems has come yet, neither now nor before.
+    pub(super) is_first: bool,
     is_changed: Cell<bool>,
     made: RefCell<Option<Checkpoint>>,
 }
 
 impl Mark {
-    pub(super) fn new(since: Option<Timestamp>) -> Self {
-        Self { since, is_changed: Cell::new(true), made: RefCell::default() }
+    pub(super) fn new(since: Option<Timestamp>, is_first: bool) -> Self {
+        Self { since, is_first, is_changed: Cell::new(true), made: RefCell::default() }
     }
 
     /// There is something else to store.

@@ -39,7 +39,7 @@ use self::mark::Mark;
 use self::states::States;
 use self::systems::{Clock, Poll, System};
 use self::token::Token;
-use super::checkpoint::SimpliSafeCheckpoint;
+use super::checkpoint::{KeptSystem, SimpliSafeCheckpoint};
 use super::codes::Codes;
 use super::config::SimpliSafeConfig;
 use super::directory::Catalog;
@@ -75,6 +75,8 @@ pub struct SimpliSafeSession {
     codes: Codes,
     states: States,
     systems: BTreeMap<u64, System>,
+    /// What is known of those that the lists do not tell of any more.
+    gone: BTreeMap<u64, KeptSystem>,
     calls: Calls,
     subscriptions: Poll,
     doubtful: Vec<Doubtful>,
@@ -104,11 +106,10 @@ impl SimpliSafeSession {
     pub fn new(config: SimpliSafeConfig, common: &CommonSettings, resume: Resume) -> Self {
         let kept = resume.checkpoint.as_ref().and_then(SimpliSafeCheckpoint::read).unwrap_or_default();
         let SimpliSafeCheckpoint { since, systems, states, strangers, .. } = kept;
-        let systems = systems.into_iter().filter(|system| config.systems.contains(system.sid)).map(|system| {
-            let sid = system.sid;
-            // What it began with counts for one that has never been looked at alone.
-            (sid, System::new(sid, History::read(system, Timestamp::UNIX_EPOCH)))
-        });
+        let is_first = systems.is_empty();
+        let systems = systems.into_iter().filter(|system| config.systems.contains(system.sid));
+        let (gone, systems): (Vec<_>, Vec<_>) = systems.partition(|system| system.gone.is_some());
+        let systems = systems.into_iter().map(|system| (system.sid, System::new(system.sid, History::read(system))));
         Self {
             backfill_first: common.backfill_on_first_start,
             request_timeout: common.request_timeout,
@@ -122,11 +123,12 @@ impl SimpliSafeSession {
             hung_up: false,
             answer_until: None,
             heard: resume.heard,
-            mark: Mark::new(since),
+            mark: Mark::new(since, is_first),
             clock: Clock::default(),
             codes: Codes::knowing(&strangers),
             states: States::read(states),
             systems: systems.collect(),
+            gone: gone.into_iter().map(|system| (system.sid, system)).collect(),
             calls: Calls::default(),
             subscriptions: Poll::default(),
             doubtful: Vec::new(),
@@ -226,7 +228,8 @@ impl Session for SimpliSafeSession {
         // Before it was online for the first time there is nothing that a new start would not do as well.
         let since = self.mark.since?;
         self.mark.checkpoint(|| {
-            let systems = self.systems.values().filter_map(|system| system.history.keep(system.sid)).collect();
+            let systems = self.systems.values().map(|system| system.history.keep(system.sid));
+            let systems = systems.chain(self.gone.values().cloned()).collect();
             let states = self.states.keep();
             SimpliSafeCheckpoint::new(since, systems, states, self.codes.strangers()).write()
         })

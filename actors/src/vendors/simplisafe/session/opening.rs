@@ -57,6 +57,7 @@ impl SimpliSafeSession {
                 for listed in &catalog.systems {
                     self.follow(began, listed);
                 }
+                self.mark.is_first &= catalog.systems.is_empty();
             }
             // The list of systems may have come, and that of one's sensors not: then it is there now.
             None if !std::mem::replace(&mut self.prepared_again, true) => return self.prepare(todo),
@@ -73,13 +74,29 @@ impl SimpliSafeSession {
         if !self.config.systems.contains(sid) {
             return None;
         }
-        // What happened before the connection's own beginning is asked for on the first start alone.
-        let back = if self.mark.since.is_none() { self.backfill_first } else { Duration::ZERO };
-        let back = SignedDuration::try_from(back).unwrap_or_default();
-        let system = self.systems.entry(sid).or_insert_with(|| System::new(sid, History::new(began, back)));
+        let system = self.known(began, sid);
         system.is_v2 = listed.is_v2;
         system.cameras.clone_from(&listed.cameras);
         Some(system)
+    }
+
+    /// The system with that number, from now on at least.
+    pub(super) fn known(&mut self, now: Timestamp, sid: u64) -> &mut System {
+        let (since, back) = (self.mark.since, self.backfill_first);
+        let (is_first, gone) = (self.mark.is_first, &mut self.gone);
+        self.systems.entry(sid).or_insert_with(|| {
+            if let Some(mut kept) = gone.remove(&sid) {
+                let from = kept.gone.take().unwrap_or(now);
+                let mut system = System::new(sid, History::read(kept));
+                miss(&mut system, from, now, "not_listed");
+                return system;
+            }
+            // What happened before the connection's own beginning is asked for of the systems alone that were there then: those of the first list.
+            let back = if is_first { SignedDuration::try_from(back).unwrap_or_default() } else { SignedDuration::ZERO };
+            let mut history = History::new(since.filter(|_| is_first).unwrap_or(now), back);
+            history.is_kept = is_first && since.is_some();
+            System::new(sid, history)
+        })
     }
 
     fn open(&mut self, todo: &mut Todo) {
@@ -107,9 +124,10 @@ impl SimpliSafeSession {
         self.phase = Phase::Online;
         self.answer_until = None;
         todo.act(Action::Online);
-        let missed_since = self.heard.or(self.mark.since).filter(|_| self.mark.since.is_some() || self.heard.is_some());
+        let missed_since = self.heard.or(self.mark.since);
         for system in self.systems.values_mut() {
-            if let Some(from) = missed_since {
+            // Of one that nobody has followed before nothing was missed.
+            if let Some(from) = missed_since.filter(|_| system.history.is_kept) {
                 miss(system, from, now.wall, "connection_lost");
             }
             begin(system, now);
@@ -136,6 +154,7 @@ impl SimpliSafeSession {
 
 /// Asks for what was missed and how things are, and holds back what comes meanwhile.
 pub(super) fn begin(system: &mut System, now: Now) {
+    system.is_begun = true;
     system.held = Some(Held::until(now.instant + HOLD_MOST));
     (system.look_at, system.look_again) = (Some(now.instant), true);
     // Its sensors may tell of them first.

@@ -11,6 +11,7 @@ use super::states::{Report, Reported, Source};
 use super::systems::{Poll, System, jittered};
 use super::telling::is_due;
 use crate::model::ids::fingerprint;
+use crate::vendors::simplisafe::checkpoint::KeptSystem;
 use crate::vendors::simplisafe::directory::Listed;
 use crate::vendors::simplisafe::snapshot::{self, Told, system_item};
 use crate::vendors::simplisafe::wire::{BodyError, Camera, DeviceType, Sensors, Settings, Subscriptions, locks};
@@ -30,6 +31,8 @@ const NO_PLAN_PAUSE: Duration = Duration::from_secs(3_600);
 const DOOR_MOST: SignedDuration = SignedDuration::from_mins(5);
 /// Such doors are looked for so often.
 pub(super) const DOORS_AGAIN: Duration = Duration::from_secs(60);
+/// So long a system that no list tells of any more is remembered.
+const GONE_MOST: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Behind the end of an exit delay.
 const DELAY_SPARE: Duration = Duration::from_secs(3);
 
@@ -179,12 +182,12 @@ impl SimpliSafeSession {
         for system in &read.systems {
             let Ok(sid) = system.sid.parse::<u64>() else { continue };
             let cameras = system.cameras.iter().cloned().map(Camera::into_owned).collect();
-            let is_new = !self.systems.contains_key(&sid);
             let states = snapshot::of_system(system);
             let since = system.state_updated.max(system.alarm_state_timestamp).unwrap_or_default();
             let leaving = states.iter().any(is_exit_delay).then_some(since);
             let Some(of) = self.follow(now.wall, &Listed { sid, is_v2: system.is_v2(), cameras }) else { continue };
             (of.missing, of.history.timeline) = (0, system.timeline.or(of.history.timeline));
+            let is_new = !of.is_begun;
             let before = std::mem::replace(&mut of.leaving, leaving);
             if is_new {
                 begin(of, now);
@@ -207,26 +210,32 @@ impl SimpliSafeSession {
             }
             self.report(now, sid, Source::Subscription, at, states, todo);
         }
-        self.drop_systems(&listed, todo);
+        self.mark.is_first &= read.systems.is_empty();
+        self.drop_systems(now, &listed, todo);
         self.look_if_due(now, todo);
         self.poll_if_due(now, todo);
         Ok(())
     }
 
     /// What two lists in a row lack is not there any more.
-    fn drop_systems(&mut self, listed: &[u64], todo: &mut Todo) {
+    fn drop_systems(&mut self, now: Now, listed: &[u64], todo: &mut Todo) {
         for system in self.systems.values_mut().filter(|system| !listed.contains(&system.sid)) {
             system.missing = system.missing.saturating_add(1);
         }
-        let gone: Vec<_> = self.systems.extract_if(.., |_, system| system.missing >= 2).collect();
+        let gone = self.systems.values().filter(|system| system.missing >= 2).map(|system| system.sid);
+        for sid in gone.collect::<Vec<_>>() {
+            self.part(now, sid, todo);
+            let Some(system) = self.systems.remove(&sid) else { continue };
+            // It may come back.
+            self.gone.retain(|_, kept| kept.gone.is_some_and(|gone| now.wall.duration_since(gone) < GONE_MOST));
+            self.gone.insert(sid, KeptSystem { gone: Some(now.wall), ..system.history.keep(sid) });
+            self.mark.change();
+        }
         let followed: Vec<_> = self.systems.values().map(|system| system.item.clone()).collect();
         let strangers =
             self.states.systems().into_iter().filter(|item| !followed.iter().any(|known| **known == **item));
         for item in strangers.collect::<Vec<_>>() {
             self.states.drop_system(&item, &mut todo.entries);
-            self.mark.change();
-        }
-        if !gone.is_empty() {
             self.mark.change();
         }
     }

@@ -47,6 +47,8 @@ pub(super) struct System {
     /// Answers that tell of something for which the history is looked at first.
     pub(super) waiting: Vec<Report>,
     pub(super) wait_until: Option<Instant>,
+    /// Its history and all that is polled is asked for.
+    pub(super) is_begun: bool,
     /// Lists in a row that lacked it.
     pub(super) missing: u8,
     /// When the exit delay began whose end the list of systems is asked for, as that told it.
@@ -166,11 +168,17 @@ impl System {
             held: None,
             waiting: Vec::new(),
             wait_until: None,
+            is_begun: false,
             missing: 0,
             leaving: None,
             listing: None,
             names: None,
         }
+    }
+
+    /// A page of the history is on its way.
+    pub(super) fn is_looking(&self) -> bool {
+        self.walk.as_ref().is_some_and(|walk| walk.is_asked)
     }
 
     /// Its alarm has changed, at `at` by the cloud's clock: the base station is left alone.
@@ -196,7 +204,7 @@ impl System {
         let quiet = self.is_quiet(now);
         let polls = [&self.sensors, &self.settings, &self.locks].into_iter().filter_map(Poll::next);
         let polls = polls.map(|due| quiet.map_or(due, |until| due.max(until)));
-        let look = self.look_at.filter(|_| self.walk.is_none());
+        let look = self.look_at.filter(|_| !self.is_looking());
         let held = self.held.as_ref().map(|held| held.until);
         polls.chain([look, held, self.wait_until, self.doors_at].into_iter().flatten()).min()
     }

@@ -27,7 +27,7 @@ use crate::names::Names;
 use crate::settings::{Heartbeat, Secret};
 use crate::state_map::ConnectionStates;
 use crate::transport::request::RestCall;
-use crate::transport::{Fault, RestError};
+use crate::transport::{Braked, Fault, RestError};
 use crate::vendors::simplisafe::directory::{Catalog, Listed};
 use crate::vendors::{CallId, Entries, Order};
 
@@ -185,8 +185,16 @@ impl Talk {
         }
     }
 
-    fn answer(&self, call: &RestCall, token: usize) -> Result<crate::transport::RestAnswer, RestError> {
+    fn answer(&mut self, call: &RestCall, token: usize) -> Result<crate::transport::RestAnswer, RestError> {
         let path = path(call);
+        if let Some(until) = self.cloud.blocked_until.filter(|until| *until > self.now.instant) {
+            // As the engine's brake does.
+            return Err(RestError::Braked(Braked { service: "SimpliSafe".to_owned(), until, at: self.now.wall }));
+        }
+        if let Some((most, pause)) = self.cloud.calls_most {
+            let minute = self.called.iter().filter(|(second, _)| *second > self.second() - 60).count();
+            self.cloud.blocked_until = (minute > most).then(|| self.now.instant + pause);
+        }
         if self.cloud.unreachable {
             let fault = Fault::Timeout(Duration::from_secs(1));
             return Err(RestError::Failed { at: call.shown(), fault });

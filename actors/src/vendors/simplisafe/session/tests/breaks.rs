@@ -1,6 +1,6 @@
 //! Breaks: what was missed is read out of the history, and only what is not there is a gap.
 
-use super::cloud::From;
+use super::cloud::{Cloud, From};
 use super::*;
 use crate::vendors::simplisafe::wire::Event;
 use serde_json::json;
@@ -58,6 +58,7 @@ fn pages_lead_back_as_far_as_is_needed_whatever_the_cursor_means() {
             missed.push(talk.miss(HOME, 1604, json!({"nth": nth})));
         }
         talk.start();
+        talk.wait(10);
         assert_eq!(talk.ids(), missed, "{from:?}");
         assert_eq!(talk.gaps(), Vec::<Value>::new());
     }
@@ -211,4 +212,156 @@ fn a_house_with_two_hundred_events_a_minute_keeps_a_small_checkpoint() {
     assert!(size < 300_000, "{size}");
     talk.again(5);
     assert_eq!((talk.ids().len(), talk.gaps().len()), (6_000, 0));
+}
+
+#[test]
+fn an_event_that_is_pushed_after_a_break_does_not_hide_its_gap() {
+    let mut talk = Talk::live();
+    talk.cloud.home().timeline = Some(3_600);
+    talk.wait(400);
+    talk.forget();
+    talk.lose(60);
+    let lost = talk.miss(HOME, 1604, json!({}));
+    talk.pass(Duration::from_secs(2 * 3_600));
+    talk.cloud.refuse("/11/events", 504, "");
+    talk.start();
+    talk.pass(Duration::from_secs(1));
+    let live = talk.happen(HOME, 1602, json!({}));
+    talk.wait(6);
+    assert_eq!(talk.ids(), [&*id(&live)]);
+    talk.cloud.refuses.clear();
+    talk.wait(60);
+    assert!(!talk.ids().contains(&&*lost));
+    let gaps = talk.gaps();
+    assert_eq!((gaps.len(), &gaps[0]["item"]), (1, &json!("systems/11")), "{gaps:?}");
+}
+
+#[test]
+fn clocks_that_differ_lose_nothing_and_gaps_are_told_by_the_one_of_the_cloud() {
+    for ahead in [7_200, -7_200] {
+        let mut talk = Talk::new();
+        talk.cloud = Cloud::ahead(ahead);
+        talk.start();
+        let lost = talk.miss(HOME, 1602, json!({}));
+        talk.wait(400);
+        assert_eq!((talk.ids(), talk.gaps().len()), (vec![&*lost], 0), "{ahead}");
+        let begin = talk.second();
+        talk.lose(100);
+        let missed = talk.miss(HOME, 1602, json!({}));
+        talk.start();
+        assert_eq!((talk.ids(), talk.gaps().len()), (vec![&*lost, &*missed], 0), "{ahead}");
+        talk.cloud.from = From::Ignored;
+        talk.lose(100);
+        for _ in 0..60 {
+            talk.pass(Duration::from_secs(1));
+            talk.miss(HOME, 1604, json!({}));
+        }
+        talk.start();
+        let gaps = talk.gaps();
+        let second = |end: &str| gaps[0][end].as_str().unwrap().parse::<Timestamp>().unwrap().as_second();
+        let told = [second("from"), second("to")];
+        assert_eq!((gaps.len(), told), (1, [at(begin + 100 + ahead), at(begin + 211 + ahead)]));
+    }
+}
+
+#[test]
+fn a_long_history_is_read_at_a_pace_and_goes_on_where_it_was_held_up() {
+    let mut talk = Talk::live();
+    talk.lose(1);
+    let mut missed = Vec::new();
+    for _ in 0..1_500 {
+        talk.pass(Duration::from_secs(1));
+        missed.push(talk.miss(HOME, 1604, json!({})));
+    }
+    // A cloud that blocks for ten minutes whoever asks 20 times in a minute, and a hiccup besides.
+    talk.cloud.calls_most = Some((20, Duration::from_secs(600)));
+    talk.start();
+    talk.wait(7);
+    talk.cloud.unreachable = true;
+    talk.wait(3);
+    talk.cloud.unreachable = false;
+    while !talk.session.is_caught_up() && talk.second() < 10_000 {
+        talk.wait(5);
+    }
+    assert_eq!((talk.ids().len(), talk.gaps().len()), (1_500, 0));
+    assert_eq!(talk.ids(), missed);
+    assert!(talk.session.is_caught_up());
+    let pages = talk.called.iter().filter(|(_, path)| path.contains("/11/events?") && path.contains("fromTimestamp"));
+    let mut cursors: Vec<_> = pages.map(|(_, path)| path.clone()).collect();
+    let asked = cursors.len();
+    cursors.sort();
+    cursors.dedup();
+    assert!(asked <= cursors.len() + 8, "{asked} calls for {} pages", cursors.len());
+    let most = talk.called.iter().map(|(second, _)| talk.called.iter().filter(|(at, _)| at == second).count()).max();
+    assert!(most <= Some(16), "{most:?} calls in a second");
+}
+
+#[test]
+fn what_a_block_keeps_back_for_an_hour_is_told_to_be_missing() {
+    let mut talk = Talk::live();
+    talk.lose(10);
+    let missed = talk.miss(HOME, 1604, json!({}));
+    talk.cloud.blocked_until = Some(talk.now.instant + Duration::from_secs(7_600));
+    talk.start();
+    talk.wait(3_500);
+    assert_eq!(talk.gaps().len(), 0, "it may still come");
+    talk.wait(200);
+    assert_eq!(talk.gaps().len(), 2, "of each system");
+    talk.wait(4_000);
+    assert_eq!((talk.ids(), talk.gaps().len()), (vec![&*missed], 2), "and it is told when it can be had");
+}
+
+#[test]
+fn a_system_that_is_not_listed_loses_no_gap_and_no_event_when_it_comes_back() {
+    let mut talk = Talk::live();
+    talk.lose(10);
+    let missed = talk.miss(CABIN, 1604, json!({}));
+    talk.cloud.refuse("/22/", 504, "");
+    let cabin = talk.cloud.systems.remove(&CABIN).unwrap();
+    talk.start();
+    talk.wait(200);
+    let gaps = talk.gaps();
+    assert_eq!((gaps.len(), &gaps[0]["item"]), (1, &json!("systems/22")), "{gaps:?}");
+    talk.again(5);
+    talk.wait(200);
+    assert_eq!(talk.gaps().len(), 1, "it is told once, over a restart too");
+    talk.cloud.refuses.clear();
+    talk.cloud.systems.insert(CABIN, cabin);
+    let meanwhile = talk.miss(CABIN, 1604, json!({}));
+    talk.wait(100);
+    assert_eq!((talk.ids(), talk.gaps().len()), (vec![&*missed, &*meanwhile], 1));
+    assert_eq!(talk.value(&system(CABIN), "alarm").as_deref(), Some("off"));
+}
+
+#[test]
+fn pushes_that_are_lost_without_a_break_are_a_gap_where_the_history_does_not_tell_all_of_them() {
+    let mut talk = Talk::live();
+    talk.cloud.from = From::Ignored;
+    // In a busy house of which all is pushed nothing is missing, although a page does not reach back to the one before.
+    for _ in 0..600 {
+        talk.happen(HOME, 1170, json!({"sensorType": 17, "sensorSerial": "cam"}));
+        talk.wait(2);
+    }
+    assert_eq!((talk.ids().len(), talk.gaps().len()), (600, 0));
+    talk.wait(400);
+    for _ in 0..80 {
+        talk.miss(HOME, 1604, json!({}));
+    }
+    talk.wait(400);
+    let gaps = talk.gaps();
+    assert_eq!((gaps.len(), &gaps[0]["item"], &gaps[0]["reason"]), (1, &json!("systems/11"), &json!("lost_pushes")));
+    assert_eq!(talk.ids().len(), 650);
+}
+
+#[test]
+fn a_system_that_is_new_after_a_restart_has_no_gap() {
+    let mut talk = Talk::live();
+    talk.lose(2 * 86_400);
+    let mut new = talk.cloud.systems[&HOME].clone();
+    new.history.clear();
+    talk.cloud.systems.insert(33, new);
+    talk.start();
+    talk.wait(400);
+    let of_new = |gap: &Value| gap["item"] == "systems/33";
+    assert!(!talk.gaps().iter().any(of_new), "{:?}", talk.gaps());
 }

@@ -1,6 +1,7 @@
 //! A cloud that answers from memory.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
@@ -56,6 +57,11 @@ pub(super) struct Cloud {
     pub(super) locks_say: Option<u64>,
     /// What it says to an identify.
     pub(super) words: Vec<&'static str>,
+    /// By how much its clock is ahead of ours, in seconds.
+    pub(super) ahead: i64,
+    /// So many calls are answered in a minute at most; then the address is blocked for this long.
+    pub(super) calls_most: Option<(usize, Duration)>,
+    pub(super) blocked_until: Option<Instant>,
     next: u64,
 }
 
@@ -68,17 +74,17 @@ pub(super) fn lock(serial: &'static str, state: u64) -> (&'static str, u64, Valu
 }
 
 impl Truth {
-    fn new() -> Self {
+    fn new(ahead: i64) -> Self {
         Self {
             alarm: "OFF",
-            alarm_at: at(-1_000),
+            alarm_at: at(ahead - 1_000),
             exit_delay: 0,
             outage: false,
             offline: false,
             jammed: false,
             temperature: 67,
             sensors: vec![entry("d1", false), entry("d2", false)],
-            told_at: at(-60),
+            told_at: at(ahead - 60),
             history: Vec::new(),
             timeline: Some(604_800),
             version: 3,
@@ -88,8 +94,12 @@ impl Truth {
 
 impl Cloud {
     pub(super) fn new() -> Self {
+        Self::ahead(0)
+    }
+
+    pub(super) fn ahead(ahead: i64) -> Self {
         let mut cloud = Self {
-            systems: [(HOME, Truth::new()), (CABIN, Truth::new())].into(),
+            systems: [(HOME, Truth::new(ahead)), (CABIN, Truth::new(ahead))].into(),
             from: From::Older,
             refuses: Vec::new(),
             bad_tokens: Vec::new(),
@@ -100,6 +110,9 @@ impl Cloud {
             unreachable: false,
             locks_say: None,
             words: vec!["service.hello", "service.registered", "namespace.subscribed"],
+            ahead,
+            calls_most: None,
+            blocked_until: None,
             next: 1_000,
         };
         for sid in [HOME, CABIN] {
@@ -120,7 +133,7 @@ impl Cloud {
     pub(super) fn happen(&mut self, sid: u64, second: i64, cid: u64, more: Value) -> Value {
         self.next += 1;
         let mut event = json!({
-            "eventId": self.next, "eventTimestamp": at(second), "eventCid": cid, "zoneCid": "1", "sensorType": 0,
+            "eventId": self.next, "eventTimestamp": at(second + self.ahead), "eventCid": cid, "zoneCid": "1", "sensorType": 0,
             "sensorSerial": "", "account": "1234abcd", "userId": 7, "sid": sid, "info": format!("event {cid}"),
             "pinName": "", "sensorName": "", "eventType": "activity", "videoStartedBy": "", "video": {},
         });
@@ -135,6 +148,7 @@ impl Cloud {
     }
 
     pub(super) fn answer(&self, path: &str, tokens: usize, now: i64) -> RestAnswer {
+        let now = now + self.ahead;
         let refusal = self.refuses.iter().find(|(part, ..)| path.contains(&**part));
         let (status, body) = match refusal {
             Some((_, status, body)) => (*status, body.clone()),

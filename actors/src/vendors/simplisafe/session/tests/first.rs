@@ -134,3 +134,40 @@ fn without_names_it_works_all_the_same() {
     let event = talk.happen(CABIN, 3401, json!({}));
     assert_eq!(talk.ids(), [&*id(&event)]);
 }
+
+#[test]
+fn a_first_start_that_ends_before_the_history_was_read_is_gone_on_with() {
+    for (part, no_names) in [("/11/events", false), ("v1", true)] {
+        let mut talk = Talk::with(config(), |common| common.backfill_on_first_start = Duration::from_secs(600));
+        let old = id(&talk.cloud.happen(HOME, -300, 1602, json!({})));
+        talk.cloud.refuse(part, 504, r#"{"type":"GatewayTimeout"}"#);
+        talk.cloud.no_names = no_names;
+        talk.start();
+        talk.wait(3);
+        let lost = talk.miss(HOME, 3401, json!({}));
+        talk.wait(3);
+        talk.lose(10);
+        let meanwhile = talk.miss(HOME, 1400, json!({}));
+        talk.cloud.refuses.clear();
+        talk.cloud.no_names = false;
+        talk.start();
+        talk.wait(60);
+        assert_eq!((talk.ids(), talk.gaps().len()), (vec![&*old, &*lost, &*meanwhile], 0), "{part}");
+    }
+}
+
+#[test]
+fn what_is_pushed_of_a_system_before_any_list_is_told_once_over_a_break() {
+    let mut talk = Talk::new();
+    talk.cloud.refuse("v1", 504, "");
+    talk.cloud.no_names = true;
+    talk.start();
+    talk.wait(3);
+    let event = talk.happen(HOME, 3401, json!({}));
+    assert_eq!(talk.ids(), [&*id(&event)]);
+    talk.lose(10);
+    talk.cloud.refuses.clear();
+    talk.start();
+    talk.wait(400);
+    assert_eq!((talk.ids(), talk.gaps().len()), (vec![&*id(&event)], 0));
+}

@@ -115,8 +115,8 @@ fn a_system_that_no_list_has_told_of_yet_is_followed() {
     talk.cloud.systems.insert(33, talk.cloud.systems[&HOME].clone());
     let event = talk.happen(33, 3401, json!({}));
     assert_eq!(talk.ids(), [&*id(&event)]);
-    // It was armed just now, so its base station is left alone for a while.
-    talk.wait(25);
+    // It was armed: the base station is left alone first.
+    talk.wait(30);
     assert_eq!(talk.value(&device(33, "d1"), "contact").as_deref(), Some("closed"));
     assert!(talk.forgot > 0, "its names are asked for");
     assert_eq!((talk.ids().len(), talk.gaps().len()), (1, 0));

@@ -73,6 +73,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// By how much the cloud's clock is ahead of ours.
+fn ahead() -> impl Strategy<Value = i64> {
+    prop_oneof![2 => Just(0_i64), 1 => Just(7_200), 1 => Just(-7_200), 1 => -7_200..7_200_i64]
+}
+
 struct Run {
     talk: Talk,
     late: Vec<Value>,
@@ -84,9 +89,12 @@ struct Run {
 }
 
 impl Run {
-    fn new(from: From) -> Self {
-        let mut talk = Talk::live();
+    fn new(from: From, ahead: i64) -> Self {
+        let mut talk = Talk::new();
+        talk.cloud = Cloud::ahead(ahead);
         talk.cloud.from = from;
+        talk.start();
+        talk.forget();
         Self { talk, late: Vec::new(), last: None, all: BTreeSet::new(), refused: 0 }
     }
 
@@ -94,11 +102,12 @@ impl Run {
         // A second for each, as the truth has no finer order.
         self.talk.wait(1);
         let second = self.talk.second();
+        let told = at(second + self.talk.cloud.ahead);
         let truth = self.talk.cloud.systems.get_mut(&sid).unwrap();
         match cid {
-            3401 => (truth.alarm, truth.alarm_at) = ("AWAY", at(second)),
-            3441 => (truth.alarm, truth.alarm_at) = ("HOME", at(second)),
-            1400 => (truth.alarm, truth.alarm_at) = ("OFF", at(second)),
+            3401 => (truth.alarm, truth.alarm_at) = ("AWAY", told),
+            3441 => (truth.alarm, truth.alarm_at) = ("HOME", told),
+            1400 => (truth.alarm, truth.alarm_at) = ("OFF", told),
             1301 => truth.outage = true,
             3301 => truth.outage = false,
             _ => {}
@@ -162,8 +171,9 @@ proptest! {
     fn nothing_is_missing_nothing_comes_twice_and_the_states_are_true(
         steps in proptest::collection::vec(step(), 0..40),
         from in prop_oneof![Just(From::Older), Just(From::UpTo), Just(From::AtOrAfter), Just(From::Ignored)],
+        ahead in ahead(),
     ) {
-        let mut run = Run::new(from);
+        let mut run = Run::new(from, ahead);
         for step in &steps {
             let before = run.talk.second();
             run.go(step);
@@ -196,8 +206,9 @@ proptest! {
     fn a_gap_is_told_where_events_cannot_be_had_and_only_there(
         missed in 1..120_usize,
         from in prop_oneof![Just(From::Older), Just(From::UpTo), Just(From::AtOrAfter), Just(From::Ignored)],
+        ahead in ahead(),
     ) {
-        let mut run = Run::new(from);
+        let mut run = Run::new(from, ahead);
         run.talk.lose(20);
         for nth in 0..missed {
             let second = run.talk.second();

@@ -112,3 +112,26 @@ fn a_refused_upgrade_backs_off() {
     talk.settle();
     assert!(matches!(&talk.end, Some(SessionEnd::Retry { not_before: Some(wait), .. }) if wait.as_secs() == 9));
 }
+
+#[test]
+fn a_day_of_events_some_of_them_never_pushed_is_told_on_one_socket() {
+    let mut talk = Talk::live();
+    let mut all = Vec::new();
+    for nth in 0..144_u64 {
+        // Around the renewals too: a token lives for an hour.
+        talk.wait(560 + nth * 13 % 80);
+        let sid = if nth % 3 == 0 { CABIN } else { HOME };
+        if nth % 4 == 0 {
+            all.push(talk.miss(sid, 1602, json!({})));
+        } else {
+            all.push(id(&talk.happen(sid, 1170, json!({"sensorType": 17, "sensorSerial": "cam"}))));
+        }
+    }
+    talk.wait(600);
+    assert!(talk.second() >= 24 * 3_600, "{}", talk.second());
+    let mut told = talk.ids();
+    told.sort_unstable();
+    assert_eq!(told, all);
+    assert_eq!((talk.opened, talk.onlines, talk.end.is_none(), talk.gaps().len()), (1, 1, true, 0));
+    assert!((24..40).contains(&talk.tokens.len()), "{}", talk.tokens.len());
+}
