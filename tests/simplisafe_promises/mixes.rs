@@ -1,6 +1,6 @@
 //! Faults of all kinds at a time: in the end nothing is missing, nothing was told twice, and the states are true.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use watchpost::simulator::simplisafe::{DropHow, Fault, FaultKind, Options, Refusal};
 
@@ -36,9 +36,16 @@ fn faults(rng: &mut Rng) -> Vec<Fault> {
         Fault::HelloLate,
         Fault::SubscribedService,
         Fault::ServerError(4 * SECOND),
+        Fault::Down(few(503)),
+        Fault::OneSite(few(504)),
+        Fault::SlowSubscribe(SECOND),
+        Fault::ExpiryCuts,
     ];
     let mut picked = vec![*rng.pick(&[Fault::FromOlder, Fault::FromUpTo])];
-    picked.extend(*rng.pick(&[None, Some(Fault::Rotate), Some(Fault::OneUse), Some(Fault::SameToken)]));
+    let rotation: &[&[Fault]] =
+        &[&[], &[Fault::Rotate], &[Fault::OneUse], &[Fault::OneUse, Fault::ReuseKills], &[Fault::SameToken]];
+    let rotation: &[Fault] = rng.pick::<&[Fault]>(rotation);
+    picked.extend_from_slice(rotation);
     for _ in 0..rng.between(2, 7) {
         let fault = *rng.pick(&all);
         if !picked.iter().any(|known| known.kind() == fault.kind()) {
@@ -67,6 +74,9 @@ fn heal(cloud: &Cloud) {
         FaultKind::Subscriptions,
         FaultKind::OddEvents,
         FaultKind::ServerError,
+        FaultKind::Down,
+        FaultKind::OneSite,
+        FaultKind::SlowSubscribe,
     ] {
         cloud.sim.clear(kind);
     }
@@ -74,7 +84,10 @@ fn heal(cloud: &Cloud) {
 
 #[test]
 fn whatever_goes_wrong_together_no_event_is_missing_or_told_twice() {
-    let trials = (1..=8_u64).map(|seed| {
+    // `WATCHPOST_SIMPLISAFE_SEED` runs one of them, or another one.
+    let seed = std::env::var("WATCHPOST_SIMPLISAFE_SEED").ok().and_then(|text| text.parse::<u64>().ok());
+    let seeds = seed.map_or(1..=12, |seed| seed..=seed);
+    let trials = seeds.map(|seed| {
         let faults = faults(&mut Rng::new(seed));
         let words: Vec<_> = faults.iter().map(ToString::to_string).collect();
         (format!("seed {seed}: {}", words.join(" ")), (seed, faults))
@@ -82,6 +95,7 @@ fn whatever_goes_wrong_together_no_event_is_missing_or_told_twice() {
     parallel(4, trials.collect(), |(seed, faults)| {
         let mut rng = Rng::new(*seed);
         let mut cloud = Cloud::online(options());
+        let began = Instant::now();
         for fault in faults {
             cloud.sim.inject(*fault);
         }
@@ -102,6 +116,11 @@ fn whatever_goes_wrong_together_no_event_is_missing_or_told_twice() {
         cloud.wait_told();
         cloud.wait_truth();
         assert!(cloud.gaps().is_empty(), "all of it could be had: {:?}", cloud.gaps());
+        let counters = cloud.sim.counters();
+        assert_eq!(counters.reused, 0, "no token is shown that was spent");
+        // Two polls a second and three calls for each of two systems, half as often again for the histories.
+        let calls = u32::try_from(cloud.sim.calls().len()).unwrap();
+        assert!(calls < 40 * (began.elapsed().as_secs() as u32 + 2), "{calls} calls in {:?}", began.elapsed());
         // A server that does not hear of the end of a socket counts it beside the next one.
         if !faults.iter().any(|fault| fault.kind() == FaultKind::HalfOpen) {
             assert_eq!(cloud.sim.counters().sockets_of_one_user, 1);
