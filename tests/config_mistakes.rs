@@ -232,7 +232,7 @@ fn mistakes_in_any_connection_are_told() {
         (
             with_line("vendor = \"genetec\""),
             r#"3:10: [connection "hq"] vendor: unknown vendor "genetec""#,
-            r#"one of "milestone", "een""#,
+            r#"one of "milestone", "een", "simplisafe""#,
         ),
         (
             CONNECTION.replace("vendor = \"milestone\"\n", "") + SINK,

@@ -86,7 +86,7 @@ fn heal(cloud: &Cloud) {
 fn whatever_goes_wrong_together_no_event_is_missing_or_told_twice() {
     // `WATCHPOST_SIMPLISAFE_SEED` runs one of them, or another one.
     let seed = std::env::var("WATCHPOST_SIMPLISAFE_SEED").ok().and_then(|text| text.parse::<u64>().ok());
-    let seeds = seed.map_or(1..=12, |seed| seed..=seed);
+    let seeds = seed.map_or(1..=6, |seed| seed..=seed);
     let trials = seeds.map(|seed| {
         let faults = faults(&mut Rng::new(seed));
         let words: Vec<_> = faults.iter().map(ToString::to_string).collect();

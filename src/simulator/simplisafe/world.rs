@@ -240,7 +240,8 @@ impl World {
             account: format!("{:08X}", self.rng.next() >> 32),
             street: format!("{} {}", 1234 + nth, STREETS[nth % STREETS.len()]),
             alarm: Alarm::Off,
-            alarm_since: now,
+            // Nobody has just armed it: a base station with locks would have to be left alone first.
+            alarm_since: now - 3_600,
             alarm_round: 0,
             countdown: None,
             armed_at: None,
