@@ -5,7 +5,7 @@
 //! mistake does not end the reading: it is reported at its place and the reading goes on, so that a person
 //! sees all mistakes at once. What was never asked for is an unknown key.
 //!
-//! - [`fields`]: the reader; `typed`: what it offers on top (durations, sizes, addresses, choices, lists)
+//! - [`fields`]: the reader; `typed`: what it offers on top (durations, sizes, addresses, choices, lists); [`server`]: the address of one
 //! - [`mistake`]: how a mistake is told, and the closest known word
 //! - [`common`]: what every connection has; [`filter`]: what a sink's filter says
 //! - [`secret`], [`size`], [`name`]: small values
@@ -16,6 +16,7 @@ pub mod filter;
 pub mod mistake;
 pub mod name;
 pub mod secret;
+pub mod server;
 pub mod size;
 
 #[cfg(test)]
@@ -27,5 +28,5 @@ pub use fields::{At, Fields, Severity, Value};
 pub use filter::FilterSettings;
 pub use mistake::{Mistake, closest};
 pub use secret::Secret;
+pub use server::is_loopback;
 pub use size::{ByteSize, ByteSizeError};
-pub use typed::is_loopback;

@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, ops::RangeInclusive, time::Duration};
 
-use url::{Host, Url};
+use url::Url;
 
 use super::{At, ByteSize, Fields, Mistake, Severity, Value, mistake::shown};
 
@@ -205,17 +205,6 @@ where
     let (least, most) = ((*range.start()).into(), (*range.end()).into());
     let inside = (least..=most).contains(&number);
     T::try_from(number).ok().filter(|_| inside).ok_or_else(|| out_of_range(number, least, most))
-}
-
-/// Whether an address leads to this very machine, so that nobody on the way can read what is sent there.
-#[must_use]
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
-        None => false,
-    }
 }
 
 fn check_url(text: &str, schemes: &[&'static str]) -> Result<Url, Mistake> {

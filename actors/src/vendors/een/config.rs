@@ -8,7 +8,8 @@ use url::Url;
 use super::codes::{self, CODES, Role, States};
 use super::status::Form;
 use super::wire::{AccountId, FourCc, Resource};
-use crate::settings::{At, Fields, Mistake, Secret, Value, closest, is_loopback, mistake::shown};
+use crate::settings::server::{HTTP, WEBSOCKET};
+use crate::settings::{At, Fields, Mistake, Secret, Value, closest, mistake::shown};
 
 /// The settings of one connection to Eagle Eye Networks.
 #[derive(Clone, Debug)]
@@ -143,9 +144,9 @@ pub fn read(fields: &mut dyn Fields) -> Option<EenConfig> {
     let (resources, events) = wanted(fields);
     let logins_per_second = fields.integer("logins_per_second", 1..=1_000_u32);
     let relist_every = fields.duration("relist_every", 100 * MILLISECOND..=7 * DAY);
-    let auth_url = server(fields, "auth_url", ["http", "https"], "the password");
-    let api_url = server(fields, "api_url", ["http", "https"], "the session's key");
-    let socket_url = server(fields, "socket_url", ["ws", "wss"], "the session's key");
+    let auth_url = fields.server("auth_url", HTTP, "the password", is_of_calls);
+    let api_url = fields.server("api_url", HTTP, "the session's key", is_of_calls);
+    let socket_url = fields.server("socket_url", WEBSOCKET, "the session's key", is_of_calls);
 
     let default = EenConfig::new(username?, password?);
     Some(EenConfig {
@@ -354,25 +355,9 @@ fn no_code(text: &str) -> Mistake {
     }
 }
 
-/// The address of a server, without anything behind the path.
-fn server(fields: &mut dyn Fields, key: &'static str, schemes: [&'static str; 2], at_risk: &str) -> Option<Url> {
-    let url = fields.url(key, &schemes)?;
-    let example = format!("write only the server: \"{}://{}\"", schemes[1], url.host_str().unwrap_or("host"));
-    if url.query().is_some() || url.fragment().is_some() {
-        let mistake = Mistake::new("the address of a server has no `?` or `#` part").concealed();
-        fields.error(key, mistake.hint(example));
-        return None;
-    }
-    if url.path().contains("/g/") || url.path().contains("/api/v2/") {
-        let mistake = Mistake::new("the address ends with a path that watchpost adds itself");
-        fields.error(key, mistake.hint(example));
-        return None;
-    }
-    if url.scheme() == schemes[0] && !is_loopback(&url) {
-        let mistake = Mistake::new(format!("{} carries {at_risk} in the clear", schemes[0]));
-        fields.warn(key, mistake.hint(format!("write {}:// if the server has it", schemes[1])));
-    }
-    Some(url)
+/// Whether a path has in it what calls have in theirs.
+fn is_of_calls(path: &str) -> bool {
+    path.contains("/g/") || path.contains("/api/v2/")
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::time::Duration;
 use url::Url;
 use uuid::Uuid;
 
-use crate::settings::{At, Fields, Mistake, Secret, closest, is_loopback, mistake::shown};
+use crate::settings::server::HTTP;
+use crate::settings::{At, Fields, Mistake, Secret, closest, mistake::shown};
 
 /// The settings of one connection to an XProtect system.
 #[derive(Clone, Debug)]
@@ -135,18 +136,9 @@ pub fn read(fields: &mut dyn Fields) -> Option<MilestoneConfig> {
 }
 
 fn server_url(fields: &mut dyn Fields) -> Option<Url> {
-    let url = fields.url("url", &["http", "https"])?;
-    if url.query().is_some() || url.fragment().is_some() {
-        let mistake = Mistake::new("the address of a server has no `?` or `#` part").concealed();
-        fields.error("url", mistake.hint("write only the server: \"https://xprotect.example.com\""));
-        return None;
-    }
-    if url.scheme() == "http" && !is_loopback(&url) {
-        fields.warn(
-            "url",
-            Mistake::new("http carries the password in the clear").hint("write https:// if the server has it"),
-        );
-    }
+    let url = fields.url("url", &HTTP)?;
+    let url = fields.without_query("url", url, "https://xprotect.example.com")?;
+    fields.warn_of_clear_text("url", &url, HTTP, "the password");
     Some(url)
 }
 

@@ -7,6 +7,7 @@ use ring::digest::{SHA256, digest};
 use url::Url;
 
 use super::rest::place;
+use crate::settings::server::{HTTP, WEBSOCKET};
 use crate::settings::{At, Fields, Mistake, Secret, Value, closest, is_loopback, mistake::shown};
 
 /// The settings of one connection to SimpliSafe.
@@ -132,9 +133,9 @@ pub fn read(fields: &mut dyn Fields) -> Option<SimpliSafeConfig> {
     let refresh_token = refresh_token(fields);
     let token_file = refresh_token.as_ref().and_then(|_| token_file(fields));
     let systems = systems(fields);
-    let auth_url = server(fields, "auth_url", ["http", "https"], "the refresh token");
-    let api_url = server(fields, "api_url", ["http", "https"], "the access token");
-    let socket_url = server(fields, "socket_url", ["ws", "wss"], "the access token");
+    let auth_url = fields.server("auth_url", HTTP, "the refresh token", is_of_calls);
+    let api_url = fields.server("api_url", HTTP, "the access token", is_of_calls);
+    let socket_url = fields.server("socket_url", WEBSOCKET, "the access token", is_of_calls);
     let poll_every = poll_every(fields, api_url.as_ref());
 
     let default = SimpliSafeConfig::new(refresh_token?);
@@ -253,27 +254,10 @@ fn poll_every(fields: &mut dyn Fields, api_url: Option<&Url>) -> Option<Duration
     None
 }
 
-/// The address of a server, without anything behind the path.
-fn server(fields: &mut dyn Fields, key: &'static str, schemes: [&'static str; 2], at_risk: &str) -> Option<Url> {
-    let url = fields.url(key, &schemes)?;
-    let example = format!("write only the server: \"{}://{}\"", schemes[1], url.host_str().unwrap_or("host"));
-    if url.query().is_some() || url.fragment().is_some() {
-        let mistake = Mistake::new("the address of a server has no `?` or `#` part").concealed();
-        fields.error(key, mistake.hint(example));
-        return None;
-    }
-    let path = url.path().trim_end_matches('/');
-    if path.ends_with("/v1") || path.contains("/v1/") || path.ends_with("/oauth/token") || path.ends_with("/authorize")
-    {
-        let mistake = Mistake::new("the address ends with a path that watchpost adds itself");
-        fields.error(key, mistake.hint(example));
-        return None;
-    }
-    if url.scheme() == schemes[0] && !is_loopback(&url) {
-        let mistake = Mistake::new(format!("{} carries {at_risk} in the clear", schemes[0]));
-        fields.warn(key, mistake.hint(format!("write {}:// if the server has it", schemes[1])));
-    }
-    Some(url)
+/// Whether a path has in it what calls have in theirs.
+fn is_of_calls(path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    path.ends_with("/v1") || path.contains("/v1/") || path.ends_with("/oauth/token") || path.ends_with("/authorize")
 }
 
 #[cfg(test)]
