@@ -1,5 +1,6 @@
 //! What a vendor's directory of names is to the engine.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -47,6 +48,15 @@ pub struct LearnedMeaning {
 }
 
 impl Learned {
+    /// What items alone tell of these keys: event types are in a table.
+    pub(crate) fn of_items(keys: &[NameKey], items: &HashMap<ByteString, Arc<Item>>) -> Self {
+        let known = keys.iter().filter_map(|key| match key {
+            NameKey::Item(id) => items.get(id).cloned(),
+            NameKey::Kind { .. } => None,
+        });
+        Self { items: known.collect(), ..Self::default() }
+    }
+
     /// Nothing learned, nothing failed.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -146,11 +146,7 @@ impl Directory for SimpliSafeDirectory {
     }
 
     fn known(&self, _: Now, keys: &[NameKey]) -> Learned {
-        let items = keys.iter().filter_map(|key| match key {
-            NameKey::Item(id) => self.items.get(id).cloned(),
-            NameKey::Kind { .. } => None,
-        });
-        Learned { items: items.collect(), ..Learned::default() }
+        Learned::of_items(keys, &self.items)
     }
 
     fn asks(&self, now: Now, keys: &[NameKey]) -> Vec<Ask> {
