@@ -9,7 +9,7 @@ use super::*;
 use crate::model::vocabulary::{STATE_UNKNOWN, UNKNOWN, WORDS};
 use crate::vendors::simplisafe::codes::OWN;
 use crate::vendors::simplisafe::wire::samples::{SENSORS, SETTINGS, SUBSCRIPTIONS};
-use crate::vendors::simplisafe::wire::{Sensors, Settings, Subscriptions, System, locks};
+use crate::vendors::simplisafe::wire::{Sensors, Settings, Subscriptions, locks};
 
 /// `item group=value`, and `@time` where there is one.
 fn row(told: &Told<'_>) -> String {
@@ -48,8 +48,8 @@ fn a_subscription_tells_of_its_system_and_cameras() {
 
 /// What a system tells with these members.
 fn system(members: Json) -> Vec<String> {
-    let body = json!({"subscription": {"sid": 7, "location": {"system": members}}}).to_string();
-    rows(&of_system(&System::read(body.as_bytes()).unwrap()))
+    let body = json!({"subscriptions": [{"sid": 7, "location": {"system": members}}]}).to_string();
+    rows(&of_system(&Subscriptions::read(body.as_bytes()).unwrap().systems[0]))
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! The systems of a user: `GET /v1/users/{userId}/subscriptions`, and one of them: `GET /v1/subscriptions/{sid}/`.
+//! The systems of a user: `GET /v1/users/{userId}/subscriptions`.
 
 use std::borrow::Cow;
 
 use super::cameras::Camera;
-use super::members::{BodyError, Members, Skipped, rows, utf8};
+use super::members::{BodyError, Members, Skipped, rows};
 
 /// The members of `location.system` that states are read from.
 const TELLING: [&str; 13] = [
@@ -99,17 +99,6 @@ impl<'a> Subscriptions<'a> {
 }
 
 impl<'a> System<'a> {
-    /// Reads `GET /v1/subscriptions/{sid}/`.
-    ///
-    /// # Errors
-    /// [`BodyError`] when there is no system in it.
-    pub fn read(body: &'a [u8]) -> Result<Self, BodyError> {
-        let text = utf8(body)?;
-        let members = Members::only(text, &["subscription"])?;
-        let json = members.json("subscription").ok_or(BodyError::Lacks("subscription"))?;
-        Self::of(json).map_err(|_| BodyError::Lacks("location.system"))
-    }
-
     fn of(json: &'a str) -> Result<Self, String> {
         let subscription = Members::only(json, &["sid", "sStatus", "status", "subscriptionFeatures", "location"])
             .map_err(|error| error.to_string())?;

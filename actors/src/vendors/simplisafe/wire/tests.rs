@@ -145,7 +145,6 @@ fn read_all(text: &str) {
             let _ = (link.address(None), link.address(Some(720)));
         }
     }
-    let _ = System::read(body);
     let _ = Subscriptions::read(body).map(|list| list.systems.len());
     let _ = Sensors::read(body);
     let _ = locks(body);

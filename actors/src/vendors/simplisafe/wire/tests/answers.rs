@@ -53,8 +53,9 @@ fn a_subscription_is_read_as_a_system_with_its_cameras() {
 
 #[test]
 fn a_camera_that_has_a_serial_is_known_by_it_and_by_the_end_of_its_uuid() {
-    let body = r#"{"subscription":{"sid":1,"location":{"system":{"cameras":[{"uuid":"0123456789abcdef","serial":"c0ffee00"},{"model":"x"},7,{"uuid":"é"}]}}}}"#;
-    let system = System::read(body.as_bytes()).unwrap();
+    let body = r#"{"subscriptions":[{"sid":1,"location":{"system":{"cameras":[{"uuid":"0123456789abcdef","serial":"c0ffee00"},{"model":"x"},7,{"uuid":"é"}]}}}]}"#;
+    let list = Subscriptions::read(body.as_bytes()).unwrap();
+    let system = &list.systems[0];
     assert_eq!(system.cameras.len(), 2, "those that have no uuid are none");
     for serial in ["c0ffee00", "C0FFEE00", "89abcdef", "9abcdef"] {
         let json = format!(r#"{{"sensorSerial":"{serial}"}}"#);
@@ -97,16 +98,11 @@ fn a_subscription_without_a_system_harms_no_other() {
 }
 
 #[test]
-fn one_system_is_read_by_itself() {
-    let list: Value = serde_json::from_str(SUBSCRIPTIONS).unwrap();
-    let body = json!({"subscription": list["subscriptions"][0]}).to_string();
-    assert_eq!(&*System::read(body.as_bytes()).unwrap().sid, "12345");
-    for (body, error) in [
-        ("{}", BodyError::Lacks("subscription")),
-        (r#"{"subscription":{"sid":1}}"#, BodyError::Lacks("location.system")),
-        ("[]", BodyError::Kind { wanted: "an object", found: "a list" }),
-    ] {
-        assert_eq!(System::read(body.as_bytes()), Err(error), "{body}");
+fn what_is_no_list_of_subscriptions_says_why() {
+    for (body, error) in
+        [("{}", BodyError::Lacks("subscriptions")), ("[]", BodyError::Kind { wanted: "an object", found: "a list" })]
+    {
+        assert_eq!(Subscriptions::read(body.as_bytes()), Err(error), "{body}");
     }
 }
 
