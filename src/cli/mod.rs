@@ -7,7 +7,7 @@
 //! - `descriptors`: as many as the system allows. `table`: tables for people. `terminal`: standard output and standard error, without a panic when nobody reads them. `signals`: Ctrl-C and SIGTERM.
 //! - `login`: the steps of a login that need a person; `person`: who answers its questions.
 //! - `media`: pictures and recordings, fetched to files.
-//! - `vendors`: what commands can do with a connection's vendor; `milestone`, `een` and `simplisafe` are such rooms. `trial`: one subscription, as the engine makes it.
+//! - `vendors`: what commands can do with a connection's vendor; `milestone`, `een` and `simplisafe` are such rooms. `logins`, `trial`: one login and one subscription, as the engine makes them.
 
 mod check;
 #[cfg(feature = "sqlite")]
@@ -21,6 +21,7 @@ mod een;
 mod log;
 #[cfg(feature = "sqlite")]
 mod login;
+mod logins;
 #[cfg(feature = "sqlite")]
 mod media;
 mod milestone;

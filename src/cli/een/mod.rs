@@ -17,7 +17,7 @@ use std::{
 use secrecy::SecretString;
 use watchpost::actors::{
     settings::{CommonSettings, Secret, TlsSettings},
-    transport::{Budget, RestClient, WebSocketClient},
+    transport::{RestClient, WebSocketClient},
     vendors::{
         Login, Now,
         een::{
@@ -31,30 +31,27 @@ use watchpost::actors::{
 };
 
 use super::{
+    logins::{self, Logins, Terms},
     trial::{self, Admitted},
     vendors::Findings,
 };
 
-/// Memory for large messages of a WebSocket; the first answers of one account are small.
-const BUDGET: usize = 4 << 20;
-
 /// Looks at accounts, and logs in once for each user and server.
 pub(super) struct Visitor {
     data_dir: PathBuf,
-    logins: Vec<Known>,
+    logins: Logins<Settings, Admission>,
 }
 
-/// A login that was tried.
-struct Known {
+/// What a login was tried with.
+struct Settings {
     config: EenConfig,
     tls: TlsSettings,
-    outcome: Result<Admission, String>,
 }
 
-impl Known {
-    /// Whether its outcome is that of a login with these settings too. A refusal is one of the user, wherever the calls would go after it.
-    fn serves(&self, config: &EenConfig, tls: &TlsSettings) -> bool {
-        let Self { config: known, tls: known_tls, outcome } = self;
+impl Terms for Settings {
+    /// A refusal is one of the user, wherever the calls would go after it.
+    fn serve(&self, wanted: &Self, refused: bool) -> bool {
+        let (Self { config: known, .. }, Self { config, .. }) = (self, wanted);
         let same = |one: &Secret, other: &Secret| one.expose() == other.expose();
         let keys = [&known.api_key, &config.api_key].map(|key| key.as_ref().map(Secret::expose));
         let same_user = known.username == config.username
@@ -64,7 +61,7 @@ impl Known {
             && known.socket_url == config.socket_url
             && keys[0] == keys[1]
             && known.api_key_header == config.api_key_header;
-        known_tls == tls && same_user && (same_calls || outcome.is_err())
+        self.tls == wanted.tls && same_user && (same_calls || refused)
     }
 }
 
@@ -72,7 +69,6 @@ impl Known {
 struct Admission {
     login: EenLogin,
     grant: Grant,
-    who: String,
     rest: RestClient,
     sockets: WebSocketClient,
     /// The list, once it was asked for.
@@ -81,38 +77,23 @@ struct Admission {
 
 impl Visitor {
     pub(super) fn new(data_dir: PathBuf) -> Self {
-        Self { data_dir, logins: Vec::new() }
+        Self { data_dir, logins: Logins::default() }
     }
 
     pub(super) async fn visit(&mut self, config: &EenConfig, common: &CommonSettings) -> Findings {
         let mut findings = Findings::default();
-        // A refused login is not tried again for the next connection: each try counts towards a lock-out.
-        let known = self.logins.iter().position(|known| known.serves(config, &common.tls));
-        let index = match known {
-            Some(index) => index,
-            None => {
-                let outcome = log_in(config, common, &self.data_dir).await;
-                self.logins.push(Known { config: config.clone(), tls: common.tls.clone(), outcome });
-                self.logins.len() - 1
-            }
-        };
-        match self.logins.get_mut(index).map(|known| &mut known.outcome) {
-            Some(Ok(admission)) => {
-                findings.tell("login", admission.who.clone());
-                look::look(admission, config, common, &mut findings).await;
-            }
-            Some(Err(why)) => findings.fail(why.clone()),
-            None => {}
+        let terms = Settings { config: config.clone(), tls: common.tls.clone() };
+        let log_in = log_in(config, common, &self.data_dir);
+        if let Some(admission) = self.logins.admit(terms, log_in, &mut findings).await {
+            look::look(admission, config, common, &mut findings).await;
         }
         findings
     }
 
     /// Ends every session.
     pub(super) async fn leave(self) {
-        for known in self.logins {
-            if let Ok(admission) = known.outcome {
-                log_out(&admission.rest, &admission.grant).await;
-            }
+        for admission in self.logins.into_admissions() {
+            log_out(&admission.rest, &admission.grant).await;
         }
     }
 }
@@ -122,15 +103,13 @@ async fn log_out(rest: &RestClient, grant: &Grant) {
     let _ = rest.call(&rest::logout(grant)).await;
 }
 
-async fn log_in(config: &EenConfig, common: &CommonSettings, data_dir: &Path) -> Result<Admission, String> {
-    let tls = common.tls.client_config().map_err(|error| error.to_string())?;
-    let rest = RestClient::new(&tls);
-    let sockets = WebSocketClient::new(&tls, Arc::new(Budget::new(BUDGET)), Arc::default());
+async fn log_in(config: &EenConfig, common: &CommonSettings, data_dir: &Path) -> Result<(Admission, String), String> {
+    let (rest, sockets) = logins::clients(&common.tls)?;
     let mut login = EenLogin::new(config.clone(), common.request_timeout, None);
     let unread = recall(&mut login, data_dir).err();
     let begun = login.begin(Now::read());
     match trial::log_in(&rest, &mut login, begun, trial::keep_nothing).await {
-        Ok((grant, who)) => Ok(Admission { login, grant, who, rest, sockets, accounts: None }),
+        Ok((grant, who)) => Ok((Admission { login, grant, rest, sockets, accounts: None }, who)),
         // It matters only where the login fails: without two-factor authentication nothing is kept.
         Err(error) => Err(match unread {
             Some(why) => format!("{error}. What `watchpost login een` may have kept cannot be read: {why}"),

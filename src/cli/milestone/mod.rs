@@ -2,16 +2,13 @@
 //!
 //! A look is a login, the lists of the Configuration REST API, and one subscription over the WebSocket.
 
-use std::{
-    collections::{BTreeSet, HashMap, hash_map::Entry},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::{StreamExt, stream};
 use serde::{Deserialize, de::IgnoredAny};
 use watchpost::actors::{
     settings::{CommonSettings, closest},
-    transport::{Budget, RestAnswer, RestClient, RestError, TlsSettings, WebSocketClient},
+    transport::{RestAnswer, RestClient, RestError, TlsSettings, WebSocketClient},
     vendors::{
         Directory, Login, Now, Resume, Vendor,
         milestone::{
@@ -26,6 +23,7 @@ use watchpost::actors::{
 #[cfg(feature = "simulator")]
 use super::{Exit, terminal};
 use super::{
+    logins::{self, Logins},
     trial::{self, Admitted},
     vendors::Findings,
 };
@@ -44,20 +42,15 @@ const KINDS: [&str; 7] =
     ["cameras", "hardware", "recordingServers", "outputs", "inputEvents", "microphones", "speakers"];
 /// Lists asked for at a time: a large site takes seconds for each.
 const AT_A_TIME: usize = 3;
-/// Memory for large messages of a WebSocket; an answer to a command is small.
-const BUDGET: usize = 4 << 20;
-
 /// Looks at systems, and logs in once per user and server.
 #[derive(Default)]
 pub(super) struct Visitor {
-    logins: HashMap<(String, TlsSettings), Result<Admission, String>>,
+    logins: Logins<(String, TlsSettings), Admission>,
 }
 
 /// A login that went well.
-#[derive(Clone)]
 struct Admission {
     grant: Grant,
-    who: String,
     rest: RestClient,
     sockets: WebSocketClient,
     /// This is the second login already.
@@ -71,7 +64,7 @@ impl Admission {
             return Err("the gateway refuses the token (status 401), also after another login".to_owned());
         }
         self.renewed = true;
-        let fresh = log_in(config, common).await?;
+        let (fresh, _) = log_in(config, common).await?;
         *self = Self { renewed: true, ..fresh };
         Ok(())
     }
@@ -103,32 +96,22 @@ impl Admitted for Renewable<'_> {
 impl Visitor {
     pub(super) async fn visit(&mut self, config: &MilestoneConfig, common: &CommonSettings) -> Findings {
         let mut findings = Findings::default();
-        let login = match self.logins.entry((Milestone::account(config), common.tls.clone())) {
-            // A refused login is not tried again for the next connection: each try counts towards a lock-out.
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(first) => first.insert(log_in(config, common).await),
-        };
-        match login {
-            Err(why) => findings.fail(why.clone()),
-            Ok(admission) => {
-                findings.tell("login", admission.who.clone());
-                look(admission, config, common, &mut findings).await;
-                findings.tell("window", window(config));
-            }
+        let terms = (Milestone::account(config), common.tls.clone());
+        if let Some(admission) = self.logins.admit(terms, log_in(config, common), &mut findings).await {
+            look(admission, config, common, &mut findings).await;
+            findings.tell("window", window(config));
         }
         findings
     }
 }
 
-async fn log_in(config: &MilestoneConfig, common: &CommonSettings) -> Result<Admission, String> {
-    let tls = common.tls.client_config().map_err(|error| error.to_string())?;
-    let rest = RestClient::new(&tls);
-    let sockets = WebSocketClient::new(&tls, Arc::new(Budget::new(BUDGET)), Arc::default());
+async fn log_in(config: &MilestoneConfig, common: &CommonSettings) -> Result<(Admission, String), String> {
+    let (rest, sockets) = logins::clients(&common.tls)?;
     let mut login = Milestone::login(config, common);
     let begun = login.begin(Now::read());
     let (grant, who) =
         trial::log_in(&rest, &mut login, begun, trial::keep_nothing).await.map_err(|error| error.to_string())?;
-    Ok(Admission { grant, who, rest, sockets, renewed: false })
+    Ok((Admission { grant, rest, sockets, renewed: false }, who))
 }
 
 /// Counts what the user may see, looks for the event types that the subscription names, and tries the subscription out.

@@ -18,7 +18,7 @@ use watchpost::{
     actors::{
         journal::{Journal, JournalError},
         settings::{CommonSettings, TlsSettings},
-        transport::{Budget, RestClient, WebSocketClient},
+        transport::{RestClient, WebSocketClient},
         vendors::{
             Login, Now,
             simplisafe::{Grant, SimpliSafeConfig, SimpliSafeLogin},
@@ -28,19 +28,17 @@ use watchpost::{
 };
 
 use super::{
+    logins::{self, Logins},
     trial::{self, Admitted},
     vendors::Findings,
 };
-
-/// Memory for large messages of a WebSocket; before a subscription there are none.
-const BUDGET: usize = 4 << 20;
 
 /// Looks at systems, and logs in once for each user.
 pub(super) struct Visitor {
     settings: EngineSettings,
     /// Where tokens are kept, once it was wanted.
     journal: Option<Result<Box<dyn Journal>, Unopened>>,
-    logins: Vec<Known>,
+    logins: Logins<(String, TlsSettings), Admission>,
 }
 
 /// Why tokens cannot be kept.
@@ -52,24 +50,16 @@ enum Unopened {
     Failed(String),
 }
 
-/// A login that was tried.
-struct Known {
-    account: String,
-    tls: TlsSettings,
-    outcome: Result<Admission, String>,
-}
-
 /// A login that went well.
 struct Admission {
     grant: Arc<Grant>,
-    who: String,
     rest: RestClient,
     sockets: WebSocketClient,
 }
 
 impl Visitor {
     pub(super) fn new(settings: EngineSettings) -> Self {
-        Self { settings, journal: None, logins: Vec::new() }
+        Self { settings, journal: None, logins: Logins::default() }
     }
 
     pub(super) async fn visit(&mut self, config: &SimpliSafeConfig, common: &CommonSettings) -> Findings {
@@ -86,24 +76,10 @@ impl Visitor {
                 return findings;
             }
         };
-        // What was refused is not tried again for the next connection.
-        let account = config.account();
-        let known = self.logins.iter().position(|known| known.account == account && known.tls == common.tls);
-        let index = match known {
-            Some(index) => index,
-            None => {
-                let outcome = log_in(config, common, journal).await;
-                self.logins.push(Known { account, tls: common.tls.clone(), outcome });
-                self.logins.len() - 1
-            }
-        };
-        match self.logins.get_mut(index).map(|known| &mut known.outcome) {
-            Some(Ok(admission)) => {
-                findings.tell("login", admission.who.clone());
-                look::look(admission, config, common, &mut findings).await;
-            }
-            Some(Err(why)) => findings.fail(why.clone()),
-            None => {}
+        let terms = (config.account(), common.tls.clone());
+        let log_in = log_in(config, common, journal);
+        if let Some(admission) = self.logins.admit(terms, log_in, &mut findings).await {
+            look::look(admission, config, common, &mut findings).await;
         }
         findings
     }
@@ -143,10 +119,8 @@ async fn log_in(
     config: &SimpliSafeConfig,
     common: &CommonSettings,
     journal: &mut dyn Journal,
-) -> Result<Admission, String> {
-    let tls = common.tls.client_config().map_err(|error| error.to_string())?;
-    let rest = RestClient::new(&tls);
-    let sockets = WebSocketClient::new(&tls, Arc::new(Budget::new(BUDGET)), Arc::default());
+) -> Result<(Admission, String), String> {
+    let (rest, sockets) = logins::clients(&common.tls)?;
     let mut login = SimpliSafeLogin::new(config.clone(), common.request_timeout);
     recall(&mut login, journal).map_err(|error| format!("the newest refresh token cannot be read: {error}"))?;
     let keep = |login: &SimpliSafeLogin, secret: SecretString| {
@@ -154,7 +128,7 @@ async fn log_in(
     };
     let begun = login.begin(Now::read());
     let (grant, who) = trial::log_in(&rest, &mut login, begun, keep).await.map_err(|error| error.to_string())?;
-    Ok(Admission { grant: Arc::new(grant), who, rest, sockets })
+    Ok((Admission { grant: Arc::new(grant), rest, sockets }, who))
 }
 
 fn recall(login: &mut SimpliSafeLogin, journal: &mut dyn Journal) -> Result<(), JournalError> {
