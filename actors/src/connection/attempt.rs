@@ -7,51 +7,39 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::MailboxError;
 use bytestring::ByteString;
-use futures_util::StreamExt;
-use futures_util::future::LocalBoxFuture;
-use futures_util::stream::FuturesUnordered;
 use secrecy::ExposeSecret;
 use tokio::sync::mpsc;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::sleep_until;
 
+use super::asked::Asked;
 use super::batches::{Batches, Stored};
+use super::channel::Channel;
 use super::ending::{Ended, Ending};
-use super::happened::{Authorized, Catalog, Giant, Happened};
-use super::liveness::{Due, Liveness};
+use super::happened::{Authorized, Giant, Happened};
+use super::liveness::Due;
 use super::pump::obey;
-use super::reading::{read, ready};
 use super::report::Report;
 use super::{Clients, Control, Setup};
-use crate::account::{Authorize, Granted};
+use crate::account::Granted;
 use crate::gate::AuthorizeError;
 use crate::journal::{Checkpoint, JournalError};
-use crate::lookup::{ForgetNames, Prepare};
+use crate::lookup::ForgetNames;
 use crate::supervisor::WantChildren;
 use crate::telemetry::{HeldBack, OddityMet};
-use crate::transport::{CloseReason, Incoming, OpenError, RestAnswer, RestError, WebSocket, WebSocketRequest, brake};
-use crate::vendors::{Action, CallId, Input, Now, Resume, Session, SessionEnd, Todo, Vendor};
+use crate::transport::{CloseReason, Incoming, OpenError, SendError};
+use crate::vendors::{Action, Input, Now, Resume, Session, SessionEnd, Todo, Vendor};
 
 /// One try.
 pub(super) struct Attempt<'a, V: Vendor> {
     setup: &'a Setup<V>,
-    clients: &'a Clients,
     session: V::Session,
     insist: bool,
     granted: Option<Granted<V::Grant>>,
-    authorizing: Option<LocalBoxFuture<'a, Authorized<V>>>,
-    preparing: Option<LocalBoxFuture<'a, Option<Arc<Catalog<V>>>>>,
-    opening: Option<LocalBoxFuture<'a, Result<WebSocket, OpenError>>>,
-    calls: FuturesUnordered<LocalBoxFuture<'a, (CallId, Result<RestAnswer, RestError>)>>,
-    socket: Option<WebSocket>,
-    /// The socket ended while it was held; what it has collected is still to be read.
-    over: bool,
-    liveness: Liveness,
+    asked: Asked<'a, V>,
+    channel: Channel<'a>,
     /// Messages that wait behind a giant.
     incoming: VecDeque<Incoming>,
-    decoding: Option<LocalBoxFuture<'a, Giant<V>>>,
-    barriers: u32,
     wake_at: Option<Instant>,
     /// The batch that collects, and what the session wants done.
     todo: Todo,
@@ -74,20 +62,12 @@ impl<'a, V: Vendor> Attempt<'a, V> {
         let common = &setup.common;
         Self {
             setup,
-            clients,
             session: V::session(&setup.config, common, resume),
             insist,
             granted: None,
-            authorizing: None,
-            preparing: None,
-            opening: None,
-            calls: FuturesUnordered::new(),
-            socket: None,
-            over: false,
-            liveness: Liveness::new(common.ping_after, common.dead_after, Instant::now()),
+            asked: Asked::new(setup, clients),
+            channel: Channel::new(common),
             incoming: VecDeque::new(),
-            decoding: None,
-            barriers: 0,
             wake_at: None,
             todo: Todo::default(),
             batches: Batches::new(checkpoint, setup.heartbeat),
@@ -123,22 +103,17 @@ impl<'a, V: Vendor> Attempt<'a, V> {
             HeldBack { connection: &self.setup.name }.emit();
         }
         if self.held && !held {
-            // We were not listening; the server gets its full time from here.
-            self.liveness.heard(Instant::now());
+            self.channel.listen_again(Instant::now());
         }
         self.held = held;
-        let Self { batches, authorizing, preparing, opening, calls, decoding, socket, over, incoming, .. } = self;
+        let Self { batches, asked, channel, incoming, .. } = self;
         let mut came = Vec::new();
         let happened = tokio::select! {
             biased;
             order = orders.recv() => Happened::Order(order),
             stored = batches.stored() => Happened::Stored(stored),
-            granted = ready(authorizing.as_mut()) => Happened::Authorized(granted),
-            prepared = ready(preparing.as_mut()) => Happened::Prepared(prepared),
-            opened = ready(opening.as_mut()) => Happened::Opened(opened.map(Box::new)),
-            Some((call, answer)) = calls.next(), if !calls.is_empty() => Happened::Answered(call, answer),
-            decoded = ready(decoding.as_mut()) => Happened::Decoded(decoded),
-            result = read(socket.as_mut(), held, over, &mut came) => Happened::Read(result),
+            happened = asked.next() => happened,
+            result = channel.read(held, &mut came) => Happened::Read(result),
             // Last: a timer is set up only if there is nothing else to do.
             () = sleep_until(alarm.into()) => Happened::Alarm,
         };
@@ -153,39 +128,21 @@ impl<'a, V: Vendor> Attempt<'a, V> {
             Happened::Order(Some(Control::Restart)) => self.ending = Some(Ending::Restart),
             Happened::Order(Some(order)) => obey(order),
             Happened::Stored(stored) => drop(self.stored(stored, report)),
-            Happened::Authorized(result) => {
-                self.authorizing = None;
-                self.authorized(now, result, report);
-            }
-            Happened::Prepared(catalog) => {
-                self.preparing = None;
-                self.step(now, Input::Prepared(catalog), report);
-            }
+            Happened::Authorized(result) => self.authorized(now, result, report),
+            Happened::Prepared(catalog) => self.step(now, Input::Prepared(catalog), report),
             Happened::Opened(Ok(socket)) => {
-                self.opening = None;
-                self.socket = Some(*socket);
-                self.liveness = Liveness::new(self.setup.common.ping_after, self.setup.common.dead_after, now.instant);
+                self.channel.open(*socket, now.instant);
                 self.step(now, Input::Opened, report);
             }
             Happened::Opened(Err(OpenError::Braked(braked))) => {
-                self.opening = None;
                 self.halt(&braked.to_string().into(), Some(braked.until), report);
             }
-            Happened::Opened(Err(error)) => {
-                self.opening = None;
-                self.step(now, Input::Refused(error), report);
-            }
+            Happened::Opened(Err(error)) => self.step(now, Input::Refused(error), report),
             Happened::Answered(call, answer) => self.step(now, Input::Answer(call, answer), report),
-            Happened::Decoded(decoded) => {
-                self.decoding = None;
-                self.decoded(now, decoded, report);
-            }
+            Happened::Decoded(decoded) => self.decoded(now, decoded, report),
             Happened::Read(Ok(())) => {
-                if let Some(socket) = &self.socket {
-                    self.liveness.heard(socket.last_byte().into_std());
-                }
                 self.messages(now, report);
-                if self.decoding.is_none() && self.online_since.is_some() && self.session.is_caught_up() {
+                if !self.asked.is_decoding() && self.online_since.is_some() && self.session.is_caught_up() {
                     self.complete = Some(now);
                 }
             }
@@ -221,11 +178,9 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                 }
                 Incoming::LargeText(text, permit) => {
                     self.batches.count_bytes(text.len());
-                    let decoding = actix_rt::task::spawn_blocking(move || (V::Session::decode(text), permit));
-                    self.decoding = Some(Box::pin(async move { decoding.await.ok() }));
-                    return;
+                    return self.asked.decode(text, permit);
                 }
-                Incoming::Pong(payload) if *payload == *barrier(self.barriers) => {
+                Incoming::Pong(payload) if self.channel.is_barrier(&payload) => {
                     self.step(now, Input::BarrierPassed, report)
                 }
                 // Of binary messages nothing is documented; one that is text may hold an event all the same. A ping is answered already.
@@ -242,17 +197,12 @@ impl<'a, V: Vendor> Attempt<'a, V> {
 
     fn step(&mut self, now: Now, input: Input<V::Session>, report: &mut Report) {
         self.session.step(now, input, &mut self.todo);
-        self.batches.touch();
-        if !self.todo.actions.is_empty() {
-            for action in std::mem::take(&mut self.todo.actions) {
-                self.act(now, action, report);
-            }
-        }
+        self.act_all(now, report);
     }
 
     fn dropped(&mut self, now: Now, reason: &CloseReason, report: &mut Report) {
         if self.goes_on(now, report, V::Session::dropped) {
-            (self.socket, self.over) = (None, false);
+            drop(self.channel.take());
         } else {
             self.lose(&reason.to_string());
         }
@@ -266,11 +216,16 @@ impl<'a, V: Vendor> Attempt<'a, V> {
         ask: impl FnOnce(&mut V::Session, Now, &mut Todo) -> bool,
     ) -> bool {
         let goes_on = ask(&mut self.session, now, &mut self.todo);
+        self.act_all(now, report);
+        goes_on
+    }
+
+    /// The session has moved on: does what it wants done now.
+    fn act_all(&mut self, now: Now, report: &mut Report) {
         self.batches.touch();
         for action in std::mem::take(&mut self.todo.actions) {
             self.act(now, action, report);
         }
-        goes_on
     }
 
     fn act(&mut self, now: Now, action: Action, report: &mut Report) {
@@ -281,33 +236,21 @@ impl<'a, V: Vendor> Attempt<'a, V> {
         match action {
             Action::Authorize { refused } => {
                 let serial = self.granted.as_ref().filter(|_| refused).map(|granted| granted.serial);
-                let ask = directories.account.send(Authorize::new(serial, std::mem::take(&mut self.insist)));
-                self.authorizing = Some(Box::pin(ask));
+                self.asked.authorize(serial, std::mem::take(&mut self.insist));
             }
-            Action::Prepare { patience, anew } if patience.is_zero() => directories.lookup.do_send(Prepare::new(anew)),
-            Action::Prepare { patience, anew } => {
-                let ask = timeout(patience, directories.lookup.send(Prepare::new(anew)));
-                self.preparing = Some(Box::pin(async move { ask.await.ok()?.ok()? }));
-            }
-            Action::Open(request) => self.open(request),
+            Action::Prepare { patience, anew } => self.asked.prepare(patience, anew),
+            Action::Open(request) => self.asked.open(request),
             Action::Send(text) => {
-                let sent = self.socket.as_mut().map(|socket| socket.send(text.expose_secret()));
-                // A socket that is over is lost when it is read empty.
-                if let Some(Err(error)) = sent.filter(|_| !self.over) {
-                    self.lose(&error.to_string());
-                }
+                let sent = self.channel.send(text.expose_secret());
+                self.sent(sent);
             }
-            Action::Call(id, call) => {
-                let (rest, brake) = (self.clients.rest.clone(), self.setup.brake.clone());
-                let answer = async move { brake::call(brake.as_deref(), &call, rest.call(&call)).await };
-                self.calls.push(Box::pin(async move { (id, answer.await) }));
-            }
+            Action::Call(id, call) => self.asked.call(id, call),
             Action::Wake(at) => self.wake_at = at,
             Action::Barrier => {
-                self.barriers += 1;
-                self.ping(&barrier(self.barriers));
+                let sent = self.channel.set_barrier();
+                self.sent(sent);
             }
-            Action::Patience(until) => self.liveness.set_patience(until, now.instant),
+            Action::Patience(until) => self.channel.set_patience(until, now.instant),
             Action::Online => {
                 self.online_since.get_or_insert(now.instant);
                 self.changed(report, |report, setup| report.online(setup));
@@ -332,15 +275,8 @@ impl<'a, V: Vendor> Attempt<'a, V> {
         report.entries().skip(before).for_each(|entry| self.todo.enter(entry));
     }
 
-    fn open(&mut self, request: WebSocketRequest) {
-        let (sockets, brake) = (self.clients.sockets.clone(), self.setup.brake.clone());
-        self.opening =
-            Some(Box::pin(async move { brake::open(brake.as_deref(), &request, sockets.open(&request)).await }));
-    }
-
-    fn ping(&mut self, payload: &[u8]) {
-        let sent = self.socket.as_mut().map(|socket| socket.ping(payload));
-        if let Some(Err(error)) = sent.filter(|_| !self.over) {
+    fn sent(&mut self, result: Result<(), SendError>) {
+        if let Err(error) = result {
             self.lose(&error.to_string());
         }
     }
@@ -354,12 +290,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
         self.ending = Some(Ending::Halt { again_at });
     }
 
-    fn authorized(
-        &mut self,
-        now: Now,
-        result: Result<Result<Granted<V::Grant>, AuthorizeError>, MailboxError>,
-        report: &mut Report,
-    ) {
+    fn authorized(&mut self, now: Now, result: Authorized<V>, report: &mut Report) {
         match result {
             Ok(Ok(granted)) => {
                 let grant = Arc::clone(&granted.grant);
@@ -367,25 +298,10 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                 self.step(now, Input::Granted(grant), report);
             }
             Ok(Err(AuthorizeError::Refused { why, again_at })) => self.halt(&why, again_at, report),
-            Ok(Err(
-                error @ (AuthorizeError::Unavailable { .. }
-                | AuthorizeError::NotThis { .. }
-                | AuthorizeError::Braked { .. }),
-            )) => {
-                if !self.goes_on(now, report, V::Session::unauthorized) {
-                    self.unauthorized(error, report);
-                }
-            }
+            Ok(Err(_)) if self.goes_on(now, report, V::Session::unauthorized) => {}
+            Ok(Err(AuthorizeError::Braked { why, until })) => self.halt(&why, Some(until), report),
+            Ok(Err(AuthorizeError::Unavailable { why } | AuthorizeError::NotThis { why })) => self.lose(&why),
             Err(error) => self.lose(&format!("the login: {error}")),
-        }
-    }
-
-    fn unauthorized(&mut self, error: AuthorizeError, report: &mut Report) {
-        match error {
-            AuthorizeError::Braked { why, until } => self.halt(&why, Some(until), report),
-            AuthorizeError::Refused { why, .. }
-            | AuthorizeError::Unavailable { why }
-            | AuthorizeError::NotThis { why } => self.lose(&why),
         }
     }
 
@@ -408,7 +324,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
         let first = !self.batches.were_refused();
         // What has collected since builds on what was refused: the vendor is asked for all of it again.
         self.batches.discard(&mut self.todo.entries, report.entries());
-        self.decoding = None;
+        drop(self.asked.take_decoding());
         self.incoming.clear();
         self.complete = None;
         if matches!(error, JournalError::Fenced { .. }) {
@@ -420,13 +336,13 @@ impl<'a, V: Vendor> Attempt<'a, V> {
     }
 
     fn is_held(&self) -> bool {
-        self.decoding.is_some() || self.batches.are_held(&self.todo.entries)
+        self.asked.is_decoding() || self.batches.are_held(&self.todo.entries)
     }
 
     /// The next moment at which time alone makes something happen.
     fn next_alarm(&self) -> Instant {
         let hold = self.batches.storing_since().map(|since| since + self.setup.hold_limit);
-        let liveness = (self.socket.is_some() && !self.is_held()).then(|| self.liveness.next());
+        let liveness = self.channel.next().filter(|_| !self.is_held());
         let far = Instant::now() + Duration::from_secs(3_600);
         [hold, liveness, self.wake_at].into_iter().flatten().min().unwrap_or(far)
     }
@@ -442,12 +358,15 @@ impl<'a, V: Vendor> Attempt<'a, V> {
             self.wake_at = None;
             self.step(now, Input::Woken, report);
         }
-        let Some(socket) = self.socket.as_ref().filter(|_| quiet && !self.is_held()) else { return };
-        let heard = if socket.waits_for_budget() { now.instant } else { socket.last_byte().into_std() };
-        self.liveness.heard(heard);
-        match self.liveness.due(now.instant) {
+        if !quiet || self.is_held() {
+            return;
+        }
+        match self.channel.due(now.instant) {
             Due::Nothing => {}
-            Due::Ping => self.ping(b""),
+            Due::Ping => {
+                let sent = self.channel.ping();
+                self.sent(sent);
+            }
             Due::Dead => self.lose(&format!("the server was silent for {:?}", self.setup.common.dead_after)),
         }
     }
@@ -456,7 +375,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
     async fn finish(mut self, report: &mut Report) -> Ended {
         // Told to end, it still stores all that it has taken off the socket.
         while matches!(self.ending, Some(Ending::Stop | Ending::Restart))
-            && let Some(decoding) = self.decoding.take()
+            && let Some(decoding) = self.asked.take_decoding()
         {
             let decoded = decoding.await;
             self.decoded(Now::read(), decoded, report);
@@ -466,7 +385,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
             self.changed(report, |report, setup| report.lost(setup, why));
         }
         let now = Now::read();
-        if let Some(socket) = self.socket.take().filter(|_| !matches!(ending, Ending::Lost { .. })) {
+        if let Some(socket) = self.channel.take().filter(|_| !matches!(ending, Ending::Lost { .. })) {
             socket.shutdown(1000).await;
         }
         self.submit();
@@ -484,8 +403,4 @@ impl<'a, V: Vendor> Attempt<'a, V> {
         let online = self.online_since.map(|since| now.instant.saturating_duration_since(since));
         Ended { ending, at: now.instant, online, heard }
     }
-}
-
-fn barrier(number: u32) -> Vec<u8> {
-    format!("watchpost-{number}").into_bytes()
 }

@@ -6,12 +6,16 @@
 //!                                  Supervisor             ▼
 //!                                                   StateTracker (same arbiter)
 //! ```
+//! What a try is made of: `asked` (questions that are open), `channel` (its socket), `batches` (what is on its way into the journal).
+//!
 //! The flood does not pass through a mailbox: an actor drains its whole mailbox before its timers run, and a heartbeat would starve. So the
 //! pump is a task of its own that selects over socket, timers and answers, and the actor around it is what the supervisor talks to.
 
+mod asked;
 mod attempt;
 mod batches;
 mod changes;
+mod channel;
 mod ending;
 mod happened;
 mod launcher;
