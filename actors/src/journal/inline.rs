@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use super::Journal;
-use super::writer::{Command, Keep, TRIM_EVERY, carry_out, trim};
+use super::command::{Command, Keep, TRIM_EVERY, carry_out, trim};
 use crate::fatal::Fatal;
 
 /// The journal, until it is closed. With the last way to it gone it is closed too.

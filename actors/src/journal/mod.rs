@@ -2,10 +2,13 @@
 //!
 //! A [`Journal`] takes [`Append`]s: events, the state changes that they cause, and the checkpoint that covers them, all or nothing.
 //! Only what it has taken becomes visible in the state map, to watchers and to sinks. [`Writer`] gives a journal its own thread, unless it
-//! never blocks (`inline`), and stores what several connections hand in at the same moment as one group. What was stored lately is kept in
+//! never blocks (`inline`), and stores what several connections hand in at the same moment as one group; both carry out what is asked
+//! (`command`) through a [`JournalHandle`]. What was stored lately is kept in
 //! memory (`recent`), so that whoever keeps up never reads from the disk; who does not reads through a [`Reader`] on another thread.
 //! [`Memory`] forgets with the process.
 
+mod command;
+mod handle;
 mod inline;
 mod memory;
 mod recent;
@@ -22,8 +25,9 @@ use crate::model::events::Events;
 use crate::model::ids::{ConnectionName, Sequence};
 use crate::model::state::{StateEntry, StateRef};
 
+pub use handle::JournalHandle;
 pub use memory::Memory;
-pub use writer::{JournalHandle, Writer};
+pub use writer::Writer;
 
 /// What a vendor needs to go on after a break or a restart: session id and cursor, for example.
 ///
