@@ -6,6 +6,8 @@
 
 mod latest;
 mod merge;
+#[cfg(test)]
+pub(crate) mod testing;
 mod wording;
 
 use std::collections::{HashMap, HashSet};

@@ -18,13 +18,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::journal::{Journal, Loaded, Memory};
-use crate::lane::Lane;
+use crate::lane::testing::StoringLane;
 use crate::model::Origin;
 use crate::model::event::Meaning;
-use crate::names::Names;
 use crate::settings::{Heartbeat, Secret};
-use crate::state_map::ConnectionStates;
 use crate::transport::OpenError;
 use crate::vendors::een::accounts::User;
 use crate::vendors::een::config::Accounts;
@@ -99,9 +96,7 @@ struct Talk {
     session: EenSession,
     config: EenConfig,
     now: Now,
-    lane: Lane,
-    names: Names,
-    journal: Memory,
+    lane: StoringLane,
     actions: Vec<Action>,
     /// What the session handed over, in words.
     told: Vec<String>,
@@ -115,16 +110,12 @@ impl Talk {
     }
 
     fn resumed(config: EenConfig, resume: Resume) -> Self {
-        let name = crate::model::ids::ConnectionName::new("stores").unwrap();
-        let states = Arc::new(ConnectionStates::new(name.clone(), "een"));
         let common = CommonSettings::new(Heartbeat::UNHURRIED);
         Self {
             session: EenSession::new(config.clone(), &common, resume),
             config,
             now: Now { instant: Instant::now(), wall: at(0) },
-            lane: Lane::new(name, "een", Order::Arrival, states, Loaded::default()),
-            names: Names::default(),
-            journal: Memory::default(),
+            lane: StoringLane::new("stores", "een", Order::Arrival),
             actions: Vec::new(),
             told: Vec::new(),
             stored: Vec::new(),
@@ -202,14 +193,8 @@ impl Talk {
         self.store(todo.entries);
     }
 
-    /// As the state tracker would.
-    fn store(&mut self, mut entries: Entries) {
-        self.lane.admit(&mut entries);
-        let known = Lane::recognize(&self.names, self.now.instant, &entries).items;
-        let append = self.lane.build(&mut self.names, entries, known, None);
-        let states = append.states.clone();
-        let commit = self.journal.append(vec![append]).remove(0).unwrap();
-        self.lane.committed(&commit, &states, None);
+    fn store(&mut self, entries: Entries) {
+        let commit = self.lane.store(self.now, entries);
         let stored = commit.events.iter();
         self.stored.extend(stored.map(|event| (event.id.into(), event.meaning.kind.to_string(), event.origin)));
     }
@@ -230,7 +215,7 @@ impl Talk {
     fn states(&self, item: &str) -> String {
         let of =
             |meaning: &Meaning| meaning.state.as_ref().map(|state| (state.group.to_string(), state.value.to_string()));
-        let entries = self.lane.states.entries(Some(item));
+        let entries = self.lane.states(Some(item));
         let states: BTreeMap<_, _> = entries.iter().filter_map(|entry| of(&entry.meaning)).collect();
         let states: Vec<_> = states.iter().map(|(group, value)| format!("{group}={value}")).collect();
         states.join(" ")

@@ -20,12 +20,9 @@ use serde_json::Value;
 
 use self::cloud::Cloud;
 use super::*;
-use crate::journal::{Journal, Loaded, Memory};
-use crate::lane::Lane;
+use crate::lane::testing::StoringLane;
 use crate::model::Origin;
-use crate::names::Names;
 use crate::settings::{Heartbeat, Secret};
-use crate::state_map::ConnectionStates;
 use crate::transport::request::RestCall;
 use crate::transport::{Braked, Fault, RestError};
 use crate::vendors::simplisafe::directory::{Catalog, Listed};
@@ -55,9 +52,7 @@ struct Talk {
     common: CommonSettings,
     cloud: Cloud,
     now: Now,
-    lane: Lane,
-    names: Names,
-    journal: Memory,
+    lane: StoringLane,
     todo: VecDeque<Action>,
     /// Calls that nobody has answered yet, each with the number of its token.
     calls: VecDeque<(CallId, RestCall, usize)>,
@@ -91,8 +86,6 @@ impl Talk {
     }
 
     fn with(config: SimpliSafeConfig, change: impl FnOnce(&mut CommonSettings)) -> Self {
-        let name = crate::model::ids::ConnectionName::new("home").unwrap();
-        let states = Arc::new(ConnectionStates::new(name.clone(), "simplisafe"));
         let mut common = CommonSettings::new(Heartbeat::UNHURRIED);
         change(&mut common);
         Self {
@@ -101,9 +94,7 @@ impl Talk {
             common,
             cloud: Cloud::new(),
             now: Now { instant: Instant::now(), wall: begin() },
-            lane: Lane::new(name, "simplisafe", Order::Time, states, Loaded::default()),
-            names: Names::default(),
-            journal: Memory::default(),
+            lane: StoringLane::new("home", "simplisafe", Order::Time),
             todo: VecDeque::new(),
             calls: VecDeque::new(),
             called: Vec::new(),
@@ -152,14 +143,8 @@ impl Talk {
         self.store(todo.entries);
     }
 
-    /// As the state tracker would.
-    fn store(&mut self, mut entries: Entries) {
-        self.lane.admit(&mut entries);
-        let known = Lane::recognize(&self.names, self.now.instant, &entries).items;
-        let append = self.lane.build(&mut self.names, entries, known, None);
-        let states = append.states.clone();
-        let commit = self.journal.append(vec![append]).remove(0).unwrap();
-        self.lane.committed(&commit, &states, None);
+    fn store(&mut self, entries: Entries) {
+        let commit = self.lane.store(self.now, entries);
         self.stored.extend(commit.events.iter().map(|event| Stored {
             id: event.id.into(),
             kind: event.meaning.kind.to_string(),
@@ -354,7 +339,7 @@ impl Talk {
     }
 
     fn value(&self, item: &str, group: &str) -> Option<String> {
-        let entries = self.lane.states.entries(Some(item));
+        let entries = self.lane.states(Some(item));
         let mut states = entries.iter().filter_map(|entry| entry.meaning.state.as_ref());
         states.find(|state| *state.group == *group).map(|state| state.value.to_string())
     }
@@ -365,7 +350,7 @@ impl Talk {
 
     /// All states, as users see them.
     fn states(&self) -> BTreeMap<(String, String), String> {
-        let entries = self.lane.states.entries(None);
+        let entries = self.lane.states(None);
         let of = entries.iter().filter_map(|entry| {
             let state = entry.meaning.state.as_ref()?;
             Some(((entry.item.id.to_string(), state.group.to_string()), state.value.to_string()))
