@@ -1,5 +1,7 @@
 //! A table in memory, for tests of what reads one.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::PathBuf;
 
 use super::{At, Fields, Mistake, Secret, Severity, Value};
@@ -77,4 +79,30 @@ impl Fields for Table {
     fn report(&mut self, severity: Severity, at: At, mistake: Mistake) {
         self.found.push((severity, at, mistake));
     }
+}
+
+pub(crate) fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+/// What `read` makes of these values, of which nothing is said.
+#[track_caller]
+pub(crate) fn sound<C>(read: fn(&mut dyn Fields) -> Option<C>, values: Vec<(&'static str, Value)>) -> C {
+    let mut table = Table::of(values);
+    let config = read(&mut table);
+    assert_eq!(table.found, []);
+    config.unwrap()
+}
+
+/// The one thing that `read` says of these values: whether it is an error, where, what, and the hint.
+#[track_caller]
+pub(crate) fn finding<C>(
+    read: fn(&mut dyn Fields) -> Option<C>,
+    values: Vec<(&'static str, Value)>,
+) -> (Severity, At, String, String) {
+    let mut table = Table::of(values);
+    read(&mut table);
+    assert_eq!(table.found.len(), 1, "{:?}: {:?}", table.values, table.found);
+    let (severity, at, mistake) = table.found.remove(0);
+    (severity, at, mistake.message, mistake.hint.unwrap_or_default())
 }

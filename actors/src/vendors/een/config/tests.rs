@@ -3,40 +3,27 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::settings::Severity;
-use crate::settings::testing::Table;
-
-fn text(text: &str) -> Value {
-    Value::Text(text.to_owned())
-}
+use crate::settings::testing::{self, Table, text};
 
 fn list(words: &[&str]) -> Value {
     Value::List(words.iter().map(|word| text(word)).collect())
 }
 
-/// Reads a user and a password, and these beside them.
-fn read_with(more: &[(&'static str, Value)]) -> (Option<EenConfig>, Vec<(Severity, At, Mistake)>) {
+/// A user and a password, and these beside them.
+fn with(more: &[(&'static str, Value)]) -> Vec<(&'static str, Value)> {
     let mut values = vec![("username", text("ops@example.com")), ("password", text("p&ss"))];
     values.extend(more.iter().cloned());
-    let mut table = Table::of(values);
-    let config = read(&mut table);
-    (config, table.found)
+    values
 }
 
-/// The settings, of which nothing is said.
 #[track_caller]
 fn sound(more: &[(&'static str, Value)]) -> EenConfig {
-    let (config, found) = read_with(more);
-    assert_eq!(found, []);
-    config.unwrap()
+    testing::sound(read, with(more))
 }
 
-/// The one finding: whether it is an error, where, what, and the hint.
 #[track_caller]
 fn finding(more: &[(&'static str, Value)]) -> (Severity, At, String, String) {
-    let (_, mut found) = read_with(more);
-    assert_eq!(found.len(), 1, "{more:?}: {found:?}");
-    let (severity, at, mistake) = found.remove(0);
-    (severity, at, mistake.message, mistake.hint.unwrap_or_default())
+    testing::finding(read, with(more))
 }
 
 #[test]

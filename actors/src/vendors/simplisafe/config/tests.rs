@@ -3,40 +3,27 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::settings::Severity;
-use crate::settings::testing::Table;
-
-fn text(text: &str) -> Value {
-    Value::Text(text.to_owned())
-}
+use crate::settings::testing::{self, Table, text};
 
 fn ids(ids: &[i64]) -> Value {
     Value::List(ids.iter().map(|id| Value::Integer(*id)).collect())
 }
 
-/// Reads a token, and these beside it.
-fn read_with(more: &[(&'static str, Value)]) -> (Option<SimpliSafeConfig>, Vec<(Severity, At, Mistake)>) {
+/// These, and a token behind them.
+fn with(more: &[(&'static str, Value)]) -> Vec<(&'static str, Value)> {
     let mut values = more.to_vec();
     values.push(("refresh_token", text("t0ken")));
-    let mut table = Table::of(values);
-    let config = read(&mut table);
-    (config, table.found)
+    values
 }
 
-/// The settings, of which nothing is said.
 #[track_caller]
 fn sound(more: &[(&'static str, Value)]) -> SimpliSafeConfig {
-    let (config, found) = read_with(more);
-    assert_eq!(found, []);
-    config.unwrap()
+    testing::sound(read, with(more))
 }
 
-/// The one finding: whether it is an error, where, what, and the hint.
 #[track_caller]
 fn finding(more: &[(&'static str, Value)]) -> (Severity, At, String, String) {
-    let (_, mut found) = read_with(more);
-    assert_eq!(found.len(), 1, "{more:?}: {found:?}");
-    let (severity, at, mistake) = found.remove(0);
-    (severity, at, mistake.message, mistake.hint.unwrap_or_default())
+    testing::finding(read, with(more))
 }
 
 #[test]
