@@ -31,6 +31,7 @@ mod floor;
 mod generator;
 mod latency;
 mod lines;
+mod members;
 mod meter;
 mod peers;
 mod report;
