@@ -21,6 +21,8 @@ use actix_web::{
 use socket2::Socket;
 use tokio::sync::mpsc;
 
+use super::hub::Hub;
+
 /// How often the rate and the periodic faults are looked after.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -43,8 +45,8 @@ pub enum StartError {
     Thread(String),
 }
 
-/// What is served.
-pub(in crate::simulator) trait Served: Send + Sync + Sized + 'static {
+/// What is served, behind the lock of a hub.
+pub(in crate::simulator) trait Served: Send + Sized + 'static {
     /// What its thread is called.
     const THREAD: &'static str;
 
@@ -52,11 +54,11 @@ pub(in crate::simulator) trait Served: Send + Sync + Sized + 'static {
     fn route(
         request: HttpRequest,
         payload: web::Payload,
-        this: web::Data<Self>,
+        hub: web::Data<Hub<Self>>,
     ) -> impl Future<Output = HttpResponse> + 'static;
 
     /// Does what is due every few milliseconds.
-    fn tick(&self, passed: Duration);
+    fn tick(&mut self, passed: Duration);
 }
 
 /// Which of its listening sockets.
@@ -86,7 +88,7 @@ pub(in crate::simulator) struct Running {
 impl Running {
     /// Starts a thread; it listens when this returns.
     pub(in crate::simulator) fn start<S: Served>(
-        served: Arc<S>,
+        hub: Arc<Hub<S>>,
         listen: SocketAddr,
         workers: usize,
     ) -> Result<Self, StartError> {
@@ -94,7 +96,7 @@ impl Running {
         let (ready, started) = std_mpsc::channel();
         let thread = thread::Builder::new()
             .name(S::THREAD.to_owned())
-            .spawn(move || System::new().block_on(run(served, listen, workers, received, ready)))
+            .spawn(move || System::new().block_on(run(hub, listen, workers, received, ready)))
             .map_err(|error| StartError::Thread(error.to_string()))?;
         let address = answered(&started)??;
         Ok(Self { address, orders, thread: Mutex::new(Some(thread)) })
@@ -168,19 +170,19 @@ impl Door {
 
 /// The servers, as the thread sees them.
 struct Servers<S> {
-    served: Arc<S>,
+    hub: Arc<Hub<S>>,
     workers: usize,
     doors: Vec<Door>,
 }
 
 async fn run<S: Served>(
-    served: Arc<S>,
+    hub: Arc<Hub<S>>,
     listen: SocketAddr,
     workers: usize,
     mut orders: mpsc::UnboundedReceiver<Order>,
     ready: Sender<Result<SocketAddr, StartError>>,
 ) {
-    let mut servers = Servers { served, workers, doors: Vec::new() };
+    let mut servers = Servers { hub, workers, doors: Vec::new() };
     match servers.open(listen) {
         Ok(door) => {
             let _ = ready.send(Ok(door.address));
@@ -191,7 +193,7 @@ async fn run<S: Served>(
             return;
         }
     }
-    rt::spawn(tick(servers.served.clone()));
+    rt::spawn(tick(servers.hub.clone()));
     while let Some(order) = orders.recv().await {
         match order {
             Order::Pause(which, done) => {
@@ -213,8 +215,8 @@ async fn run<S: Served>(
 impl<S: Served> Servers<S> {
     fn open(&self, address: SocketAddr) -> Result<Door, StartError> {
         let failed = |source| StartError::Listen { address, source };
-        let served = web::Data::from(self.served.clone());
-        let server = HttpServer::new(move || App::new().app_data(served.clone()).default_service(web::to(S::route)))
+        let hub = web::Data::from(self.hub.clone());
+        let server = HttpServer::new(move || App::new().app_data(hub.clone()).default_service(web::to(S::route)))
             .workers(self.workers)
             .disable_signals()
             .tcp_nodelay(true)
@@ -267,13 +269,13 @@ impl<S: Served> Servers<S> {
     }
 }
 
-async fn tick<S: Served>(served: Arc<S>) {
+async fn tick<S: Served>(hub: Arc<Hub<S>>) {
     let mut interval = rt::time::interval(TICK);
     let mut last = Instant::now();
     loop {
         interval.tick().await;
         let now = Instant::now();
-        served.tick(now - last);
+        hub.lock().tick(now - last);
         last = now;
     }
 }

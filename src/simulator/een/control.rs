@@ -32,7 +32,7 @@ impl Simulator {
     pub fn start(options: Options) -> Result<Self, StartError> {
         let (listen, workers, branded) = (options.listen, options.workers, options.branded);
         let faults = options.faults.clone();
-        let hub = Arc::new(Hub::new(options));
+        let hub = Arc::new(Hub::new(Core::new(options)));
         let running = Running::start(hub.clone(), listen, workers)?;
         let simulator = Self(Arc::new(Inner { hub, running }));
         if branded || faults.iter().any(|fault| fault.kind() == FaultKind::LoginRedirects) {

@@ -1,9 +1,9 @@
-//! The heart of the simulator: one lock around the world, the sessions and the sockets, so that what happens has one order.
+//! The heart of the simulator, behind one lock: the world, the sessions and the sockets.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc::SyncSender},
+    sync::{Arc, mpsc::SyncSender},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -20,12 +20,12 @@ use super::{
     sessions::Sessions,
     world::{Place, Watcher, World},
 };
-use crate::simulator::common::{running::Served, socket::Voice, switches::Switches};
+use crate::simulator::common::{hub, running::Served, socket::Voice, switches::Switches};
 
 /// How often sessions and quiet sockets are looked through.
 const SWEEP: Duration = Duration::from_millis(100);
 
-pub(super) struct Hub(Mutex<Core>);
+pub(super) type Hub = hub::Hub<Core>;
 
 /// What is put off.
 pub(super) enum Timer {
@@ -64,13 +64,13 @@ pub(super) struct Core {
     pub(super) turns: usize,
 }
 
-impl Hub {
+impl Core {
     pub(super) fn new(options: Options) -> Self {
         let switches = Switches::of(&options.faults);
         let mut world = World::new(&options);
         let mut login = Login::default();
         login.add_user(&mut world, &options.username, &options.password);
-        Self(Mutex::new(Core {
+        Self {
             world,
             options,
             switches,
@@ -91,35 +91,15 @@ impl Hub {
             swept: Instant::now(),
             out: None,
             turns: 0,
-        }))
-    }
-
-    pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
-        // What a panicking test left behind is still the best picture there is.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
     }
 }
 
-impl Served for Hub {
+impl Served for Core {
     const THREAD: &'static str = "een-simulator";
 
-    fn route(
-        request: HttpRequest,
-        payload: web::Payload,
-        this: web::Data<Self>,
-    ) -> impl Future<Output = HttpResponse> + 'static {
-        gateway::route(request, payload, this)
-    }
-
-    fn tick(&self, passed: Duration) {
-        self.lock().tick(passed);
-    }
-}
-
-impl Core {
-    pub(super) fn later(&mut self, due: Instant, timer: Timer) {
-        self.next_timer += 1;
-        self.timers.insert((due, self.next_timer), timer);
+    async fn route(request: HttpRequest, payload: web::Payload, hub: web::Data<Hub>) -> HttpResponse {
+        gateway::route(request, payload, hub).await
     }
 
     /// What has to be done every few milliseconds: the rate, what was put off, the periodic faults, the end of sessions.
@@ -146,6 +126,13 @@ impl Core {
             self.swept = now;
             self.sweep(now);
         }
+    }
+}
+
+impl Core {
+    pub(super) fn later(&mut self, due: Instant, timer: Timer) {
+        self.next_timer += 1;
+        self.timers.insert((due, self.next_timer), timer);
     }
 
     fn strike(&mut self, fault: Fault) {

@@ -7,7 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Counters, DropHow, Emitted, Fault, FaultKind, Ledger, Options, Pace, StartError, StateNow, hub::Hub};
+use super::{
+    Counters, DropHow, Emitted, Fault, FaultKind, Ledger, Options, Pace, StartError, StateNow,
+    hub::{Core, Hub},
+};
 use crate::simulator::common::running::{Running, Which};
 
 /// A running simulator. Clones are handles of the same one; it stops when the last of them is dropped.
@@ -26,7 +29,7 @@ impl Simulator {
     ///
     /// When it cannot listen at the address of the options.
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let hub = Arc::new(Hub::new(options.clone()));
+        let hub = Arc::new(Hub::new(Core::new(options.clone())));
         let running = Running::start(hub.clone(), options.listen, options.workers)?;
         let simulator = Self(Arc::new(Inner { hub, running }));
         for fault in options.faults {

@@ -1,9 +1,9 @@
-//! The heart of the simulator: one lock around the world, the sessions and the links, so that what happens has one order.
+//! The heart of the simulator, behind one lock: the world, the sessions and the links.
 
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -23,12 +23,12 @@ use super::{
     session::Session,
     world::World,
 };
-use crate::simulator::common::{running::Served, socket::Voice, switches::Switches};
+use crate::simulator::common::{hub, running::Served, socket::Voice, switches::Switches};
 
 /// How many devices flip in a burst: those of the recording server on which it was observed.
 const BURST: usize = 234;
 
-pub(super) struct Hub(Mutex<Core>);
+pub(super) type Hub = hub::Hub<Core>;
 
 pub(super) struct Core {
     pub(super) options: Options,
@@ -50,12 +50,12 @@ pub(super) struct Core {
     garbage: u64,
 }
 
-impl Hub {
+impl Core {
     pub(super) fn new(options: Options) -> Self {
         let switches = Switches::of(&options.faults);
         let mut world = World::new(options.items, options.seed);
         items::gather(&mut world, options.crowd);
-        Self(Mutex::new(Core {
+        Self {
             world,
             options,
             switches,
@@ -70,28 +70,39 @@ impl Hub {
             floods: 0,
             owed: 0.0,
             garbage: 0,
-        }))
-    }
-
-    pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
-        // What a panicking test left behind is still the best picture there is.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
     }
 }
 
-impl Served for Hub {
+impl Served for Core {
     const THREAD: &'static str = "milestone-simulator";
 
-    fn route(
-        request: HttpRequest,
-        payload: web::Payload,
-        this: web::Data<Self>,
-    ) -> impl Future<Output = HttpResponse> + 'static {
-        gateway::route(request, payload, this)
+    async fn route(request: HttpRequest, payload: web::Payload, hub: web::Data<Hub>) -> HttpResponse {
+        gateway::route(request, payload, hub).await
     }
 
-    fn tick(&self, passed: Duration) {
-        self.lock().tick(passed);
+    /// What has to be done every few milliseconds: the rate, the periodic faults, the end of sessions.
+    fn tick(&mut self, passed: Duration) {
+        self.owed += self.options.rate * passed.as_secs_f64();
+        let due = self.owed.floor();
+        self.owed -= due;
+        self.emit(due as usize);
+        for fault in self.switches.due(Instant::now()) {
+            match fault {
+                Fault::Recycle(_) => self.drop_links(DropHow::Close(1001), None),
+                Fault::Reset(_) => self.drop_links(DropHow::MidFrame, None),
+                Fault::Drop(_) => self.drop_links(DropHow::Fin, None),
+                Fault::HalfOpen(_) => self.drop_links(DropHow::HalfOpen, None),
+                Fault::Stall(_) => self.drop_links(DropHow::Silent, None),
+                Fault::Garbage(_) => self.send_garbage(),
+                Fault::Burst(_) => {
+                    self.burst(BURST);
+                    0
+                }
+                _ => 0,
+            };
+        }
+        self.expire();
     }
 }
 
@@ -144,30 +155,6 @@ impl Core {
         for event in self.world.burst(count) {
             self.publish(event);
         }
-    }
-
-    /// What has to be done every few milliseconds: the rate, the periodic faults, the end of sessions.
-    pub(super) fn tick(&mut self, passed: Duration) {
-        self.owed += self.options.rate * passed.as_secs_f64();
-        let due = self.owed.floor();
-        self.owed -= due;
-        self.emit(due as usize);
-        for fault in self.switches.due(Instant::now()) {
-            match fault {
-                Fault::Recycle(_) => self.drop_links(DropHow::Close(1001), None),
-                Fault::Reset(_) => self.drop_links(DropHow::MidFrame, None),
-                Fault::Drop(_) => self.drop_links(DropHow::Fin, None),
-                Fault::HalfOpen(_) => self.drop_links(DropHow::HalfOpen, None),
-                Fault::Stall(_) => self.drop_links(DropHow::Silent, None),
-                Fault::Garbage(_) => self.send_garbage(),
-                Fault::Burst(_) => {
-                    self.burst(BURST);
-                    0
-                }
-                _ => 0,
-            };
-        }
-        self.expire();
     }
 
     fn send_garbage(&mut self) -> usize {

@@ -38,7 +38,7 @@ impl Simulator {
     pub fn start(options: Options) -> Result<Self, StartError> {
         let (listen, workers) = (options.listen, options.workers.max(1));
         let faults = options.faults.clone();
-        let hub = Arc::new(Hub::new(options));
+        let hub = Arc::new(Hub::new(Core::new(options)));
         let running = Running::start(hub.clone(), listen, workers)?;
         hub.lock().url = url(running.address());
         let simulator = Self(Arc::new(Inner { hub, running }));

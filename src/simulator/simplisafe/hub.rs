@@ -1,9 +1,9 @@
-//! The heart of the simulator: one lock around the world, the tokens and the sockets, so that what happens has one order.
+//! The heart of the simulator, behind one lock: the world, the tokens and the sockets.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc::SyncSender},
+    sync::{Arc, mpsc::SyncSender},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -24,7 +24,7 @@ use super::{
     stamp,
     world::{Part, Place, World},
 };
-use crate::simulator::common::{running::Served, socket::Voice, switches::Switches};
+use crate::simulator::common::{hub, running::Served, socket::Voice, switches::Switches};
 
 /// How often tokens and quiet sockets are looked through.
 const SWEEP: Duration = Duration::from_millis(50);
@@ -32,7 +32,7 @@ const SWEEP: Duration = Duration::from_millis(50);
 /// How long an event waits for the one that is to overtake it.
 const OVERTAKEN: Duration = Duration::from_secs(1);
 
-pub(super) struct Hub(Mutex<Core>);
+pub(super) type Hub = hub::Hub<Core>;
 
 /// What is put off.
 pub(super) enum Timer {
@@ -82,14 +82,14 @@ pub(super) struct Core {
     pub(super) turns: usize,
 }
 
-impl Hub {
+impl Core {
     pub(super) fn new(options: Options) -> Self {
         let world = World::new(&options);
         let mut tokens = Tokens::default();
         for (place, user) in world.users.iter().enumerate() {
             tokens.add_refresh(user.refresh_token.clone(), place);
         }
-        let mut core = Core {
+        let mut core = Self {
             switches: Switches::of(&options.faults),
             world,
             options,
@@ -121,35 +121,15 @@ impl Hub {
             core.add_past(place, past, Duration::from_secs(3600), Duration::from_secs(3600));
         }
         core.counters.happened = 0;
-        Self(Mutex::new(core))
-    }
-
-    pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
-        // What a panicking test left behind is still the best picture there is.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        core
     }
 }
 
-impl Served for Hub {
+impl Served for Core {
     const THREAD: &'static str = "simplisafe-simulator";
 
-    fn route(
-        request: HttpRequest,
-        payload: web::Payload,
-        this: web::Data<Self>,
-    ) -> impl Future<Output = HttpResponse> + 'static {
-        gateway::route(request, payload, this)
-    }
-
-    fn tick(&self, passed: Duration) {
-        self.lock().tick(passed);
-    }
-}
-
-impl Core {
-    pub(super) fn later(&mut self, due: Instant, timer: Timer) {
-        self.next_timer += 1;
-        self.timers.insert((due, self.next_timer), timer);
+    async fn route(request: HttpRequest, payload: web::Payload, hub: web::Data<Hub>) -> HttpResponse {
+        gateway::route(request, payload, hub).await
     }
 
     /// What has to be done every few milliseconds: the rate, what was put off, the periodic faults, the end of tokens.
@@ -173,6 +153,13 @@ impl Core {
             self.swept = now;
             self.sweep(now);
         }
+    }
+}
+
+impl Core {
+    pub(super) fn later(&mut self, due: Instant, timer: Timer) {
+        self.next_timer += 1;
+        self.timers.insert((due, self.next_timer), timer);
     }
 
     fn fire(&mut self, timer: Timer) {
