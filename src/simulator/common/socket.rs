@@ -21,7 +21,7 @@ use socket2::Socket;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::codec::Decoder;
 
-use super::frames;
+use super::{frames, hub::Hub};
 
 /// Larger messages of clients are refused with a close.
 const MAX_MESSAGE: usize = 16 << 20;
@@ -102,23 +102,23 @@ pub(in crate::simulator) struct Manner {
     pub(in crate::simulator) bytewise: bool,
 }
 
-/// Whose sockets they are.
-pub(in crate::simulator) trait Host: Send + Sync + 'static {
+/// Whose sockets they are. The lock of the hub is held while any of these is called.
+pub(in crate::simulator) trait Host: Send + Sized + 'static {
     /// How a text begins that is cut off.
     const HALF: &'static [u8];
 
     /// What the writer does next. It is asked again when the link is woken.
-    fn next(self: &Arc<Self>, link: u64) -> Step;
+    fn next(&mut self, hub: &Arc<Hub<Self>>, link: u64) -> Step;
 
     /// Whether a writer must stop in the middle of what it writes, and how.
     fn interrupted(&self, link: u64) -> Option<DropHow>;
 
     fn manner(&self) -> Manner;
 
-    fn heard(self: &Arc<Self>, link: u64, heard: Heard<'_>);
+    fn heard(&mut self, hub: &Arc<Hub<Self>>, link: u64, heard: Heard<'_>);
 
     /// The connection is gone. May be told twice.
-    fn closed(&self, link: u64);
+    fn closed(&mut self, link: u64);
 }
 
 /// The answer to a handshake, unless the client's is none.
@@ -128,25 +128,25 @@ pub(in crate::simulator) fn handshake(
     ws::handshake(request.head())
 }
 
-/// Accepts a handshake: from now on `host` is asked what to say on `link`, whenever that is woken.
+/// Accepts a handshake: from now on the core of `hub` is asked what to say on `link`, whenever that is woken.
 pub(in crate::simulator) fn accept<H: Host>(
     request: &HttpRequest,
     payload: web::Payload,
     mut response: actix_http::ResponseBuilder,
-    host: Arc<H>,
+    hub: Arc<Hub<H>>,
     link: u64,
     wake: Arc<Notify>,
 ) -> HttpResponse {
     let (chunks, mut body) = mpsc::channel(2);
     let writer = Writer {
-        host: host.clone(),
+        hub: hub.clone(),
         id: link,
         wake,
         gone: Arc::new(Notify::new()),
         chunks,
         socket: request.conn_data::<Arc<Socket>>().cloned(),
     };
-    rt::spawn(read(host, link, payload, writer.gone.clone()));
+    rt::spawn(read(hub, link, payload, writer.gone.clone()));
     rt::spawn(writer.run());
     let body = stream::poll_fn(move |context| body.poll_recv(context));
     HttpResponse::from(response.body(BodyStream::new(body)).map_into_boxed_body())
@@ -158,7 +158,7 @@ pub(in crate::simulator) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Op
 }
 
 /// Reads what the client says until it is gone.
-async fn read<H: Host>(host: Arc<H>, id: u64, mut payload: web::Payload, gone: Arc<Notify>) {
+async fn read<H: Host>(hub: Arc<Hub<H>>, id: u64, mut payload: web::Payload, gone: Arc<Notify>) {
     let mut codec = Codec::new().max_size(MAX_MESSAGE);
     let mut buffer = BytesMut::new();
     let mut partial = BytesMut::new();
@@ -166,10 +166,10 @@ async fn read<H: Host>(host: Arc<H>, id: u64, mut payload: web::Payload, gone: A
         buffer.extend_from_slice(&bytes);
         loop {
             match codec.decode(&mut buffer) {
-                Ok(Some(frame)) => heard(&host, id, frame, &mut partial),
+                Ok(Some(frame)) => heard(&hub, id, frame, &mut partial),
                 Ok(None) => break,
                 Err(_) => {
-                    host.heard(id, Heard::Broken);
+                    hub.lock().heard(&hub, id, Heard::Broken);
                     break 'socket;
                 }
             }
@@ -177,13 +177,14 @@ async fn read<H: Host>(host: Arc<H>, id: u64, mut payload: web::Payload, gone: A
     }
     // Whatever else comes is of no interest, but the end of it is.
     while let Some(Ok(_)) = payload.next().await {}
-    host.closed(id);
+    hub.lock().closed(id);
     gone.notify_one();
 }
 
-fn heard<H: Host>(host: &Arc<H>, id: u64, frame: Frame, partial: &mut BytesMut) {
+fn heard<H: Host>(hub: &Arc<Hub<H>>, id: u64, frame: Frame, partial: &mut BytesMut) {
+    let say = |heard: Heard<'_>| hub.lock().heard(hub, id, heard);
     match frame {
-        Frame::Text(text) => host.heard(id, Heard::Text(&text)),
+        Frame::Text(text) => say(Heard::Text(&text)),
         Frame::Continuation(Item::FirstText(part)) => {
             partial.clear();
             partial.extend_from_slice(&part);
@@ -193,17 +194,17 @@ fn heard<H: Host>(host: &Arc<H>, id: u64, frame: Frame, partial: &mut BytesMut) 
         }
         Frame::Continuation(Item::Last(part)) => {
             partial.extend_from_slice(&part);
-            host.heard(id, Heard::Text(&partial.split()));
+            say(Heard::Text(&partial.split()));
         }
-        Frame::Ping(payload) => host.heard(id, Heard::Ping(payload)),
-        Frame::Pong(_) => host.heard(id, Heard::Pong),
-        Frame::Close(reason) => host.heard(id, Heard::Close(reason.map_or(1000, |reason| reason.code.into()))),
-        Frame::Binary(_) | Frame::Continuation(_) => host.heard(id, Heard::Unusable),
+        Frame::Ping(payload) => say(Heard::Ping(payload)),
+        Frame::Pong(_) => say(Heard::Pong),
+        Frame::Close(reason) => say(Heard::Close(reason.map_or(1000, |reason| reason.code.into()))),
+        Frame::Binary(_) | Frame::Continuation(_) => say(Heard::Unusable),
     }
 }
 
 struct Writer<H: Host> {
-    host: Arc<H>,
+    hub: Arc<Hub<H>>,
     id: u64,
     /// Something is queued for this link, or it must end.
     wake: Arc<Notify>,
@@ -222,14 +223,15 @@ enum Stop {
 
 impl<H: Host> Drop for Writer<H> {
     fn drop(&mut self) {
-        self.host.closed(self.id);
+        self.hub.lock().closed(self.id);
     }
 }
 
 impl<H: Host> Writer<H> {
     async fn run(self) {
         loop {
-            let written = match self.host.next(self.id) {
+            let step = self.hub.lock().next(&self.hub, self.id);
+            let written = match step {
                 Step::Wait => {
                     self.wait().await;
                     Ok(())
@@ -262,7 +264,7 @@ impl<H: Host> Writer<H> {
         let wake = pin!(self.wake.notified());
         let closed = pin!(self.chunks.closed());
         if let Either::Right(_) = select(wake, closed).await {
-            self.host.closed(self.id);
+            self.hub.lock().closed(self.id);
         }
     }
 
@@ -278,7 +280,8 @@ impl<H: Host> Writer<H> {
                 }
                 Either::Left((Err(_), _)) => return Err(Stop::Gone),
                 Either::Right(_) => {
-                    if let Some(how) = self.host.interrupted(self.id) {
+                    let how = self.hub.lock().interrupted(self.id);
+                    if let Some(how) = how {
                         return Err(Stop::Interrupted(how));
                     }
                 }
@@ -287,7 +290,7 @@ impl<H: Host> Writer<H> {
     }
 
     async fn send_all(&self, messages: Vec<Message>) -> Result<(), Stop> {
-        let Manner { fragments, bytewise } = self.host.manner();
+        let Manner { fragments, bytewise } = self.hub.lock().manner();
         for message in messages {
             let bytes = match message {
                 Message::Text(text) if fragments => frames::fragments(&text),

@@ -141,7 +141,7 @@ impl Frame {
 
 impl Core {
     /// What the writer of a link does next. Notes what it hands out as shown.
-    pub(super) fn next(&mut self, id: u64) -> Step {
+    pub(super) fn next_step(&mut self, id: u64) -> Step {
         loop {
             let Some(link) = self.links.get_mut(&id) else {
                 return Step::End(DropHow::Fin);
@@ -294,15 +294,6 @@ impl Core {
         self.counters.firsts += 1;
         // What is said about an entity that has nothing to tell is not documented.
         (!members.is_empty() || !self.switches.on(FaultKind::EmptyUnanswered)).then_some(members)
-    }
-
-    /// Whether a writer must stop in the middle of what it writes, and how.
-    pub(super) fn interrupted(&self, id: u64) -> Option<DropHow> {
-        match self.links.get(&id) {
-            None => Some(DropHow::Fin),
-            Some(link) if link.voice == Voice::Mute => Some(DropHow::HalfOpen),
-            Some(link) => link.end,
-        }
     }
 
     /// Makes the next changes of a flood: its cameras begin and cease to record, one after the other.

@@ -103,7 +103,7 @@ impl Link {
 
 impl Core {
     /// What the writer of a link does next. Marks events as sent, since the writer hands them to the socket at once.
-    pub(super) fn next(&mut self, id: u64) -> Turn {
+    pub(super) fn next_turn(&mut self, id: u64) -> Turn {
         let spelling = Spelling::of(&self.switches);
         let Some(link) = self.links.get_mut(&id) else {
             return Turn::Step(Step::End(DropHow::Fin));
@@ -169,15 +169,6 @@ impl Core {
             self.counters.resent += u64::from(!first_time);
         }
         frames
-    }
-
-    /// Whether a writer must stop in the middle of what it writes, and how.
-    pub(super) fn interrupted(&self, id: u64) -> Option<DropHow> {
-        match self.links.get(&id) {
-            None => Some(DropHow::Fin),
-            Some(link) if link.voice == Voice::Mute => Some(DropHow::HalfOpen),
-            Some(link) => link.end,
-        }
     }
 
     /// Notes how far a flood has come and gives it back to its link; at its end the session can be resumed from its last event.

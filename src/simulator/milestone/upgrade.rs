@@ -14,7 +14,7 @@ use super::{
     faults::FaultKind,
     flood::FloodJob,
     gateway,
-    hub::Hub,
+    hub::{Core, Hub},
     link::{Out, Turn},
 };
 use crate::simulator::common::socket::{self, Bulk, Heard, Host, Manner, Step, Voice};
@@ -56,72 +56,73 @@ pub(super) fn upgrade(request: &HttpRequest, payload: web::Payload, hub: web::Da
     socket::accept(request, payload, response, hub.into_inner(), id, wake)
 }
 
-impl Host for Hub {
+impl Host for Core {
     const HALF: &'static [u8] = br#"{"events":[{"specversion":"1.0","id":"#;
 
-    fn next(self: &Arc<Self>, link: u64) -> Step {
-        match self.lock().next(link) {
+    fn next(&mut self, hub: &Arc<Hub>, link: u64) -> Step {
+        match self.next_turn(link) {
             Turn::Step(step) => step,
-            Turn::Flood(job) => Step::Bulk(Box::new(FloodTurn { hub: self.clone(), link, job, events: 0 })),
+            Turn::Flood(job) => Step::Bulk(Box::new(FloodTurn { hub: hub.clone(), link, job, events: 0 })),
         }
     }
 
     fn interrupted(&self, link: u64) -> Option<DropHow> {
-        self.lock().interrupted(link)
+        match self.links.get(&link) {
+            None => Some(DropHow::Fin),
+            Some(link) if link.voice == Voice::Mute => Some(DropHow::HalfOpen),
+            Some(link) => link.end,
+        }
     }
 
     fn manner(&self) -> Manner {
-        let core = self.lock();
-        Manner { fragments: core.switches.on(FaultKind::Fragments), bytewise: core.switches.on(FaultKind::Bytewise) }
+        Manner { fragments: self.switches.on(FaultKind::Fragments), bytewise: self.switches.on(FaultKind::Bytewise) }
     }
 
-    fn heard(self: &Arc<Self>, link: u64, heard: Heard<'_>) {
-        if self.lock().links.get(&link).is_none_or(|link| link.voice == Voice::Mute) {
+    fn heard(&mut self, hub: &Arc<Hub>, id: u64, heard: Heard<'_>) {
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.voice != Voice::Mute) else {
             return;
-        }
+        };
         match heard {
-            Heard::Text(text) => command(self, link, text),
+            Heard::Text(text) => self.obey(hub, id, text),
             Heard::Ping(payload) => {
-                let mut core = self.lock();
-                core.counters.pings += 1;
-                let answer = !core.switches.on(FaultKind::NoPong);
-                if let (true, Some(link)) = (answer, core.links.get_mut(&link)) {
+                self.counters.pings += 1;
+                if !self.switches.on(FaultKind::NoPong) {
                     link.push(Out::Pong(payload));
                 }
             }
             Heard::Pong => {}
-            Heard::Close(code) => push(self, link, Out::Close(code)),
-            Heard::Broken => push(self, link, Out::Close(1002)),
+            Heard::Close(code) => link.push(Out::Close(code)),
+            Heard::Broken => link.push(Out::Close(1002)),
             // Everything is text in this protocol. That the connection is closed is documented for malformed commands; the code is inferred.
-            Heard::Unusable => push(self, link, Out::Close(1003)),
+            Heard::Unusable => link.push(Out::Close(1003)),
         }
     }
 
-    fn closed(&self, link: u64) {
-        self.lock().close_link(link);
+    fn closed(&mut self, link: u64) {
+        self.close_link(link);
     }
 }
 
-fn push(hub: &Hub, id: u64, out: Out) {
-    if let Some(link) = hub.lock().links.get_mut(&id) {
-        link.push(out);
+impl Core {
+    fn obey(&mut self, hub: &Arc<Hub>, id: u64, text: &[u8]) {
+        let (wait, reply) = match self.command(id, text) {
+            Outcome::Done => return,
+            Outcome::Malformed => {
+                if let Some(link) = self.links.get_mut(&id) {
+                    // The vendor documents no close code; this one is inferred.
+                    link.push(Out::Close(1008));
+                }
+                return;
+            }
+            Outcome::Later(wait, reply) => (wait, Some(reply)),
+            Outcome::Held => (HOLD, None),
+        };
+        let hub = hub.clone();
+        rt::spawn(async move {
+            rt::time::sleep(wait).await;
+            hub.lock().release(id, reply);
+        });
     }
-}
-
-fn command(hub: &Arc<Hub>, id: u64, text: &[u8]) {
-    let outcome = hub.lock().command(id, text);
-    let (wait, reply) = match outcome {
-        Outcome::Done => return,
-        // The vendor documents no close code; this one is inferred.
-        Outcome::Malformed => return push(hub, id, Out::Close(1008)),
-        Outcome::Later(wait, reply) => (wait, Some(reply)),
-        Outcome::Held => (HOLD, None),
-    };
-    let hub = hub.clone();
-    rt::spawn(async move {
-        rt::time::sleep(wait).await;
-        hub.lock().release(id, reply);
-    });
 }
 
 /// One chunk of a flood.

@@ -76,7 +76,7 @@ impl Link {
 
 impl Core {
     /// What the writer of a link does next. Notes what it hands out as shown.
-    pub(super) fn next(&mut self, id: u64) -> Step {
+    pub(super) fn next_step(&mut self, id: u64) -> Step {
         let Some(link) = self.links.get_mut(&id) else {
             return Step::End(DropHow::Fin);
         };
@@ -113,14 +113,5 @@ impl Core {
             }
         };
         Step::Send(vec![message])
-    }
-
-    /// Whether a writer must stop in the middle of what it writes, and how.
-    pub(super) fn interrupted(&self, id: u64) -> Option<DropHow> {
-        match self.links.get(&id) {
-            None => Some(DropHow::Fin),
-            Some(link) if link.voice == Voice::Mute => Some(DropHow::HalfOpen),
-            Some(link) => link.end,
-        }
     }
 }

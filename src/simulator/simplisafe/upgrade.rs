@@ -57,34 +57,35 @@ pub(super) fn upgrade(request: &HttpRequest, payload: web::Payload, hub: web::Da
     socket::accept(request, payload, response, hub.into_inner(), link, wake)
 }
 
-impl Host for Hub {
+impl Host for Core {
     const HALF: &'static [u8] = br#"{"specversion":"1.0","type":"com.simplisafe.event.standard","data":{"eventId":16"#;
 
-    fn next(self: &Arc<Self>, link: u64) -> Step {
-        self.lock().next(link)
+    fn next(&mut self, _: &Arc<Hub>, link: u64) -> Step {
+        self.next_step(link)
     }
 
     fn interrupted(&self, link: u64) -> Option<DropHow> {
-        self.lock().interrupted(link)
+        match self.links.get(&link) {
+            None => Some(DropHow::Fin),
+            Some(link) if link.voice == Voice::Mute => Some(DropHow::HalfOpen),
+            Some(link) => link.end,
+        }
     }
 
     fn manner(&self) -> Manner {
-        let core = self.lock();
-        Manner { fragments: core.switches.on(FaultKind::Fragments), bytewise: core.switches.on(FaultKind::Bytewise) }
+        Manner { fragments: self.switches.on(FaultKind::Fragments), bytewise: self.switches.on(FaultKind::Bytewise) }
     }
 
-    fn heard(self: &Arc<Self>, id: u64, heard: Heard<'_>) {
-        let mut core = self.lock();
-        let Some(link) = core.links.get_mut(&id).filter(|link| link.voice != Voice::Mute) else {
+    fn heard(&mut self, _: &Arc<Hub>, id: u64, heard: Heard<'_>) {
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.voice != Voice::Mute) else {
             return;
         };
         link.busy = Instant::now();
         match heard {
-            Heard::Text(text) => core.message(id, text),
+            Heard::Text(text) => self.message(id, text),
             Heard::Ping(payload) => {
-                core.counters.pings += 1;
-                let answer = !core.switches.on(FaultKind::NoPong);
-                if let (true, Some(link)) = (answer, core.links.get_mut(&id)) {
+                self.counters.pings += 1;
+                if !self.switches.on(FaultKind::NoPong) {
                     link.push(Out::Pong(payload));
                 }
             }
@@ -96,8 +97,8 @@ impl Host for Hub {
         }
     }
 
-    fn closed(&self, link: u64) {
-        self.lock().close_link(link);
+    fn closed(&mut self, link: u64) {
+        self.close_link(link);
     }
 }
 
