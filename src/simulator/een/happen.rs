@@ -12,7 +12,7 @@ use super::{
     faults::FaultKind,
     hub::{Core, Timer},
     ledger::{Book, Happening},
-    link::{News, Out},
+    link::{Data, News},
     stamp,
     status::{Change, Reading, Real, legacy, says_nothing, word64},
     world::{Kind, Pair, Place},
@@ -190,7 +190,7 @@ impl Core {
                 (legacy_changed && sub.resources.has_legacy(), sub.resources.has_extended());
             for _ in 0..=usize::from(again) {
                 let members = members.clone();
-                link.push(Out::News(News { place, esn, members, note, legacy: told_legacy, extended: told_extended }));
+                link.tell(Data::News(News { place, esn, members, note, legacy: told_legacy, extended: told_extended }));
             }
         }
         if !self.listeners.is_empty() && legacy_changed && !says_nothing(legacy) {
@@ -225,7 +225,7 @@ impl Core {
                 members
             });
             let members = members.clone();
-            link.push(Out::News(News { place, esn, members, note, legacy: false, extended: false }));
+            link.tell(Data::News(News { place, esn, members, note, legacy: false, extended: false }));
         }
         if written.is_some() {
             let words = codes::words(code);
@@ -306,7 +306,7 @@ impl Core {
         for watcher in self.world.entities[place].watchers.clone() {
             self.unsubscribe(watcher.link, watcher.slot);
             if let Some(link) = self.links.get_mut(&watcher.link) {
-                link.push(Out::Error(esn.to_string(), 404, "resolve invalid"));
+                link.tell(Data::Error(esn.to_string(), 404, "resolve invalid"));
             }
         }
     }

@@ -15,12 +15,18 @@ use super::{
     faults::{Fault, FaultKind},
     gateway,
     ledger::{Book, Call, Counters, Happening, SocketRecord},
-    link::{Link, Out},
+    link::{Data, Link, Out},
     login::Login,
     sessions::Sessions,
     world::{Place, Watcher, World},
 };
-use crate::simulator::common::{hub, running::Served, socket::Voice, switches::Switches};
+use crate::simulator::common::{
+    hub,
+    line::Line,
+    running::Served,
+    socket::{Message, Voice},
+    switches::Switches,
+};
 
 /// How often sessions and quiet sockets are looked through.
 const SWEEP: Duration = Duration::from_millis(100);
@@ -114,7 +120,7 @@ impl Served for Core {
                 Timer::Settle(place, due) => self.settle(place, due),
                 Timer::First(link, slot) => {
                     if let Some(link) = self.links.get_mut(&link) {
-                        link.push(Out::First(slot));
+                        link.tell(Data::First(slot));
                     }
                 }
             }
@@ -153,10 +159,10 @@ impl Core {
                 0
             }
             Fault::Expire(_) => self.expire_sessions(|_| true),
-            Fault::Ping(_) => self.say_to_all(|_| Out::Ping),
+            Fault::Ping(_) => self.say_to_all(|_| Message::Ping),
             Fault::Garbage(_) => self.send_garbage(),
             Fault::UnknownFrames(_) => self.say_to_all(|_| {
-                Out::Text(
+                Message::Text(
                     br#"{"status_code":200,"message":"OK","notice":{"kind":"maintenance","starts":null}}"#.to_vec(),
                 )
             }),
@@ -190,10 +196,10 @@ impl Core {
         out.map(|(_, status)| status).or_else(|| self.switches.refuse(FaultKind::Down))
     }
 
-    fn say_to_all(&mut self, what: impl Fn(&Link) -> Out) -> usize {
+    fn say_to_all(&mut self, what: impl Fn(&Link) -> Message) -> usize {
         // Nothing ever takes from the queue of a mute one.
-        let hearing = self.links.values_mut().filter(|link| link.voice == Voice::Normal);
-        hearing.map(|link| link.push(what(link))).count()
+        let hearing = self.links.values_mut().filter(|link| link.line.voice == Voice::Normal);
+        hearing.map(|link| link.line.say(what(link))).count()
     }
 
     fn send_garbage(&mut self) -> usize {
@@ -206,16 +212,16 @@ impl Core {
         ];
         self.turns += 1;
         let sample = SAMPLES[self.turns % SAMPLES.len()];
-        self.say_to_all(|_| Out::Text(sample.to_vec()))
+        self.say_to_all(|_| Message::Text(sample.to_vec()))
     }
 
     fn sweep(&mut self, now: Instant) {
         self.expire_lapsed(now);
         if let Some(after) = self.switches.duration(FaultKind::IdleClose) {
             for link in self.links.values_mut() {
-                let waits = !link.queue.is_empty() || link.end.is_some();
+                let waits = !link.line.queue.is_empty() || link.line.end.is_some();
                 if !waits && now.saturating_duration_since(link.busy) > after {
-                    link.push(Out::Close(1001));
+                    link.line.close(1001);
                 }
             }
         }
@@ -256,10 +262,7 @@ impl Core {
             record,
             position: self.open.len(),
             subs: Vec::new(),
-            queue: Default::default(),
-            wake,
-            end: None,
-            voice: Voice::Normal,
+            line: Line::new(wake),
             denied,
             flood: None,
             busy: Instant::now(),
@@ -287,7 +290,7 @@ impl Core {
         self.counters.sockets_open = self.links.len();
         self.note_end(link.record);
         self.sessions.remove_link(&link.session, id);
-        link.wake.notify_one();
+        link.line.wake.notify_one();
     }
 
     fn note_end(&mut self, record: Option<usize>) {
@@ -314,15 +317,15 @@ impl Core {
     pub(super) fn deny(&mut self, id: u64, status: u16, text: &str) {
         // First answers that wait are lost; changes that wait are not.
         if let Some(link) = self.links.get_mut(&id) {
-            link.queue.retain(|out| !matches!(out, Out::First(_) | Out::FirstEvents(_)));
+            link.line.queue.retain(|out| !matches!(out, Out::Data(Data::First(_) | Data::FirstEvents(_))));
         }
         self.silence(id);
         let close = self.switches.count(FaultKind::CloseOnLoss);
         if let Some(link) = self.links.get_mut(&id) {
             link.denied = true;
-            link.push(Out::Text(super::poll::failure(status, text)));
+            link.line.text(super::poll::failure(status, text));
             if let Some(code) = close.and_then(|code| u16::try_from(code).ok()) {
-                link.push(Out::Close(code));
+                link.line.close(code);
             }
         }
     }
@@ -354,17 +357,8 @@ impl Core {
         let Some(link) = self.links.get_mut(&id) else {
             return;
         };
-        match how {
-            // A link that is half open already stays so.
-            DropHow::Silent if link.voice == Voice::Mute => {}
-            DropHow::Silent => link.voice = Voice::PongsOnly,
-            DropHow::HalfOpen => link.voice = Voice::Mute,
-            _ => link.end = Some(how),
-        }
-        link.wake.notify_one();
+        link.line.lose(how);
         let record = link.record;
-        // Nothing that happens from now on is shown on it.
-        link.queue.retain(|out| how == DropHow::Silent && matches!(out, Out::Pong(_)));
         self.silence(id);
         self.note_end(record);
     }

@@ -1,14 +1,10 @@
 //! One WebSocket as the hub sees it: what it listens to, what is queued for it, and how it is to end.
 
 use std::{
-    collections::VecDeque,
     fmt::Write,
     sync::Arc,
     time::{Instant, SystemTime},
 };
-
-use bytes::Bytes;
-use tokio::sync::Notify;
 
 use super::{
     DropHow,
@@ -22,7 +18,10 @@ use super::{
     status::word64,
     world::{Place, Watcher},
 };
-use crate::simulator::common::socket::{Message, Step, Voice};
+use crate::simulator::common::{
+    line::{self, Line},
+    socket::{Message, Step},
+};
 
 /// How many changes of a flood are made at a time, at most.
 const FLOOD_STEP: u64 = 500;
@@ -48,8 +47,10 @@ pub(super) struct News {
     pub(super) extended: bool,
 }
 
-/// What waits to be sent, in order.
-pub(super) enum Out {
+pub(super) type Out = line::Out<Data>;
+
+/// What becomes a part of a frame of data.
+pub(super) enum Data {
     /// The first answer to a subscription, made when it is sent.
     First(usize),
     /// The events of a first answer whose other parts were sent.
@@ -57,11 +58,6 @@ pub(super) enum Out {
     News(News),
     /// Something is wrong with one entity. Its id may be anything that a client made up, and is escaped as JSON wants it.
     Error(String, u16, &'static str),
-    Text(Vec<u8>),
-    Ping,
-    Pong(Bytes),
-    Close(u16),
-    End(DropHow),
 }
 
 /// What of a first answer is meant.
@@ -88,11 +84,7 @@ pub(super) struct Link {
     /// Position in [`Core::open`].
     pub(super) position: usize,
     pub(super) subs: Vec<Option<Sub>>,
-    pub(super) queue: VecDeque<Out>,
-    pub(super) wake: Arc<Notify>,
-    /// It must end at once, whatever is queued.
-    pub(super) end: Option<DropHow>,
-    pub(super) voice: Voice,
+    pub(super) line: Line<Data>,
     /// It has no valid session any more, or never had one.
     pub(super) denied: bool,
     pub(super) flood: Option<Flood>,
@@ -101,18 +93,8 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn push(&mut self, out: Out) {
-        self.queue.push_back(out);
-        self.wake.notify_one();
-    }
-
-    /// The next pong in the queue, wherever it is.
-    fn take_pong(&mut self) -> Option<Bytes> {
-        let position = self.queue.iter().position(|out| matches!(out, Out::Pong(_)))?;
-        match self.queue.remove(position) {
-            Some(Out::Pong(payload)) => Some(payload),
-            _ => None,
-        }
+    pub(super) fn tell(&mut self, data: Data) {
+        self.line.push(Out::Data(data));
     }
 }
 
@@ -146,35 +128,25 @@ impl Core {
             let Some(link) = self.links.get_mut(&id) else {
                 return Step::End(DropHow::Fin);
             };
-            if let Some(how) = link.end {
-                return Step::End(how);
+            if let Some(step) = link.line.ruled() {
+                return step;
             }
-            match link.voice {
-                Voice::Normal => {}
-                Voice::Mute => return Step::Wait,
-                Voice::PongsOnly => {
-                    return link.take_pong().map_or(Step::Wait, |payload| Step::Send(vec![Message::Pong(payload)]));
-                }
-            }
-            if link.queue.is_empty() && link.flood.is_some() {
+            if link.line.queue.is_empty() && link.flood.is_some() {
                 self.flood_on(id);
                 continue;
             }
-            if link.queue.is_empty() {
+            if link.line.queue.is_empty() {
                 return Step::Wait;
             }
             link.busy = Instant::now();
-            if matches!(link.queue.front(), Some(Out::First(_) | Out::FirstEvents(_) | Out::News(_) | Out::Error(..))) {
+            if matches!(link.line.queue.front(), Some(Out::Data(_))) {
                 match self.data_frame(id) {
                     Some(frame) => return Step::Send(vec![Message::Text(frame)]),
                     None => continue,
                 }
             }
-            match link.queue.pop_front() {
-                Some(Out::Text(text)) => return Step::Send(vec![Message::Text(text)]),
-                Some(Out::Ping) => return Step::Send(vec![Message::Ping]),
-                Some(Out::Pong(payload)) => return Step::Send(vec![Message::Pong(payload)]),
-                Some(Out::Close(code)) => return Step::End(DropHow::Close(code)),
+            match link.line.queue.pop_front() {
+                Some(Out::Message(message)) => return Step::Send(vec![message]),
                 Some(Out::End(how)) => return Step::End(how),
                 _ => {}
             }
@@ -189,43 +161,43 @@ impl Core {
         let most = link.flood.map_or(several, |flood| flood.per_frame.max(several)).max(1);
         let mut frame = Frame::new();
         let mut firsts = true;
-        while let Some(out) = link.queue.pop_front() {
-            let esn = match &out {
-                Out::First(slot) | Out::FirstEvents(slot) => match link.subs.get(*slot) {
+        while let Some(out) = link.line.queue.pop_front() {
+            let Out::Data(data) = out else {
+                link.line.queue.push_front(out);
+                break;
+            };
+            let esn = match &data {
+                Data::First(slot) | Data::FirstEvents(slot) => match link.subs.get(*slot) {
                     Some(Some(sub)) => self.world.entities[sub.place].esn.to_string(),
                     _ => continue,
                 },
-                Out::News(news) => news.esn.to_string(),
-                Out::Error(esn, ..) => esn.clone(),
-                _ => {
-                    link.queue.push_front(out);
-                    break;
-                }
+                Data::News(news) => news.esn.to_string(),
+                Data::Error(esn, ..) => esn.clone(),
             };
-            firsts &= matches!(out, Out::First(_) | Out::FirstEvents(_) | Out::Error(..));
+            firsts &= matches!(data, Data::First(_) | Data::FirstEvents(_) | Data::Error(..));
             // An entity is told once in a frame.
             let full = frame.told.len() >= most && !(one_frame && firsts);
             if full || frame.told.contains(&esn) {
-                link.queue.push_front(out);
+                link.line.queue.push_front(Out::Data(data));
                 break;
             }
-            match out {
-                Out::First(slot) => {
+            match data {
+                Data::First(slot) => {
                     let in_parts = self.switches.on(FaultKind::FirstInParts);
                     let parts = if in_parts { Parts::AllButEvents } else { Parts::All };
                     if let Some(members) = self.first_answer(id, &mut link, slot, parts) {
                         frame.add(esn, &members);
                     }
                     if in_parts {
-                        link.queue.push_front(Out::FirstEvents(slot));
+                        link.line.queue.push_front(Out::Data(Data::FirstEvents(slot)));
                     }
                 }
-                Out::FirstEvents(slot) => {
+                Data::FirstEvents(slot) => {
                     if let Some(members) = self.first_answer(id, &mut link, slot, Parts::Events) {
                         frame.add(esn, &members);
                     }
                 }
-                Out::News(news) => {
+                Data::News(news) => {
                     self.count_news(&news);
                     let shown = shown(id, &link, false, news.legacy, news.extended);
                     if let Some(note) = news.note {
@@ -233,10 +205,9 @@ impl Core {
                     }
                     frame.add(esn, &news.members);
                 }
-                Out::Error(_, status, text) => {
+                Data::Error(_, status, text) => {
                     frame.add(esn, &format!(r#""error":[{{"status_code":{status},"message":"{text}"}}]"#));
                 }
-                _ => {}
             }
         }
         self.links.insert(id, link);

@@ -9,7 +9,7 @@ use super::{
     codes::Code,
     faults::FaultKind,
     hub::{Core, Timer},
-    link::{Flood, Out, Sub},
+    link::{Data, Flood, Out, Sub},
     resources::Resources,
     world::{Place, Watcher},
 };
@@ -55,7 +55,7 @@ impl Core {
 
     fn say(&mut self, link: u64, text: Vec<u8>) {
         if let Some(link) = self.links.get_mut(&link) {
-            link.push(Out::Text(text));
+            link.line.text(text);
         }
     }
 
@@ -73,7 +73,7 @@ impl Core {
         if let Some(link) = self.links.get_mut(&link) {
             let quoted = Value::from(esn).to_string();
             let escaped = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-            link.push(Out::Error(escaped.unwrap_or_default().to_owned(), status, text));
+            link.tell(Data::Error(escaped.unwrap_or_default().to_owned(), status, text));
         }
     }
 
@@ -112,13 +112,13 @@ impl Core {
             && self.switches.on(FaultKind::DropAfterSubscribe)
             && let Some(link) = self.links.get_mut(&link)
         {
-            link.push(Out::End(DropHow::Fin));
+            link.line.push(Out::End(DropHow::Fin));
         }
     }
 
     fn say_first(&mut self, link: u64, slot: usize) {
         if let Some(link) = self.links.get_mut(&link) {
-            link.push(Out::First(slot));
+            link.tell(Data::First(slot));
         }
     }
 
@@ -260,7 +260,7 @@ impl Core {
             if let Some(link) = self.links.get_mut(id) {
                 let left = changes / count + u64::from(nth < changes % count);
                 link.flood = Some(Flood { left, per_frame: per_frame.max(1), slot: 0 });
-                link.wake.notify_one();
+                link.line.wake.notify_one();
             }
         }
         takers.len()

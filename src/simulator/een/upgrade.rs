@@ -11,10 +11,9 @@ use super::{
     faults::FaultKind,
     gateway::{self, Answer},
     hub::{Core, Hub},
-    link::Out,
     request::Asked,
 };
-use crate::simulator::common::socket::{self, Heard, Host, Manner, Step, Voice};
+use crate::simulator::common::socket::{self, Heard, Host, Manner, Message, Step, Voice};
 
 /// The account that the path of a poll WebSocket names.
 pub(super) fn account_in(path: &str) -> Option<&str> {
@@ -79,11 +78,7 @@ impl Host for Core {
     }
 
     fn interrupted(&self, link: u64) -> Option<DropHow> {
-        match self.links.get(&link) {
-            None => Some(DropHow::Fin),
-            Some(link) if link.voice == Voice::Mute => Some(DropHow::HalfOpen),
-            Some(link) => link.end,
-        }
+        self.links.get(&link).map_or(Some(DropHow::Fin), |link| link.line.interrupted())
     }
 
     fn manner(&self) -> Manner {
@@ -91,7 +86,7 @@ impl Host for Core {
     }
 
     fn heard(&mut self, _: &Arc<Hub>, id: u64, heard: Heard<'_>) {
-        let Some(link) = self.links.get_mut(&id).filter(|link| link.voice != Voice::Mute) else {
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.line.voice != Voice::Mute) else {
             return;
         };
         link.busy = Instant::now();
@@ -100,14 +95,14 @@ impl Host for Core {
             Heard::Ping(payload) => {
                 self.counters.pings += 1;
                 if !self.switches.on(FaultKind::NoPong) {
-                    link.push(Out::Pong(payload));
+                    link.line.say(Message::Pong(payload));
                 }
             }
             Heard::Pong => {}
-            Heard::Close(code) => link.push(Out::Close(code)),
-            Heard::Broken => link.push(Out::Close(1002)),
+            Heard::Close(code) => link.line.close(code),
+            Heard::Broken => link.line.close(1002),
             // Everything is text in this protocol; the code is inferred.
-            Heard::Unusable => link.push(Out::Close(1003)),
+            Heard::Unusable => link.line.close(1003),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{
     codes::Code,
     hub::Core,
-    link::{News, Out},
+    link::{Data, News},
     stamp,
     status::Change,
     world::{Pair, Place},
@@ -176,7 +176,7 @@ impl Core {
             };
             let members = sub.resources.picture(&taken);
             if !members.is_empty() {
-                link.push(Out::News(News { place, esn, members, note: None, legacy: false, extended: false }));
+                link.tell(Data::News(News { place, esn, members, note: None, legacy: false, extended: false }));
                 told = true;
             }
         }

@@ -78,7 +78,7 @@ impl Core {
     fn after_subscription(&mut self, link: u64) {
         if self.switches.on(FaultKind::DropAfterSubscribe) {
             if let Some(link) = self.links.get_mut(&link) {
-                link.push(Out::End(DropHow::Fin));
+                link.line.push(Out::End(DropHow::Fin));
             }
         } else if let Some(flood) = self.options.flood {
             let session = self.links.get(&link).and_then(|link| link.session.clone());
@@ -107,8 +107,8 @@ impl Core {
                 return Outcome::Held;
             }
             (_, earlier) => {
-                link.push(Out::Text(text));
-                earlier.into_iter().for_each(|earlier| link.push(Out::Text(earlier)));
+                link.line.text(text);
+                earlier.into_iter().for_each(|earlier| link.line.text(earlier));
             }
         }
         Outcome::Done
@@ -120,7 +120,7 @@ impl Core {
             return;
         };
         if let Some(text) = text.or_else(|| link.held.take()) {
-            link.push(Out::Text(text));
+            link.line.text(text);
         }
     }
 
@@ -177,7 +177,7 @@ impl Core {
         if let Some(link) = self.links.get_mut(&link) {
             link.session = Some(session.to_owned());
             for (serial, event, _) in replay {
-                link.push(Out::Event { event, serial: Some(serial) });
+                link.tell(event, Some(serial));
             }
         }
         outcome

@@ -18,12 +18,12 @@ use super::{
     identity::Identity,
     items,
     ledger::{Counters, Emitted, Ended, FloodRecord, Ledger},
-    link::{Link, Out},
+    link::Link,
     pacer,
     session::Session,
     world::World,
 };
-use crate::simulator::common::{hub, running::Served, socket::Voice, switches::Switches};
+use crate::simulator::common::{hub, running::Served, switches::Switches};
 
 /// How many devices flip in a burst: those of the recording server on which it was observed.
 const BURST: usize = 234;
@@ -127,7 +127,7 @@ impl Core {
                 record.offered.push(event.index);
             }
             match session.link.and_then(|link| self.links.get_mut(&link)) {
-                Some(link) => link.push(Out::Event { event: event.clone(), serial: Some(serial) }),
+                Some(link) => link.tell(event.clone(), Some(serial)),
                 None => record.dropped.extend(cap.map(|cap| session.cap(cap)).unwrap_or_default()),
             }
         }
@@ -163,7 +163,7 @@ impl Core {
         self.garbage += 1;
         let sample = SAMPLES[(self.garbage % SAMPLES.len() as u64) as usize];
         for link in self.links.values_mut() {
-            link.push(Out::Text(sample.to_vec()));
+            link.line.text(sample);
         }
         self.links.len()
     }
@@ -236,7 +236,7 @@ impl Core {
         };
         self.counters.sockets_open = self.links.len();
         self.cut_flood(&mut link);
-        link.wake.notify_one();
+        link.line.wake.notify_one();
         if let Some(session) = link.session {
             self.lose_session(&session, Duration::ZERO);
         }
@@ -261,13 +261,7 @@ impl Core {
             return;
         };
         let abrupt = matches!(how, DropHow::Reset | DropHow::MidFrame | DropHow::HalfOpen);
-        match how {
-            // A link that is half open already stays so.
-            DropHow::Silent if link.voice == Voice::Mute => {}
-            DropHow::Silent => link.voice = Voice::PongsOnly,
-            DropHow::HalfOpen => link.voice = Voice::Mute,
-            _ => link.end = Some(how),
-        }
+        link.line.lose(how);
         if how != DropHow::Silent {
             self.cut_flood(&mut link);
             if let Some(session) = link.session.take() {
@@ -275,7 +269,6 @@ impl Core {
                 self.lose_session(&session, late.unwrap_or_default());
             }
         }
-        link.wake.notify_one();
         self.links.insert(id, link);
     }
 
@@ -323,8 +316,8 @@ impl Core {
             if let Some(link) = link.and_then(|link| self.links.get_mut(&link)) {
                 link.flood = Some(Box::new(job));
                 link.flooding = true;
-                link.wake.notify_one();
-                writers.push(link.wake.clone());
+                link.line.wake.notify_one();
+                writers.push(link.line.wake.clone());
             }
         }
         if pace.is_some()

@@ -1,8 +1,7 @@
 //! One WebSocket as the hub sees it: what is queued for it, and how it is to end.
 
-use std::{collections::VecDeque, sync::Arc, time::SystemTime};
+use std::{sync::Arc, time::SystemTime};
 
-use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::{
@@ -13,7 +12,10 @@ use super::{
     ledger::Emitted,
     wire::{self, Spelling},
 };
-use crate::simulator::common::socket::{Message, Step, Voice};
+use crate::simulator::common::{
+    line::{self, Line},
+    socket::{Message, Step},
+};
 
 /// At most so many events go into one frame.
 const EVENTS_PER_FRAME: usize = 250;
@@ -21,17 +23,13 @@ const EVENTS_PER_FRAME: usize = 250;
 /// A frame of no known kind, for `unknown-frames`.
 const UNKNOWN_FRAME: &str = r#"{"notification":{"kind":"maintenance","starts":null},"items":[1,"two",{}]}"#;
 
-/// What waits to be sent, in order.
-pub(super) enum Out {
-    Event {
-        event: Arc<Emitted>,
-        /// Its place in the session's log; `None` for a deliberate repeat.
-        serial: Option<u64>,
-    },
-    Text(Vec<u8>),
-    Pong(Bytes),
-    Close(u16),
-    End(DropHow),
+pub(super) type Out = line::Out<Due>;
+
+/// An event that is to be sent.
+pub(super) struct Due {
+    pub(super) event: Arc<Emitted>,
+    /// Its place in the session's log; `None` for a deliberate repeat.
+    pub(super) serial: Option<u64>,
 }
 
 /// What the writer of a link does next.
@@ -44,11 +42,7 @@ pub(super) struct Link {
     /// A token was accepted, at the upgrade or by `authenticate`.
     pub(super) authorized: bool,
     pub(super) session: Option<String>,
-    pub(super) queue: VecDeque<Out>,
-    pub(super) wake: Arc<Notify>,
-    /// It must end at once, whatever is queued.
-    pub(super) end: Option<DropHow>,
-    pub(super) voice: Voice,
+    pub(super) line: Line<Due>,
     /// A flood that waits for its turn.
     pub(super) flood: Option<Box<FloodJob>>,
     /// A flood is not yet at its end; the writer may hold it.
@@ -61,43 +55,22 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(authorized: bool, wake: Arc<Notify>) -> Self {
-        Self {
-            authorized,
-            session: None,
-            queue: VecDeque::new(),
-            wake,
-            end: None,
-            voice: Voice::Normal,
-            flood: None,
-            flooding: false,
-            held: None,
-            frames: 0,
-        }
+        Self { authorized, session: None, line: Line::new(wake), flood: None, flooding: false, held: None, frames: 0 }
     }
 
-    pub(super) fn push(&mut self, out: Out) {
-        self.queue.push_back(out);
-        self.wake.notify_one();
+    pub(super) fn tell(&mut self, event: Arc<Emitted>, serial: Option<u64>) {
+        self.line.push(Out::Data(Due { event, serial }));
     }
 
     /// Takes the events at the head of the queue, at most `limit`.
-    pub(super) fn take_events(&mut self, limit: usize) -> Vec<(Arc<Emitted>, Option<u64>)> {
+    fn take_events(&mut self, limit: usize) -> Vec<Due> {
         let mut events = Vec::new();
-        while events.len() < limit && matches!(self.queue.front(), Some(Out::Event { .. })) {
-            if let Some(Out::Event { event, serial }) = self.queue.pop_front() {
-                events.push((event, serial));
+        while events.len() < limit && matches!(self.line.queue.front(), Some(Out::Data(_))) {
+            if let Some(Out::Data(due)) = self.line.queue.pop_front() {
+                events.push(due);
             }
         }
         events
-    }
-
-    /// The next pong in the queue, wherever it is.
-    pub(super) fn take_pong(&mut self) -> Option<Bytes> {
-        let position = self.queue.iter().position(|out| matches!(out, Out::Pong(_)))?;
-        match self.queue.remove(position) {
-            Some(Out::Pong(payload)) => Some(payload),
-            _ => None,
-        }
     }
 }
 
@@ -108,27 +81,17 @@ impl Core {
         let Some(link) = self.links.get_mut(&id) else {
             return Turn::Step(Step::End(DropHow::Fin));
         };
-        if let Some(how) = link.end {
-            return Turn::Step(Step::End(how));
-        }
-        match link.voice {
-            Voice::Normal => {}
-            Voice::Mute => return Turn::Step(Step::Wait),
-            Voice::PongsOnly => {
-                let pong = link.take_pong().map(|payload| Step::Send(vec![Message::Pong(payload)]));
-                return Turn::Step(pong.unwrap_or(Step::Wait));
-            }
+        if let Some(step) = link.line.ruled() {
+            return Turn::Step(step);
         }
         let events = link.take_events(EVENTS_PER_FRAME);
         if !events.is_empty() {
             return Turn::Step(Step::Send(self.event_frames(id, &events, spelling)));
         }
-        Turn::Step(match link.queue.pop_front() {
-            Some(Out::Text(text)) => Step::Send(vec![Message::Text(text)]),
-            Some(Out::Pong(payload)) => Step::Send(vec![Message::Pong(payload)]),
-            Some(Out::Close(code)) => Step::End(DropHow::Close(code)),
+        Turn::Step(match link.line.queue.pop_front() {
+            Some(Out::Message(message)) => Step::Send(vec![message]),
             Some(Out::End(how)) => Step::End(how),
-            Some(Out::Event { .. }) | None => match link.flood.take_if(|flood| flood.is_due()) {
+            Some(Out::Data(_)) | None => match link.flood.take_if(|flood| flood.is_due()) {
                 Some(flood) => return Turn::Flood(flood),
                 None => Step::Wait,
             },
@@ -136,7 +99,7 @@ impl Core {
     }
 
     /// A frame with these events, and what the faults put around it.
-    fn event_frames(&mut self, id: u64, events: &[(Arc<Emitted>, Option<u64>)], spelling: Spelling) -> Vec<Message> {
+    fn event_frames(&mut self, id: u64, events: &[Due], spelling: Spelling) -> Vec<Message> {
         let mut frames = Vec::with_capacity(1);
         let Some(link) = self.links.get_mut(&id) else {
             return frames;
@@ -149,19 +112,19 @@ impl Core {
         if self.switches.on(FaultKind::UnknownFrames) && nth % 5 == 1 {
             frames.push(Message::Text(UNKNOWN_FRAME.into()));
         }
-        frames.push(Message::Text(wire::write_events(events.iter().map(|(event, _)| &**event), spelling).into()));
+        frames.push(Message::Text(wire::write_events(events.iter().map(|due| &*due.event), spelling).into()));
         // A repeat must not be repeated in turn, so only frames with something new count.
-        let fresh = events.iter().any(|(_, serial)| serial.is_some());
+        let fresh = events.iter().any(|due| due.serial.is_some());
         if self.switches.on(FaultKind::Duplicates)
             && fresh
             && nth % 3 == 0
-            && let Some((event, _)) = events.first()
+            && let Some(first) = events.first()
         {
-            link.push(Out::Event { event: event.clone(), serial: None });
+            link.tell(first.event.clone(), None);
         }
         let mut session = link.session.as_deref().and_then(|id| self.sessions.get_mut(id));
         self.counters.sent += events.len() as u64;
-        for (_, serial) in events {
+        for Due { serial, .. } in events {
             let first_time = match (serial, session.as_deref_mut()) {
                 (Some(serial), Some(session)) => session.sent(*serial),
                 _ => false,

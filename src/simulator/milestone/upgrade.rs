@@ -15,9 +15,9 @@ use super::{
     flood::FloodJob,
     gateway,
     hub::{Core, Hub},
-    link::{Out, Turn},
+    link::Turn,
 };
-use crate::simulator::common::socket::{self, Bulk, Heard, Host, Manner, Step, Voice};
+use crate::simulator::common::socket::{self, Bulk, Heard, Host, Manner, Message, Step, Voice};
 
 /// How long a reply waits to be overtaken by a later one.
 const HOLD: Duration = Duration::from_millis(150);
@@ -67,11 +67,7 @@ impl Host for Core {
     }
 
     fn interrupted(&self, link: u64) -> Option<DropHow> {
-        match self.links.get(&link) {
-            None => Some(DropHow::Fin),
-            Some(link) if link.voice == Voice::Mute => Some(DropHow::HalfOpen),
-            Some(link) => link.end,
-        }
+        self.links.get(&link).map_or(Some(DropHow::Fin), |link| link.line.interrupted())
     }
 
     fn manner(&self) -> Manner {
@@ -79,7 +75,7 @@ impl Host for Core {
     }
 
     fn heard(&mut self, hub: &Arc<Hub>, id: u64, heard: Heard<'_>) {
-        let Some(link) = self.links.get_mut(&id).filter(|link| link.voice != Voice::Mute) else {
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.line.voice != Voice::Mute) else {
             return;
         };
         match heard {
@@ -87,14 +83,14 @@ impl Host for Core {
             Heard::Ping(payload) => {
                 self.counters.pings += 1;
                 if !self.switches.on(FaultKind::NoPong) {
-                    link.push(Out::Pong(payload));
+                    link.line.say(Message::Pong(payload));
                 }
             }
             Heard::Pong => {}
-            Heard::Close(code) => link.push(Out::Close(code)),
-            Heard::Broken => link.push(Out::Close(1002)),
+            Heard::Close(code) => link.line.close(code),
+            Heard::Broken => link.line.close(1002),
             // Everything is text in this protocol. That the connection is closed is documented for malformed commands; the code is inferred.
-            Heard::Unusable => link.push(Out::Close(1003)),
+            Heard::Unusable => link.line.close(1003),
         }
     }
 
@@ -110,7 +106,7 @@ impl Core {
             Outcome::Malformed => {
                 if let Some(link) = self.links.get_mut(&id) {
                     // The vendor documents no close code; this one is inferred.
-                    link.push(Out::Close(1008));
+                    link.line.close(1008);
                 }
                 return;
             }

@@ -9,7 +9,6 @@ use super::{
     codes::Bolt,
     happen::Occurrence,
     hub::Core,
-    link::Out,
     stamp,
     world::{Part, Place, Sensor, kind},
 };
@@ -223,7 +222,7 @@ impl Simulator {
     pub fn say(&self, text: &str) -> usize {
         let mut core = self.lock();
         let links = core.links.values_mut().filter(|link| link.gets(0));
-        links.map(|link| link.push(Out::Text(text.as_bytes().to_vec()))).count()
+        links.map(|link| link.line.text(text)).count()
     }
 
     /// Pushes an event again that has happened; false when it is not kept any more.

@@ -12,7 +12,7 @@ use super::{
     faults::FaultKind,
     hub::{Core, Timer},
     ledger::Happening,
-    link::Push,
+    link::{Out, Push},
     rows::{Written, envelope},
     stamp::{self, Seconds},
     world::{Part, Place, Record, Sensor, kind},
@@ -198,7 +198,7 @@ impl Core {
         let times = 1 + usize::from(self.switches.on(FaultKind::Duplicates));
         for link in self.links.values_mut().filter(|link| link.gets(push.user)) {
             for _ in 0..times {
-                link.push(super::link::Out::Event(push.clone()));
+                link.line.push(Out::Data(push.clone()));
             }
         }
     }

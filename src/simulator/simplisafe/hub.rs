@@ -24,7 +24,13 @@ use super::{
     stamp,
     world::{Part, Place, World},
 };
-use crate::simulator::common::{hub, running::Served, socket::Voice, switches::Switches};
+use crate::simulator::common::{
+    hub,
+    line::Line,
+    running::Served,
+    socket::{Message, Voice},
+    switches::Switches,
+};
 
 /// How often tokens and quiet sockets are looked through.
 const SWEEP: Duration = Duration::from_millis(50);
@@ -193,13 +199,13 @@ impl Core {
             }
             Fault::ServerError(_) => {
                 let error = self.options.identify_error.clone();
-                self.say_to_all(|_| Out::Text(error.clone().into_bytes()));
+                self.say_to_all(|_| Out::Message(Message::Text(error.clone().into_bytes())));
                 self.say_to_all(|_| Out::End(DropHow::Fin))
             }
             Fault::Expire(_) => self.expire_tokens(),
-            Fault::Ping(_) => self.say_to_all(|_| Out::Ping),
+            Fault::Ping(_) => self.say_to_all(|_| Out::Message(Message::Ping)),
             Fault::Garbage(_) => self.send_garbage(),
-            Fault::Binary(_) => self.say_to_all(|_| Out::Binary(vec![0, 159, 146, 150])),
+            Fault::Binary(_) => self.say_to_all(|_| Out::Message(Message::Binary(vec![0, 159, 146, 150]))),
             Fault::Untyped(_) => self.send_untyped(),
             Fault::Maimed(_) => self.send_maimed(),
             Fault::OddEvents(_) => self.odd_event(),
@@ -209,8 +215,8 @@ impl Core {
 
     fn say_to_all(&mut self, what: impl Fn(&Link) -> Out) -> usize {
         // Nothing ever takes from the queue of a mute one.
-        let hearing = self.links.values_mut().filter(|link| link.voice == Voice::Normal);
-        hearing.map(|link| link.push(what(link))).count()
+        let hearing = self.links.values_mut().filter(|link| link.line.voice == Voice::Normal);
+        hearing.map(|link| link.line.push(what(link))).count()
     }
 
     fn send_garbage(&mut self) -> usize {
@@ -223,7 +229,7 @@ impl Core {
         ];
         self.turns += 1;
         let sample = SAMPLES[self.turns % SAMPLES.len()];
-        self.say_to_all(|_| Out::Text(sample.to_vec()))
+        self.say_to_all(|_| Out::Message(Message::Text(sample.to_vec())))
     }
 
     fn send_untyped(&mut self) -> usize {
@@ -232,7 +238,7 @@ impl Core {
         if self.turns.is_multiple_of(2) {
             text = text.replace("\"type\"", "\"kind\"");
         }
-        self.say_to_all(|_| Out::Text(text.clone().into_bytes()))
+        self.say_to_all(|_| Out::Message(Message::Text(text.clone().into_bytes())))
     }
 
     fn sweep(&mut self, now: Instant) {
@@ -240,14 +246,13 @@ impl Core {
         let within = self.switches.duration(FaultKind::IdentifyWithin);
         let idle = self.switches.duration(FaultKind::IdleClose);
         let cuts = self.switches.on(FaultKind::ExpiryCuts);
-        for link in self.links.values_mut().filter(|link| link.end.is_none() && link.voice == Voice::Normal) {
+        for link in self.links.values_mut().filter(|link| link.line.end.is_none() && link.line.voice == Voice::Normal) {
             let late = link.user.is_none() && within.is_some_and(|within| now - link.opened > within);
             let quiet = idle.is_some_and(|idle| now.saturating_duration_since(link.busy) > idle);
             let expired =
                 link.user.is_some() && link.token.as_ref().is_none_or(|token| self.tokens.user(token).is_none());
             if late || quiet || (cuts && expired) {
-                link.end = Some(DropHow::Fin);
-                link.wake.notify_one();
+                link.line.lose(DropHow::Fin);
             }
         }
     }
@@ -284,18 +289,8 @@ impl Core {
             self.sockets.push_back(record);
         }
         let now = Instant::now();
-        let link = Link {
-            number,
-            opened: now,
-            user: None,
-            token: None,
-            subscribed: false,
-            queue: VecDeque::new(),
-            wake,
-            end: None,
-            voice: Voice::Normal,
-            busy: now,
-        };
+        let link =
+            Link { number, opened: now, user: None, token: None, subscribed: false, line: Line::new(wake), busy: now };
         self.links.insert(number, link);
         self.counters.sockets_opened += 1;
         if !self.switches.on(FaultKind::HelloLate) {
@@ -313,7 +308,7 @@ impl Core {
     pub(super) fn close_link(&mut self, number: u64) {
         if let Some(link) = self.links.remove(&number) {
             self.note_end(number);
-            link.wake.notify_one();
+            link.line.wake.notify_one();
         }
     }
 
@@ -351,16 +346,7 @@ impl Core {
         let Some(link) = self.links.get_mut(&number) else {
             return;
         };
-        match how {
-            // A link that is half open already stays so.
-            DropHow::Silent if link.voice == Voice::Mute => {}
-            DropHow::Silent => link.voice = Voice::PongsOnly,
-            DropHow::HalfOpen => link.voice = Voice::Mute,
-            _ => link.end = Some(how),
-        }
-        // Nothing that happens from now on is shown on it.
-        link.queue.retain(|out| how == DropHow::Silent && matches!(out, Out::Pong(_)));
-        link.wake.notify_one();
+        link.line.lose(how);
         self.note_end(number);
     }
 }

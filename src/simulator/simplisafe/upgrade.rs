@@ -20,7 +20,7 @@ use super::{
     stamp,
     world::Place,
 };
-use crate::simulator::common::socket::{self, Heard, Host, Manner, Step, Voice};
+use crate::simulator::common::socket::{self, Heard, Host, Manner, Message, Step, Voice};
 
 /// What the server says of its patience: milliseconds, as far as one can guess, and nothing is known to follow from it.
 const HEARTBEAT: u64 = 45_000;
@@ -65,11 +65,7 @@ impl Host for Core {
     }
 
     fn interrupted(&self, link: u64) -> Option<DropHow> {
-        match self.links.get(&link) {
-            None => Some(DropHow::Fin),
-            Some(link) if link.voice == Voice::Mute => Some(DropHow::HalfOpen),
-            Some(link) => link.end,
-        }
+        self.links.get(&link).map_or(Some(DropHow::Fin), |link| link.line.interrupted())
     }
 
     fn manner(&self) -> Manner {
@@ -77,7 +73,7 @@ impl Host for Core {
     }
 
     fn heard(&mut self, _: &Arc<Hub>, id: u64, heard: Heard<'_>) {
-        let Some(link) = self.links.get_mut(&id).filter(|link| link.voice != Voice::Mute) else {
+        let Some(link) = self.links.get_mut(&id).filter(|link| link.line.voice != Voice::Mute) else {
             return;
         };
         link.busy = Instant::now();
@@ -86,14 +82,14 @@ impl Host for Core {
             Heard::Ping(payload) => {
                 self.counters.pings += 1;
                 if !self.switches.on(FaultKind::NoPong) {
-                    link.push(Out::Pong(payload));
+                    link.line.say(Message::Pong(payload));
                 }
             }
             Heard::Pong => {}
-            Heard::Close(code) => link.push(Out::End(DropHow::Close(code))),
-            Heard::Broken => link.push(Out::End(DropHow::Close(1002))),
+            Heard::Close(code) => link.line.close(code),
+            Heard::Broken => link.line.close(1002),
             // Everything is text in this protocol; the code is inferred.
-            Heard::Unusable => link.push(Out::End(DropHow::Close(1003))),
+            Heard::Unusable => link.line.close(1003),
         }
     }
 
@@ -117,7 +113,7 @@ impl Core {
         let key = super::auth::random(&mut self.world.rng, 8);
         let data = json!({ "key": key, "timeouts": { "heartbeat": HEARTBEAT, "inactivity": INACTIVITY } });
         if let Some(link) = self.links.get_mut(&number) {
-            link.say(Self::service("service.hello", Some(data)));
+            link.line.text(Self::service("service.hello", Some(data)));
         }
     }
 
@@ -178,14 +174,14 @@ impl Core {
         let Some(link) = self.links.get_mut(&number) else { return };
         let Some(user) = link.user else { return };
         let namespace = format!("uid:{}", self.world.users[user].uid);
-        link.say(Self::service("service.registered", None));
+        link.line.text(Self::service("service.registered", None));
         if silent {
             return;
         }
-        link.say(Self::service(&format!("{name}.subscribed"), Some(json!({ "namespace": namespace }))));
+        link.line.text(Self::service(&format!("{name}.subscribed"), Some(json!({ "namespace": namespace }))));
         link.subscribed = true;
         if ends {
-            link.push(Out::End(DropHow::Fin));
+            link.line.push(Out::End(DropHow::Fin));
         }
     }
 
@@ -197,10 +193,10 @@ impl Core {
         let Some(link) = self.links.get_mut(&number) else { return };
         link.subscribed = false;
         if let Some(error) = error {
-            link.say(error);
+            link.line.text(error);
         }
         if !silent {
-            link.push(Out::End(code.map_or(DropHow::Fin, DropHow::Close)));
+            link.line.push(Out::End(code.map_or(DropHow::Fin, DropHow::Close)));
         }
     }
 
