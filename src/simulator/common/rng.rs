@@ -37,6 +37,17 @@ impl Rng {
         self.next() % 1000 < u64::from(permille)
     }
 
+    /// A random part of these, `0.1` for a tenth, at least one where there are any.
+    pub(in crate::simulator) fn part<T>(&mut self, mut all: Vec<T>, fraction: f64) -> Vec<T> {
+        let count = (all.len() as f64 * fraction.clamp(0.0, 1.0)).ceil() as usize;
+        for nth in 0..count {
+            let other = nth + self.below(all.len() - nth);
+            all.swap(nth, other);
+        }
+        all.truncate(count);
+        all
+    }
+
     /// A GUID in lower case.
     pub(in crate::simulator) fn guid(&mut self) -> String {
         let bits = u128::from(self.next()) << 64 | u128::from(self.next());

@@ -43,7 +43,7 @@ impl Core {
             if device.settles.is_none() {
                 let due = Instant::now() + delay;
                 device.settles = Some(due);
-                self.later(due, Timer::Settle(place, due));
+                self.timers.put_off(due, Timer::Settle(place, due));
             }
             self.world.device(place).map_or(0, |device| device.legacy)
         };

@@ -1,7 +1,7 @@
 //! The heart of the simulator, behind one lock: the world, the sessions and the sockets.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     net::SocketAddr,
     sync::{Arc, mpsc::SyncSender},
     time::{Duration, Instant, SystemTime},
@@ -21,6 +21,7 @@ use super::{
     world::{Place, Watcher, World},
 };
 use crate::simulator::common::{
+    clock::{Rate, Timers},
     hub,
     line::Line,
     running::Served,
@@ -58,11 +59,9 @@ pub(super) struct Core {
     pub(super) brand: Option<SocketAddr>,
     /// Where it was before it moved.
     pub(super) left: Vec<SocketAddr>,
-    timers: BTreeMap<(Instant, u64), Timer>,
-    next_timer: u64,
+    pub(super) timers: Timers<Timer>,
     next_link: u64,
-    /// Events owed to the configured rate.
-    owed: f64,
+    rate: Rate,
     swept: Instant,
     /// Until when everything is answered with this status.
     out: Option<(Instant, u16)>,
@@ -90,10 +89,9 @@ impl Core {
             listeners: Vec::new(),
             brand: None,
             left: Vec::new(),
-            timers: BTreeMap::new(),
-            next_timer: 0,
+            timers: Timers::default(),
             next_link: 1,
-            owed: 0.0,
+            rate: Rate::default(),
             swept: Instant::now(),
             out: None,
             turns: 0,
@@ -110,13 +108,11 @@ impl Served for Core {
 
     /// What has to be done every few milliseconds: the rate, what was put off, the periodic faults, the end of sessions.
     fn tick(&mut self, passed: Duration) {
-        self.owed += self.options.rate * passed.as_secs_f64();
-        let due = self.owed.floor();
-        self.owed -= due;
-        self.emit(due as usize);
+        let due = self.rate.due(self.options.rate, passed);
+        self.emit(due);
         let now = Instant::now();
-        while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= now) {
-            match entry.remove() {
+        while let Some(timer) = self.timers.take_due(now) {
+            match timer {
                 Timer::Settle(place, due) => self.settle(place, due),
                 Timer::First(link, slot) => {
                     if let Some(link) = self.links.get_mut(&link) {
@@ -136,11 +132,6 @@ impl Served for Core {
 }
 
 impl Core {
-    pub(super) fn later(&mut self, due: Instant, timer: Timer) {
-        self.next_timer += 1;
-        self.timers.insert((due, self.next_timer), timer);
-    }
-
     fn strike(&mut self, fault: Fault) {
         match fault {
             Fault::Close(_) => self.drop_all(DropHow::Close(1001)),
@@ -343,14 +334,9 @@ impl Core {
 
     /// Breaks a random part of all sockets, at least one where there are any; says how many.
     pub(super) fn drop_random(&mut self, fraction: f64, how: DropHow) -> usize {
-        let mut ids = self.open.clone();
-        let count = (ids.len() as f64 * fraction.clamp(0.0, 1.0)).ceil() as usize;
-        for nth in 0..count {
-            let other = nth + self.world.rng.below(ids.len() - nth);
-            ids.swap(nth, other);
-            self.drop_link(ids[nth], how);
-        }
-        count
+        let ids = self.world.rng.part(self.open.clone(), fraction);
+        ids.iter().for_each(|id| self.drop_link(*id, how));
+        ids.len()
     }
 
     fn drop_link(&mut self, id: u64, how: DropHow) {

@@ -104,7 +104,7 @@ impl Core {
                 continue;
             }
             match due {
-                Some(due) => self.later(due, Timer::First(link, slot)),
+                Some(due) => self.timers.put_off(due, Timer::First(link, slot)),
                 None => self.say_first(link, slot),
             }
         }

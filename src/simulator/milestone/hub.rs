@@ -23,7 +23,7 @@ use super::{
     session::Session,
     world::World,
 };
-use crate::simulator::common::{hub, running::Served, switches::Switches};
+use crate::simulator::common::{clock::Rate, hub, running::Served, switches::Switches};
 
 /// How many devices flip in a burst: those of the recording server on which it was observed.
 const BURST: usize = 234;
@@ -45,8 +45,7 @@ pub(super) struct Core {
     pub(super) dead_gateways: Vec<SocketAddr>,
     next_link: u64,
     floods: u32,
-    /// Events owed to the configured rate.
-    owed: f64,
+    rate: Rate,
     garbage: u64,
 }
 
@@ -68,7 +67,7 @@ impl Core {
             dead_gateways: Vec::new(),
             next_link: 1,
             floods: 0,
-            owed: 0.0,
+            rate: Rate::default(),
             garbage: 0,
         }
     }
@@ -83,10 +82,8 @@ impl Served for Core {
 
     /// What has to be done every few milliseconds: the rate, the periodic faults, the end of sessions.
     fn tick(&mut self, passed: Duration) {
-        self.owed += self.options.rate * passed.as_secs_f64();
-        let due = self.owed.floor();
-        self.owed -= due;
-        self.emit(due as usize);
+        let due = self.rate.due(self.options.rate, passed);
+        self.emit(due);
         for fault in self.switches.due(Instant::now()) {
             match fault {
                 Fault::Recycle(_) => self.drop_links(DropHow::Close(1001), None),

@@ -132,7 +132,7 @@ impl Core {
         let Some(Part::Sensor(sensor)) = part else { return };
         change(&mut self.world.systems[place].sensors[sensor]);
         if let Some(lag) = self.switches.duration(FaultKind::CacheLag) {
-            self.later(Instant::now() + lag, Timer::Sync(place));
+            self.timers.put_off(Instant::now() + lag, Timer::Sync(place));
         }
     }
 
@@ -171,7 +171,7 @@ impl Core {
         if let Some(late) = self.switches.duration(FaultKind::Late) {
             let nth = self.switches.count(FaultKind::Straggler).unwrap_or(1).max(1) as u64;
             if self.published.is_multiple_of(nth) {
-                self.later(Instant::now() + late, Timer::Push(push));
+                self.timers.put_off(Instant::now() + late, Timer::Push(push));
                 return;
             }
         }
@@ -226,7 +226,7 @@ impl Core {
             self.occur(place, Occurrence { cid: exit, part, zone, info, ..Occurrence::default() });
             let round = self.world.systems[place].alarm_round;
             let due = Instant::now() + self.options.exit_delay;
-            self.later(due, Timer::Alarm(place, round, Box::new(armed)));
+            self.timers.put_off(due, Timer::Alarm(place, round, Box::new(armed)));
         }
         true
     }
@@ -271,13 +271,13 @@ impl Core {
         }
         self.occur(place, Occurrence { cid: 1429, part: Some(part), ..Occurrence::default() });
         let round = self.world.systems[place].alarm_round;
-        self.later(Instant::now() + self.options.entry_delay, Timer::Alarm(place, round, Box::new(alarm)));
+        self.timers.put_off(Instant::now() + self.options.entry_delay, Timer::Alarm(place, round, Box::new(alarm)));
     }
 
     /// A lock is told to move, and does so after a while.
     pub(super) fn move_bolt(&mut self, place: Place, part: Part, bolt: Bolt) {
         let due = Instant::now() + self.options.lock_delay;
-        self.later(due, Timer::Bolt(place, part, bolt));
+        self.timers.put_off(due, Timer::Bolt(place, part, bolt));
     }
 
     pub(super) fn bolt(&mut self, place: Place, part: Part, bolt: Bolt) -> u64 {

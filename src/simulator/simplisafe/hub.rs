@@ -1,7 +1,7 @@
 //! The heart of the simulator, behind one lock: the world, the tokens and the sockets.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{HashMap, VecDeque},
     net::SocketAddr,
     sync::{Arc, mpsc::SyncSender},
     time::{Duration, Instant, SystemTime},
@@ -25,6 +25,7 @@ use super::{
     world::{Part, Place, World},
 };
 use crate::simulator::common::{
+    clock::{Rate, Timers},
     hub,
     line::Line,
     running::Served,
@@ -78,11 +79,9 @@ pub(super) struct Core {
     pub(super) blocked_until: Option<Instant>,
     /// When the requests of the last minute came.
     pub(super) recent: VecDeque<Instant>,
-    timers: BTreeMap<(Instant, u64), Timer>,
-    next_timer: u64,
+    pub(super) timers: Timers<Timer>,
     next_link: u64,
-    /// Events owed to the configured rate.
-    owed: f64,
+    rate: Rate,
     swept: Instant,
     /// Counts what comes in turns.
     pub(super) turns: usize,
@@ -115,10 +114,9 @@ impl Core {
             published: 0,
             blocked_until: None,
             recent: VecDeque::new(),
-            timers: BTreeMap::new(),
-            next_timer: 0,
+            timers: Timers::default(),
             next_link: 1,
-            owed: 0.0,
+            rate: Rate::default(),
             swept: Instant::now(),
             turns: 0,
         };
@@ -140,13 +138,10 @@ impl Served for Core {
 
     /// What has to be done every few milliseconds: the rate, what was put off, the periodic faults, the end of tokens.
     fn tick(&mut self, passed: Duration) {
-        self.owed += self.options.rate * passed.as_secs_f64();
-        let due = self.owed.floor();
-        self.owed -= due;
-        self.emit(due as usize);
+        let due = self.rate.due(self.options.rate, passed);
+        self.emit(due);
         let now = Instant::now();
-        while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= now) {
-            let timer = entry.remove();
+        while let Some(timer) = self.timers.take_due(now) {
             self.fire(timer);
         }
         if let Some((_, push)) = self.waiting.take_if(|(since, _)| now - *since >= OVERTAKEN) {
@@ -163,11 +158,6 @@ impl Served for Core {
 }
 
 impl Core {
-    pub(super) fn later(&mut self, due: Instant, timer: Timer) {
-        self.next_timer += 1;
-        self.timers.insert((due, self.next_timer), timer);
-    }
-
     fn fire(&mut self, timer: Timer) {
         match timer {
             Timer::Push(push) => self.deliver(&push),
@@ -333,13 +323,9 @@ impl Core {
     pub(super) fn drop_random(&mut self, fraction: f64, how: DropHow) -> usize {
         let mut ids: Vec<u64> = self.links.keys().copied().collect();
         ids.sort_unstable();
-        let count = (ids.len() as f64 * fraction.clamp(0.0, 1.0)).ceil() as usize;
-        for nth in 0..count {
-            let other = nth + self.world.rng.below(ids.len() - nth);
-            ids.swap(nth, other);
-            self.drop_link(ids[nth], how);
-        }
-        count
+        let ids = self.world.rng.part(ids, fraction);
+        ids.iter().for_each(|id| self.drop_link(*id, how));
+        ids.len()
     }
 
     fn drop_link(&mut self, number: u64, how: DropHow) {

@@ -158,7 +158,7 @@ impl Core {
         let open = self.links.values().filter(|link| link.user == Some(user)).count();
         self.counters.sockets_of_one_user = self.counters.sockets_of_one_user.max(open);
         match self.switches.duration(FaultKind::SlowSubscribe) {
-            Some(wait) => self.later(Instant::now() + wait, Timer::Subscribed(number)),
+            Some(wait) => self.timers.put_off(Instant::now() + wait, Timer::Subscribed(number)),
             None => self.welcome(number),
         }
     }
