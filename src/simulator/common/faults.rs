@@ -63,7 +63,7 @@ pub(in crate::simulator) trait Switchable: Copy {
     }
 }
 
-/// Makes the enums `FaultKind` and `Fault` of a list of faults, with `all`, `FromStr` and `Display`.
+/// Makes the enums `FaultKind` and `Fault` of a list of faults, with `all`, `FromStr` and `Display`, and the test that those two agree.
 macro_rules! faults {
     ($system:literal; $($variant:ident $(($bind:ident: $ty:ty, $hint:literal, $default:expr))? = $name:literal, $help:literal;)*) => {
         /// The faults without their values: what [`Simulator::clear`](super::Simulator::clear) takes.
@@ -129,6 +129,22 @@ macro_rules! faults {
 
             fn value_mut(&mut self) -> Option<&mut dyn $crate::simulator::common::faults::Value> {
                 match self { $(Self::$variant $(($bind))? => none_or!($($bind)?),)* }
+            }
+        }
+
+        #[cfg(test)]
+        mod reading {
+            #![allow(clippy::unwrap_used)]
+            use super::Fault;
+
+            #[test]
+            fn every_fault_reads_back_what_it_writes() {
+                for info in Fault::all() {
+                    let usual: Fault = info.name.parse().unwrap();
+                    assert_eq!(usual.kind(), info.kind);
+                    assert_eq!(usual.to_string().parse::<Fault>().unwrap(), usual);
+                    assert_eq!(usual.to_string().contains('='), info.value.is_some());
+                }
             }
         }
     };
@@ -201,6 +217,11 @@ pub struct Refusal {
     pub status: u16,
     /// How many are still to be refused.
     pub count: Option<u32>,
+}
+
+/// A refusal for ever.
+pub(in crate::simulator) const fn refusal(status: u16) -> Refusal {
+    Refusal { status, count: None }
 }
 
 /// What a fault may take.
