@@ -6,6 +6,7 @@
 //! - `line` is such a socket as the core sees it: what is queued for it, and how it is to end.
 //! - `frames` are WebSocket frames as bytes; `faults` names what can go wrong, and `switches` says what of it is on.
 //! - `clock` says how many events a rate owes, and keeps what was put off.
+//! - `ledger` counts requests, and forgets the oldest of a list.
 //! - `rng` makes the same system of the same seed; `command` is the part of `watchpost simulate` that is the same for all.
 
 pub(super) mod clock;
@@ -13,6 +14,7 @@ pub(super) mod command;
 pub(super) mod faults;
 pub(super) mod frames;
 pub(super) mod hub;
+pub(super) mod ledger;
 pub(super) mod line;
 pub(super) mod rng;
 pub(super) mod running;

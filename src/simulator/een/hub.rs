@@ -23,6 +23,7 @@ use super::{
 use crate::simulator::common::{
     clock::{Rate, Timers},
     hub,
+    ledger::keep,
     line::Line,
     running::Served,
     socket::{Message, Voice},
@@ -220,15 +221,8 @@ impl Core {
 
     /// Notes a request and its answer.
     pub(super) fn count_call(&mut self, call: Call) {
-        let tally = self.counters.requests.entry(call.endpoint).or_default();
-        tally.tried += 1;
-        tally.ok += u64::from(call.status < 400);
-        if self.options.calls > 0 {
-            if self.calls.len() >= self.options.calls {
-                self.calls.pop_front();
-            }
-            self.calls.push_back(call);
-        }
+        self.counters.requests.entry(call.endpoint).or_default().count(call.status);
+        keep(&mut self.calls, self.options.calls, call);
     }
 
     pub(super) fn open_link(

@@ -11,6 +11,7 @@ use super::{
     status::{Reading, says_nothing},
     world::Place,
 };
+pub use crate::simulator::common::ledger::Tally;
 
 /// A consistent picture of everything so far.
 #[derive(Debug, Clone, Default)]
@@ -194,15 +195,6 @@ pub struct Counters {
     pub frames: u64,
     /// Status changes and events that happened, whether or not anybody was told.
     pub happened: u64,
-}
-
-/// How often something was tried, and how often it went well.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// All.
-    pub tried: u64,
-    /// Those answered with a status below 400; upgrades: with 101.
-    pub ok: u64,
 }
 
 impl Counters {

@@ -27,6 +27,7 @@ use super::{
 use crate::simulator::common::{
     clock::{Rate, Timers},
     hub,
+    ledger::keep,
     line::Line,
     running::Served,
     socket::{Message, Voice},
@@ -255,29 +256,17 @@ impl Core {
 
     /// Notes a request and its answer.
     pub(super) fn count_call(&mut self, call: Call) {
-        let tally = self.counters.requests.entry(call.endpoint).or_default();
-        tally.tried += 1;
-        tally.ok += u64::from(call.status < 400);
+        self.counters.requests.entry(call.endpoint).or_default().count(call.status);
         self.counters.tokens_abroad += u64::from(Some(call.door) == self.foreign && call.bearer.is_some());
-        if self.options.calls > 0 {
-            if self.calls.len() >= self.options.calls {
-                self.calls.pop_front();
-            }
-            self.calls.push_back(call);
-        }
+        keep(&mut self.calls, self.options.calls, call);
     }
 
     pub(super) fn open_link(&mut self, wake: Arc<Notify>) -> u64 {
         let number = self.next_link;
         self.next_link += 1;
         let opened = SystemTime::now();
-        if self.options.sockets > 0 {
-            if self.sockets.len() >= self.options.sockets {
-                self.sockets.pop_front();
-            }
-            let record = SocketRecord { socket: number, user: None, identified: 0, token: None, opened, closed: None };
-            self.sockets.push_back(record);
-        }
+        let record = SocketRecord { socket: number, user: None, identified: 0, token: None, opened, closed: None };
+        keep(&mut self.sockets, self.options.sockets, record);
         let now = Instant::now();
         let link =
             Link { number, opened: now, user: None, token: None, subscribed: false, line: Line::new(wake), busy: now };

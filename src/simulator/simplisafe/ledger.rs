@@ -9,6 +9,7 @@ use std::{
 use serde_json::Value;
 
 use super::codes::{Alarm, Bolt};
+pub use crate::simulator::common::ledger::Tally;
 
 /// An event, see [`Simulator::events`](super::Simulator::events).
 #[derive(Debug, Clone)]
@@ -149,15 +150,6 @@ pub struct Counters {
     pub pushed: u64,
     /// Events that happened, whether or not anybody was told.
     pub happened: u64,
-}
-
-/// How often something was tried, and how often it went well.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// All.
-    pub tried: u64,
-    /// Those answered with a status below 400; upgrades: with 101.
-    pub ok: u64,
 }
 
 impl Counters {
