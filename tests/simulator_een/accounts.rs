@@ -41,7 +41,7 @@ fn accounts_are_listed_at_home_only() {
     assert_eq!(session.get("/g/account/list").status, 403);
     assert_eq!(active(&session), json!(account));
     let answer = session.post("/g/aaa/switch_account", &json!({}));
-    assert_eq!((answer.status, answer.body.as_str()), (200, "true"));
+    assert_eq!((answer.status, answer.text().as_str()), (200, "true"));
     assert_eq!(active(&session), json!(simulator.own_account()));
     assert_eq!(session.get("/g/account/list").status, 200);
     assert_eq!(session.get("/g/list/accounts").status, 200, "the old name");
@@ -96,7 +96,7 @@ fn a_switch_can_be_answered_without_a_body() {
     let simulator = start(quiet());
     simulator.inject(parse("switch-empty"));
     let answer = log_in(&simulator).switch(&simulator.holders()[0]);
-    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+    assert_eq!((answer.status, answer.text().as_str()), (200, ""));
 }
 
 #[test]

@@ -1,27 +1,20 @@
-//! A plain client: HTTP by hand, WebSocket by tokio-tungstenite.
+//! What a client of Eagle Eye Networks says. How it says so is in `plain`.
+
+#[path = "../common/client.rs"]
+mod plain;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream as StdTcpStream},
-    time::{Duration, Instant},
+    net::SocketAddr,
+    time::Duration,
 };
 
-use actix_rt::time::timeout;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::SinkExt;
+use plain::Socket;
+pub(crate) use plain::{Answer, DEADLINE, Heard, SILENCE, eventually, http};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_tungstenite::{
-    WebSocketStream, client_async,
-    tungstenite::{Error, Message, client::IntoClientRequest, protocol::CloseFrame},
-};
+use tokio_tungstenite::tungstenite::{Error, Message};
 use watchpost::simulator::een::{Fault, Options, Simulator};
-
-/// How long anything may take before a test fails.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
-
-/// Long enough that something would have come.
-pub(crate) const SILENCE: Duration = Duration::from_millis(200);
 
 pub(crate) fn start(options: Options) -> Simulator {
     Simulator::start(options).expect("the simulator starts")
@@ -40,62 +33,13 @@ pub(crate) fn parse(fault: &str) -> Fault {
     fault.parse().expect("a fault")
 }
 
-/// Polls until something is so.
-pub(crate) async fn eventually(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !so() {
-        assert!(Instant::now() < deadline, "in vain: {what}");
-        actix_rt::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    /// Names in lower case.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: String,
-}
-
 impl Answer {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
     /// The cookies that it sets.
     pub(crate) fn cookies(&self) -> BTreeMap<String, String> {
         let lines = self.headers.iter().filter(|(name, _)| name == "set-cookie");
         let pairs = lines.map(|(_, line)| line.split(';').next().unwrap().split_once('=').expect("a cookie"));
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
-}
-
-/// One HTTP request on a connection of its own.
-pub(crate) fn http(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let mut socket = StdTcpStream::connect(address).expect("connects");
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    let mut request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n",
-        body.len()
-    );
-    for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
-    }
-    request.push_str("\r\n");
-    request.push_str(body);
-    socket.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).expect("an answer");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-    let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status");
-    let headers = lines.map(|line| line.split_once(": ").expect("a header"));
-    let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-    Answer { status, headers, body: body.to_owned() }
 }
 
 pub(crate) fn post(address: SocketAddr, path: &str, body: &Value) -> Answer {
@@ -108,7 +52,7 @@ pub(crate) fn authenticate(simulator: &Simulator, user: &str, password: &str) ->
 
 pub(crate) fn token(simulator: &Simulator) -> String {
     let answer = authenticate(simulator, "watchpost", "watchpost");
-    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()["token"].as_str().expect("a token").to_owned()
 }
 
@@ -126,7 +70,7 @@ pub(crate) struct Session {
 /// Logs in.
 pub(crate) fn log_in(simulator: &Simulator) -> Session {
     let answer = authorize(simulator, &token(simulator));
-    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.status, 200, "{}", answer.text());
     Session { address: simulator.address(), id: answer.cookies()["auth_key"].clone() }
 }
 
@@ -158,7 +102,7 @@ impl Session {
 
     pub(crate) fn devices(&self) -> Vec<Value> {
         let answer = self.get("/g/device/list");
-        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.status, 200, "{}", answer.text());
         answer.json().as_array().expect("rows").clone()
     }
 
@@ -170,13 +114,8 @@ impl Session {
 }
 
 pub(crate) async fn open(address: SocketAddr, path: &str, cookie: Option<&str>) -> Result<Client, Error> {
-    let tcp = TcpStream::connect(address).await?;
-    tcp.set_nodelay(true)?;
-    let mut request = format!("ws://{address}{path}").into_client_request()?;
-    if let Some(cookie) = cookie {
-        request.headers_mut().insert("Cookie", cookie.parse().unwrap());
-    }
-    let (ws, response) = timeout(DEADLINE, client_async(request, tcp)).await.expect("an answer to the upgrade")?;
+    let header = cookie.map(|cookie| ("Cookie", cookie));
+    let (ws, response) = plain::upgrade(address, path, header).await?;
     let cookie = response.headers().get("set-cookie").and_then(|value| value.to_str().ok());
     let poll_cookie = cookie.unwrap_or_default().to_owned();
     Ok(Client { ws, news: VecDeque::new(), frames: Vec::new(), failures: Vec::new(), poll_cookie })
@@ -184,28 +123,11 @@ pub(crate) async fn open(address: SocketAddr, path: &str, cookie: Option<&str>) 
 
 /// The status of a refused upgrade.
 pub(crate) fn refusal(result: Result<Client, Error>) -> u16 {
-    match result {
-        Err(Error::Http(response)) => response.status().as_u16(),
-        Err(error) => panic!("{error}"),
-        Ok(_) => panic!("the upgrade was accepted"),
-    }
-}
-
-/// What a socket may bring.
-#[derive(Debug)]
-pub(crate) enum Heard {
-    Frame(Value),
-    /// Text that is not a JSON object.
-    Garbage,
-    Ping,
-    Closed(Option<CloseFrame>),
-    Failed(Error),
-    /// Nothing came in time.
-    Silence,
+    plain::refused(result).0
 }
 
 pub(crate) struct Client {
-    pub(crate) ws: WebSocketStream<TcpStream>,
+    pub(crate) ws: Socket,
     /// What was told of entities and not asked for yet.
     news: VecDeque<(String, Value)>,
     /// How many entities were in each frame.
@@ -242,23 +164,7 @@ impl Client {
 
     /// What comes next, pongs aside.
     pub(crate) async fn hear(&mut self, patience: Duration) -> Heard {
-        loop {
-            let message = match timeout(patience, self.ws.next()).await {
-                Err(_) => return Heard::Silence,
-                Ok(None) => return Heard::Closed(None),
-                Ok(Some(Err(error))) => return Heard::Failed(error),
-                Ok(Some(Ok(message))) => message,
-            };
-            match message {
-                Message::Text(text) => {
-                    let frame = serde_json::from_str::<Value>(&text).ok().filter(Value::is_object);
-                    return frame.map_or(Heard::Garbage, Heard::Frame);
-                }
-                Message::Close(frame) => return Heard::Closed(frame),
-                Message::Ping(_) => return Heard::Ping,
-                _ => {}
-            }
-        }
+        plain::hear(&mut self.ws, patience).await
     }
 
     fn sort(&mut self, frame: Value) {

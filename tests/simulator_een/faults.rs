@@ -94,12 +94,12 @@ fn answers_can_be_slow_or_garbage_or_pages() {
     simulator.inject(parse("garbage-body"));
     let answer = session.get("/g/device/list");
     assert_eq!(answer.status, 200);
-    assert!(serde_json::from_str::<Value>(&answer.body).is_err());
+    assert!(serde_json::from_str::<Value>(&answer.text()).is_err());
     simulator.clear(FaultKind::GarbageBody);
     simulator.inject(parse("html-errors"));
     let answer = session.get("/g/nothing");
     assert_eq!((answer.status, answer.header("content-type")), (404, Some("text/html")));
-    assert!(answer.body.starts_with("<html>"));
+    assert!(answer.text().starts_with("<html>"));
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn bodies_are_understood_as_json_as_a_form_and_in_parts() {
         ("multipart/form-data; boundary=cut", parts),
     ] {
         let answer = http(simulator.address(), "POST", AUTHENTICATE, &[("Content-Type", kind)], body);
-        assert_eq!(answer.status, 200, "{kind}: {}", answer.body);
+        assert_eq!(answer.status, 200, "{kind}: {}", answer.text());
     }
     for body in ["", "{", "username=watchpost", r#"{"username":"watchpost"}"#] {
         let answer = http(simulator.address(), "POST", AUTHENTICATE, &[], body);
@@ -131,7 +131,7 @@ fn two_factors_take_a_code_that_is_sent_on_demand() {
     assert_eq!(send_code(&simulator, token, "pigeon").status, 415);
     assert_eq!(send_code(&simulator, "made up", "sms").status, 400);
     let sent = send_code(&simulator, token, "sms");
-    assert_eq!((sent.status, sent.body.as_str()), (200, ""));
+    assert_eq!((sent.status, sent.text().as_str()), (200, ""));
     assert_eq!(authorize(&simulator, token).status, 401, "the code is missing");
     assert_eq!(authorize_with(&simulator, token, "4321").status, 406);
     assert_eq!(authorize_with(&simulator, token, "1234").status, 200, "a wrong code does not use up the token");
@@ -235,7 +235,7 @@ fn isauth_says_true_until_the_logout() {
     let simulator = start(quiet());
     let session = log_in(&simulator);
     let answer = session.get("/g/aaa/isauth");
-    assert_eq!((answer.status, answer.body.as_str()), (200, "true"));
+    assert_eq!((answer.status, answer.text().as_str()), (200, "true"));
     let other = log_in(&simulator);
     assert_eq!(session.post("/g/aaa/logout", &json!({})).status, 204);
     assert_eq!(session.get("/g/aaa/isauth").status, 401);

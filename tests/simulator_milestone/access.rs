@@ -82,7 +82,7 @@ async fn a_password_with_reserved_characters_needs_proper_encoding() {
 async fn refused_logins_can_be_switched_on_and_off() {
     let simulator = with_faults(&["refuse-token=503"]);
     let answer = log_in(&simulator, TOKEN, "watchpost", "watchpost");
-    assert_eq!((answer.status, answer.body.as_str()), (503, "The service is unavailable."));
+    assert_eq!((answer.status, answer.text().as_str()), (503, "The service is unavailable."));
     simulator.inject(parse("refuse-token"));
     assert_eq!(log_in(&simulator, TOKEN, "watchpost", "watchpost").json()["error_code"], "InvalidCredential");
     simulator.clear(FaultKind::RefuseToken);

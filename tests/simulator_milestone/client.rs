@@ -1,24 +1,16 @@
-//! A plain client: HTTP by hand, WebSocket by tokio-tungstenite.
+//! What a client of the Events and State API says. How it says so is in `plain`.
 
-use std::{
-    collections::VecDeque,
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream as StdTcpStream},
-    time::{Duration, Instant},
-};
+#[path = "../common/client.rs"]
+mod plain;
 
-use actix_rt::time::timeout;
-use futures_util::{SinkExt, StreamExt};
+use std::{collections::VecDeque, time::Duration};
+
+use futures_util::SinkExt;
+use plain::Socket;
+pub(crate) use plain::{Answer, DEADLINE, Heard, SILENCE, eventually, http, refused as refusal};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_tungstenite::{
-    WebSocketStream, client_async,
-    tungstenite::{Error, Message, client::IntoClientRequest, protocol::CloseFrame},
-};
+use tokio_tungstenite::tungstenite::{Error, Message};
 use watchpost::simulator::milestone::{Fault, Options, Simulator};
-
-/// How long anything may take before a test fails.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
 pub(crate) fn start(options: Options) -> Simulator {
     Simulator::start(options).expect("the simulator starts")
@@ -30,48 +22,6 @@ pub(crate) fn with_faults(faults: &[&str]) -> Simulator {
 
 pub(crate) fn parse(fault: &str) -> Fault {
     fault.parse().expect("a fault")
-}
-
-/// Polls until something is so.
-pub(crate) async fn eventually(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !so() {
-        assert!(Instant::now() < deadline, "in vain: {what}");
-        actix_rt::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: String,
-}
-
-impl Answer {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
-    }
-}
-
-/// One HTTP request on a connection of its own.
-pub(crate) fn http(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let mut socket = StdTcpStream::connect(address).expect("connects");
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    let mut request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n",
-        body.len()
-    );
-    for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
-    }
-    request.push_str("\r\n");
-    request.push_str(body);
-    socket.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).expect("an answer");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-    Answer { status, body: body.to_owned() }
 }
 
 pub(crate) fn get(simulator: &Simulator, path: &str, token: &str) -> Answer {
@@ -87,24 +37,12 @@ pub(crate) fn log_in(simulator: &Simulator, path: &str, user: &str, password: &s
 
 pub(crate) fn token(simulator: &Simulator) -> String {
     let answer = log_in(simulator, "/API/IDP/connect/token", "watchpost", "watchpost");
-    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()["access_token"].as_str().expect("a token").to_owned()
 }
 
-/// What a socket may bring.
-#[derive(Debug)]
-pub(crate) enum Heard {
-    Frame(Value),
-    /// Text that is not JSON.
-    Garbage,
-    Closed(Option<CloseFrame>),
-    Failed(Error),
-    /// Nothing came in time.
-    Silence,
-}
-
 pub(crate) struct Client {
-    pub(crate) ws: WebSocketStream<TcpStream>,
+    pub(crate) ws: Socket,
     next_id: u64,
     /// Events that came and were not asked for yet.
     pub(crate) events: VecDeque<Value>,
@@ -115,14 +53,9 @@ pub(crate) struct Client {
 
 /// Opens a WebSocket; the error tells a refused upgrade.
 pub(crate) async fn open(simulator: &Simulator, path: &str, token: Option<&str>) -> Result<Client, Error> {
-    let tcp = TcpStream::connect(simulator.address()).await?;
-    tcp.set_nodelay(true)?;
-    let mut request = format!("ws://{}{path}", simulator.address()).into_client_request()?;
-    if let Some(token) = token {
-        let bearer = format!("Bearer {token}").parse().unwrap();
-        request.headers_mut().insert("Authorization", bearer);
-    }
-    let (ws, _) = timeout(DEADLINE, client_async(request, tcp)).await.expect("an answer to the upgrade")?;
+    let bearer = token.map(|token| format!("Bearer {token}"));
+    let header = bearer.as_deref().map(|bearer| ("Authorization", bearer));
+    let (ws, _) = plain::upgrade(simulator.address(), path, header).await?;
     Ok(Client { ws, next_id: 1, events: VecDeque::new(), frames: Vec::new(), unknown: Vec::new() })
 }
 
@@ -141,18 +74,6 @@ pub(crate) async fn subscribed(simulator: &Simulator) -> (Client, String) {
     assert_eq!(reply["status"], 200, "{reply}");
     let id = session["sessionId"].as_str().expect("a session id").to_owned();
     (client, id)
-}
-
-/// The status of a refused upgrade, and its body.
-pub(crate) fn refusal(result: Result<Client, Error>) -> (u16, String) {
-    match result {
-        Err(Error::Http(response)) => {
-            let body = response.body().as_deref().unwrap_or_default();
-            (response.status().as_u16(), String::from_utf8_lossy(body).into_owned())
-        }
-        Err(error) => panic!("{error}"),
-        Ok(_) => panic!("the upgrade was accepted"),
-    }
 }
 
 pub(crate) fn filter(modifier: &str, resource: &str, source: &str, event_type: &str) -> Value {
@@ -180,18 +101,9 @@ impl Client {
     /// What comes next, pings and pongs aside.
     pub(crate) async fn hear(&mut self, patience: Duration) -> Heard {
         loop {
-            let message = match timeout(patience, self.ws.next()).await {
-                Err(_) => return Heard::Silence,
-                Ok(None) => return Heard::Closed(None),
-                Ok(Some(Err(error))) => return Heard::Failed(error),
-                Ok(Some(Ok(message))) => message,
-            };
-            match message {
-                Message::Text(text) => {
-                    return serde_json::from_str(&text).map_or(Heard::Garbage, Heard::Frame);
-                }
-                Message::Close(frame) => return Heard::Closed(frame),
-                _ => {}
+            match plain::hear(&mut self.ws, patience).await {
+                Heard::Ping | Heard::Binary => {}
+                heard => return heard,
             }
         }
     }

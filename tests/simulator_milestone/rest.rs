@@ -12,7 +12,7 @@ use crate::client::{get, parse, start, token};
 
 fn list(simulator: &Simulator, token: &str, path: &str) -> Vec<Value> {
     let answer = get(simulator, &format!("/api/rest/v1/{path}"), token);
-    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()["array"].as_array().expect("a list").clone()
 }
 
@@ -23,7 +23,7 @@ async fn every_source_type_and_group_of_a_state_can_be_looked_up() {
     for ((source, group), state) in simulator.states() {
         for path in [source, format!("eventTypes/{}", state.event_type), format!("stateGroups/{group}")] {
             let answer = get(&simulator, &format!("/api/rest/v1/{path}"), &token);
-            assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
             assert!(answer.json()["data"]["displayName"].is_string());
         }
     }
@@ -89,7 +89,7 @@ async fn faults_of_the_gateway_are_plain_text_and_refusals_are_json() {
     ] {
         simulator.inject(parse(fault));
         let answer = ask("sites");
-        assert_eq!((answer.status, answer.body.as_str()), (status, body));
+        assert_eq!((answer.status, answer.text().as_str()), (status, body));
         simulator.clear(kind);
     }
     simulator.inject(parse("rest-403"));

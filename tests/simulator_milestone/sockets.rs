@@ -10,10 +10,9 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::{Error, Message, protocol::frame::coding::CloseCode};
 use watchpost::simulator::milestone::{DropHow, Options};
 
-use crate::client::{Client, DEADLINE, Heard, connect, eventually, id_of, parse, start, subscribed, with_faults};
-
-/// Long enough that something would have come.
-const SILENCE: Duration = Duration::from_millis(200);
+use crate::client::{
+    Client, DEADLINE, Heard, SILENCE, connect, eventually, id_of, parse, start, subscribed, with_faults,
+};
 
 fn was_reset(heard: &Heard) -> bool {
     matches!(heard, Heard::Failed(Error::Io(error)) if error.kind() == io::ErrorKind::ConnectionReset)

@@ -1,26 +1,16 @@
-//! A plain client: HTTP by hand, WebSocket by tokio-tungstenite.
+//! What a client of SimpliSafe says. How it says so is in `plain`.
 
-use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream as StdTcpStream},
-    time::{Duration, Instant},
-};
+#[path = "../common/client.rs"]
+mod plain;
 
-use actix_rt::time::timeout;
-use futures_util::{SinkExt, StreamExt};
+use std::{net::SocketAddr, time::Duration};
+
+use futures_util::SinkExt;
+use plain::Socket;
+pub(crate) use plain::{Answer, DEADLINE, Heard, SILENCE, eventually, try_http as http};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use tokio_tungstenite::{
-    WebSocketStream, client_async,
-    tungstenite::{Error, Message, protocol::CloseFrame},
-};
+use tokio_tungstenite::tungstenite::{Error, Message};
 use watchpost::simulator::simplisafe::{Fault, Options, Simulator};
-
-/// How long anything may take before a test fails.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
-
-/// Long enough that something would have come.
-pub(crate) const SILENCE: Duration = Duration::from_millis(200);
 
 pub(crate) const CLIENT_ID: &str = "42aBZ5lYrVW12jfOuu3CQROitwxg9sN5";
 
@@ -45,76 +35,6 @@ pub(crate) fn with_faults(faults: &[&str]) -> Simulator {
 
 pub(crate) fn parse(fault: &str) -> Fault {
     fault.parse().expect("a fault")
-}
-
-/// Polls until something is so.
-pub(crate) async fn eventually(what: &str, mut so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !so() {
-        assert!(Instant::now() < deadline, "in vain: {what}");
-        actix_rt::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct Answer {
-    /// 0 when the connection broke before there was one.
-    pub(crate) status: u16,
-    /// Names in lower case.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) bytes: Vec<u8>,
-    /// What the head promised came.
-    pub(crate) whole: bool,
-}
-
-impl Answer {
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.bytes).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-}
-
-/// One HTTP request on a connection of its own.
-pub(crate) fn http(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let mut socket = StdTcpStream::connect(address).expect("connects");
-    socket.set_read_timeout(Some(DEADLINE)).unwrap();
-    let length = body.len();
-    let mut request =
-        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n");
-    for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
-    }
-    request.push_str("\r\n");
-    request.push_str(body);
-    socket.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    let mut piece = [0; 65_536];
-    loop {
-        match socket.read(&mut piece) {
-            Ok(0) | Err(_) => break,
-            Ok(read) => answer.extend_from_slice(&piece[..read]),
-        }
-    }
-    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
-        return Answer { status: 0, headers: Vec::new(), bytes: answer, whole: false };
-    };
-    let head = String::from_utf8(answer[..end].to_vec()).expect("text");
-    let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status");
-    let headers = lines.map(|line| line.split_once(": ").expect("a header"));
-    let headers: Vec<(String, String)> =
-        headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-    let bytes = answer[end + 4..].to_vec();
-    let promised = headers.iter().find(|(name, _)| name == "content-length").map(|(_, value)| value.parse::<usize>());
-    let whole = promised.is_some_and(|promised| promised.unwrap() == bytes.len());
-    Answer { status, headers, bytes, whole }
 }
 
 /// A user who is logged in.
@@ -197,39 +117,18 @@ pub(crate) fn identify(token: &str, join: &str) -> Value {
     })
 }
 
-/// What a socket may bring.
-#[derive(Debug)]
-pub(crate) enum Heard {
-    Frame(Value),
-    /// Text that is not a JSON object.
-    Garbage,
-    Binary,
-    Ping,
-    Closed(Option<CloseFrame>),
-    Failed(#[allow(dead_code, reason = "a failed test shows it")] Error),
-    /// Nothing came in time.
-    Silence,
-}
-
 pub(crate) struct Client {
-    pub(crate) ws: WebSocketStream<TcpStream>,
+    pub(crate) ws: Socket,
 }
 
 pub(crate) async fn open(simulator: &Simulator) -> Result<Client, Error> {
-    let tcp = TcpStream::connect(simulator.address()).await?;
-    tcp.set_nodelay(true)?;
-    let request = format!("{}/", simulator.socket_url());
-    let (ws, _) = timeout(DEADLINE, client_async(request, tcp)).await.expect("an answer to the upgrade")?;
+    let (ws, _) = plain::upgrade(simulator.address(), "/", None).await?;
     Ok(Client { ws })
 }
 
 /// The status of a refused upgrade.
 pub(crate) fn refusal(result: Result<Client, Error>) -> u16 {
-    match result {
-        Err(Error::Http(response)) => response.status().as_u16(),
-        Err(error) => panic!("{error}"),
-        Ok(_) => panic!("the upgrade was accepted"),
-    }
+    plain::refused(result).0
 }
 
 /// A socket on which events come.
@@ -248,24 +147,7 @@ impl Client {
 
     /// What comes next, pongs aside.
     pub(crate) async fn hear(&mut self, patience: Duration) -> Heard {
-        loop {
-            let message = match timeout(patience, self.ws.next()).await {
-                Err(_) => return Heard::Silence,
-                Ok(None) => return Heard::Closed(None),
-                Ok(Some(Err(error))) => return Heard::Failed(error),
-                Ok(Some(Ok(message))) => message,
-            };
-            match message {
-                Message::Text(text) => {
-                    let frame = serde_json::from_str::<Value>(&text).ok().filter(Value::is_object);
-                    return frame.map_or(Heard::Garbage, Heard::Frame);
-                }
-                Message::Binary(_) => return Heard::Binary,
-                Message::Close(frame) => return Heard::Closed(frame),
-                Message::Ping(_) => return Heard::Ping,
-                _ => {}
-            }
-        }
+        plain::hear(&mut self.ws, patience).await
     }
 
     pub(crate) async fn frame(&mut self) -> Value {
