@@ -1,10 +1,28 @@
 //! A socket as the core sees it: what is queued for it, whether it still talks, and how it is to end.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Instant};
 
+use actix_web::web::Bytes;
 use tokio::sync::Notify;
 
-use super::socket::{DropHow, Message, Step, Voice};
+use super::socket::{DropHow, Step};
+
+/// Whether a line still talks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::simulator) enum Voice {
+    Normal,
+    /// Only pongs.
+    PongsOnly,
+    Mute,
+}
+
+/// A message ready to be framed.
+pub(in crate::simulator) enum Message {
+    Text(Vec<u8>),
+    Binary(Vec<u8>),
+    Ping,
+    Pong(Bytes),
+}
 
 /// What waits to be sent, in order.
 pub(in crate::simulator) enum Out<D> {
@@ -21,11 +39,13 @@ pub(in crate::simulator) struct Line<D> {
     /// It must end at once, whatever is queued.
     pub(in crate::simulator) end: Option<DropHow>,
     pub(in crate::simulator) voice: Voice,
+    /// When something was last heard or said on it, or it was opened.
+    pub(in crate::simulator) busy: Instant,
 }
 
 impl<D> Line<D> {
-    pub(in crate::simulator) const fn new(wake: Arc<Notify>) -> Self {
-        Self { queue: VecDeque::new(), wake, end: None, voice: Voice::Normal }
+    pub(in crate::simulator) fn new(wake: Arc<Notify>) -> Self {
+        Self { queue: VecDeque::new(), wake, end: None, voice: Voice::Normal, busy: Instant::now() }
     }
 
     pub(in crate::simulator) fn push(&mut self, out: Out<D>) {

@@ -2,7 +2,12 @@
 //!
 //! The response body is a stream of raw bytes, so that a frame can be cut in half, split, or never come.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    io,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix_http::ws::{self, Codec, Frame, Item};
 use actix_web::{
@@ -21,7 +26,11 @@ use socket2::Socket;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::codec::Decoder;
 
-use super::{frames, hub::Hub};
+use super::{
+    frames,
+    hub::Hub,
+    line::{Line, Message, Voice},
+};
 
 /// Larger messages of clients are refused with a close.
 const MAX_MESSAGE: usize = 16 << 20;
@@ -47,25 +56,8 @@ pub enum DropHow {
     Silent,
 }
 
-/// Whether a link still talks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::simulator) enum Voice {
-    Normal,
-    /// Only pongs.
-    PongsOnly,
-    Mute,
-}
-
-/// A message ready to be framed.
-pub(in crate::simulator) enum Message {
-    Text(Vec<u8>),
-    Binary(Vec<u8>),
-    Ping,
-    Pong(Bytes),
-}
-
 /// What a client said.
-pub(in crate::simulator) enum Heard<'a> {
+enum Heard<'a> {
     Text(&'a [u8]),
     Ping(Bytes),
     Pong,
@@ -104,18 +96,24 @@ pub(in crate::simulator) struct Manner {
 
 /// Whose sockets they are. The lock of the hub is held while any of these is called.
 pub(in crate::simulator) trait Host: Send + Sized + 'static {
+    /// What is queued besides messages.
+    type Data;
+
     /// How a text begins that is cut off.
     const HALF: &'static [u8];
 
-    /// What the writer does next. It is asked again when the link is woken.
-    fn next(&mut self, hub: &Arc<Hub<Self>>, link: u64) -> Step;
+    fn line(&mut self, link: u64) -> Option<&mut Line<Self::Data>>;
 
-    /// Whether a writer must stop in the middle of what it writes, and how.
-    fn interrupted(&self, link: u64) -> Option<DropHow>;
+    /// What the writer does next, unless the line is broken or silent. It is asked again when the link is woken.
+    fn next(&mut self, hub: &Arc<Hub<Self>>, link: u64) -> Step;
 
     fn manner(&self) -> Manner;
 
-    fn heard(&mut self, hub: &Arc<Hub<Self>>, link: u64, heard: Heard<'_>);
+    /// The client said a text.
+    fn said(&mut self, hub: &Arc<Hub<Self>>, link: u64, text: &[u8]);
+
+    /// The client sent a ping. Says whether it is answered.
+    fn pinged(&mut self) -> bool;
 
     /// The connection is gone. May be told twice.
     fn closed(&mut self, link: u64);
@@ -169,7 +167,7 @@ async fn read<H: Host>(hub: Arc<Hub<H>>, id: u64, mut payload: web::Payload, gon
                 Ok(Some(frame)) => heard(&hub, id, frame, &mut partial),
                 Ok(None) => break,
                 Err(_) => {
-                    hub.lock().heard(&hub, id, Heard::Broken);
+                    answer(&hub, id, Heard::Broken);
                     break 'socket;
                 }
             }
@@ -182,7 +180,7 @@ async fn read<H: Host>(hub: Arc<Hub<H>>, id: u64, mut payload: web::Payload, gon
 }
 
 fn heard<H: Host>(hub: &Arc<Hub<H>>, id: u64, frame: Frame, partial: &mut BytesMut) {
-    let say = |heard: Heard<'_>| hub.lock().heard(hub, id, heard);
+    let say = |heard: Heard<'_>| answer(hub, id, heard);
     match frame {
         Frame::Text(text) => say(Heard::Text(&text)),
         Frame::Continuation(Item::FirstText(part)) => {
@@ -200,6 +198,29 @@ fn heard<H: Host>(hub: &Arc<Hub<H>>, id: u64, frame: Frame, partial: &mut BytesM
         Frame::Pong(_) => say(Heard::Pong),
         Frame::Close(reason) => say(Heard::Close(reason.map_or(1000, |reason| reason.code.into()))),
         Frame::Binary(_) | Frame::Continuation(_) => say(Heard::Unusable),
+    }
+}
+
+fn answer<H: Host>(hub: &Arc<Hub<H>>, id: u64, heard: Heard<'_>) {
+    let mut core = hub.lock();
+    let Some(line) = core.line(id).filter(|line| line.voice != Voice::Mute) else {
+        return;
+    };
+    line.busy = Instant::now();
+    match heard {
+        Heard::Text(text) => core.said(hub, id, text),
+        Heard::Ping(payload) => {
+            if core.pinged()
+                && let Some(line) = core.line(id)
+            {
+                line.say(Message::Pong(payload));
+            }
+        }
+        Heard::Pong => {}
+        Heard::Close(code) => line.close(code),
+        Heard::Broken => line.close(1002),
+        // Everything is text in these protocols; the code is inferred.
+        Heard::Unusable => line.close(1003),
     }
 }
 
@@ -230,7 +251,7 @@ impl<H: Host> Drop for Writer<H> {
 impl<H: Host> Writer<H> {
     async fn run(self) {
         loop {
-            let step = self.hub.lock().next(&self.hub, self.id);
+            let step = self.next();
             let written = match step {
                 Step::Wait => {
                     self.wait().await;
@@ -259,6 +280,19 @@ impl<H: Host> Writer<H> {
         }
     }
 
+    fn next(&self) -> Step {
+        let mut core = self.hub.lock();
+        let Some(line) = core.line(self.id) else {
+            return Step::End(DropHow::Fin);
+        };
+        line.ruled().unwrap_or_else(|| core.next(&self.hub, self.id))
+    }
+
+    /// Whether it must stop in the middle of what it writes, and how.
+    fn interrupted(&self) -> Option<DropHow> {
+        self.hub.lock().line(self.id).map_or(Some(DropHow::Fin), |line| line.interrupted())
+    }
+
     /// Waits until there is something to do, or the connection is gone.
     async fn wait(&self) {
         let wake = pin!(self.wake.notified());
@@ -280,8 +314,7 @@ impl<H: Host> Writer<H> {
                 }
                 Either::Left((Err(_), _)) => return Err(Stop::Gone),
                 Either::Right(_) => {
-                    let how = self.hub.lock().interrupted(self.id);
-                    if let Some(how) = how {
+                    if let Some(how) = self.interrupted() {
                         return Err(Stop::Interrupted(how));
                     }
                 }

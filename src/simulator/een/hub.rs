@@ -24,9 +24,8 @@ use crate::simulator::common::{
     clock::{Rate, Timers},
     hub,
     ledger::keep,
-    line::Line,
+    line::{Line, Message, Voice},
     running::Served,
-    socket::{Message, Voice},
     switches::Switches,
 };
 
@@ -212,7 +211,7 @@ impl Core {
         if let Some(after) = self.switches.duration(FaultKind::IdleClose) {
             for link in self.links.values_mut() {
                 let waits = !link.line.queue.is_empty() || link.line.end.is_some();
-                if !waits && now.saturating_duration_since(link.busy) > after {
+                if !waits && now.saturating_duration_since(link.line.busy) > after {
                     link.line.close(1001);
                 }
             }
@@ -250,7 +249,6 @@ impl Core {
             line: Line::new(wake),
             denied,
             flood: None,
-            busy: Instant::now(),
         };
         self.open.push(id);
         self.links.insert(id, link);

@@ -19,8 +19,8 @@ use super::{
     world::{Place, Watcher},
 };
 use crate::simulator::common::{
-    line::{self, Line},
-    socket::{Message, Step},
+    line::{self, Line, Message},
+    socket::Step,
 };
 
 /// How many changes of a flood are made at a time, at most.
@@ -88,8 +88,6 @@ pub(super) struct Link {
     /// It has no valid session any more, or never had one.
     pub(super) denied: bool,
     pub(super) flood: Option<Flood>,
-    /// When something was last heard or said.
-    pub(super) busy: Instant,
 }
 
 impl Link {
@@ -128,9 +126,6 @@ impl Core {
             let Some(link) = self.links.get_mut(&id) else {
                 return Step::End(DropHow::Fin);
             };
-            if let Some(step) = link.line.ruled() {
-                return step;
-            }
             if link.line.queue.is_empty() && link.flood.is_some() {
                 self.flood_on(id);
                 continue;
@@ -138,7 +133,7 @@ impl Core {
             if link.line.queue.is_empty() {
                 return Step::Wait;
             }
-            link.busy = Instant::now();
+            link.line.busy = Instant::now();
             if matches!(link.line.queue.front(), Some(Out::Data(_))) {
                 match self.data_frame(id) {
                     Some(frame) => return Step::Send(vec![Message::Text(frame)]),

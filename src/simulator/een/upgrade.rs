@@ -1,19 +1,22 @@
 //! The poll WebSocket: who is let in, and what clients say on it.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{
-    DropHow,
     faults::FaultKind,
     gateway::{self, Answer},
     hub::{Core, Hub},
+    link::Data,
     request::Asked,
 };
-use crate::simulator::common::socket::{self, Heard, Host, Manner, Message, Step, Voice};
+use crate::simulator::common::{
+    line::Line,
+    socket::{self, Host, Manner, Step},
+};
 
 /// The account that the path of a poll WebSocket names.
 pub(super) fn account_in(path: &str) -> Option<&str> {
@@ -71,39 +74,29 @@ pub(super) fn upgrade(request: &HttpRequest, payload: web::Payload, hub: web::Da
 }
 
 impl Host for Core {
+    type Data = Data;
+
     const HALF: &'static [u8] = br#"{"status_code":200,"message":"OK","data":{"10"#;
+
+    fn line(&mut self, link: u64) -> Option<&mut Line<Data>> {
+        self.links.get_mut(&link).map(|link| &mut link.line)
+    }
 
     fn next(&mut self, _: &Arc<Hub>, link: u64) -> Step {
         self.next_step(link)
-    }
-
-    fn interrupted(&self, link: u64) -> Option<DropHow> {
-        self.links.get(&link).map_or(Some(DropHow::Fin), |link| link.line.interrupted())
     }
 
     fn manner(&self) -> Manner {
         Manner { fragments: self.switches.on(FaultKind::Fragments), bytewise: self.switches.on(FaultKind::Bytewise) }
     }
 
-    fn heard(&mut self, _: &Arc<Hub>, id: u64, heard: Heard<'_>) {
-        let Some(link) = self.links.get_mut(&id).filter(|link| link.line.voice != Voice::Mute) else {
-            return;
-        };
-        link.busy = Instant::now();
-        match heard {
-            Heard::Text(text) => self.message(id, text),
-            Heard::Ping(payload) => {
-                self.counters.pings += 1;
-                if !self.switches.on(FaultKind::NoPong) {
-                    link.line.say(Message::Pong(payload));
-                }
-            }
-            Heard::Pong => {}
-            Heard::Close(code) => link.line.close(code),
-            Heard::Broken => link.line.close(1002),
-            // Everything is text in this protocol; the code is inferred.
-            Heard::Unusable => link.line.close(1003),
-        }
+    fn said(&mut self, _: &Arc<Hub>, link: u64, text: &[u8]) {
+        self.message(link, text);
+    }
+
+    fn pinged(&mut self) -> bool {
+        self.counters.pings += 1;
+        !self.switches.on(FaultKind::NoPong)
     }
 
     fn closed(&mut self, link: u64) {

@@ -13,8 +13,8 @@ use super::{
     wire::{self, Spelling},
 };
 use crate::simulator::common::{
-    line::{self, Line},
-    socket::{Message, Step},
+    line::{self, Line, Message},
+    socket::Step,
 };
 
 /// At most so many events go into one frame.
@@ -81,9 +81,6 @@ impl Core {
         let Some(link) = self.links.get_mut(&id) else {
             return Turn::Step(Step::End(DropHow::Fin));
         };
-        if let Some(step) = link.line.ruled() {
-            return Turn::Step(step);
-        }
         let events = link.take_events(EVENTS_PER_FRAME);
         if !events.is_empty() {
             return Turn::Step(Step::Send(self.event_frames(id, &events, spelling)));

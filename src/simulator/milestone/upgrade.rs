@@ -9,15 +9,17 @@ use actix_web::{
 use tokio::sync::Notify;
 
 use super::{
-    DropHow,
     commands::Outcome,
     faults::FaultKind,
     flood::FloodJob,
     gateway,
     hub::{Core, Hub},
-    link::Turn,
+    link::{Due, Turn},
 };
-use crate::simulator::common::socket::{self, Bulk, Heard, Host, Manner, Message, Step, Voice};
+use crate::simulator::common::{
+    line::Line,
+    socket::{self, Bulk, Host, Manner, Step},
+};
 
 /// How long a reply waits to be overtaken by a later one.
 const HOLD: Duration = Duration::from_millis(150);
@@ -57,7 +59,13 @@ pub(super) fn upgrade(request: &HttpRequest, payload: web::Payload, hub: web::Da
 }
 
 impl Host for Core {
+    type Data = Due;
+
     const HALF: &'static [u8] = br#"{"events":[{"specversion":"1.0","id":"#;
+
+    fn line(&mut self, link: u64) -> Option<&mut Line<Due>> {
+        self.links.get_mut(&link).map(|link| &mut link.line)
+    }
 
     fn next(&mut self, hub: &Arc<Hub>, link: u64) -> Step {
         match self.next_turn(link) {
@@ -66,47 +74,17 @@ impl Host for Core {
         }
     }
 
-    fn interrupted(&self, link: u64) -> Option<DropHow> {
-        self.links.get(&link).map_or(Some(DropHow::Fin), |link| link.line.interrupted())
-    }
-
     fn manner(&self) -> Manner {
         Manner { fragments: self.switches.on(FaultKind::Fragments), bytewise: self.switches.on(FaultKind::Bytewise) }
     }
 
-    fn heard(&mut self, hub: &Arc<Hub>, id: u64, heard: Heard<'_>) {
-        let Some(link) = self.links.get_mut(&id).filter(|link| link.line.voice != Voice::Mute) else {
-            return;
-        };
-        match heard {
-            Heard::Text(text) => self.obey(hub, id, text),
-            Heard::Ping(payload) => {
-                self.counters.pings += 1;
-                if !self.switches.on(FaultKind::NoPong) {
-                    link.line.say(Message::Pong(payload));
-                }
-            }
-            Heard::Pong => {}
-            Heard::Close(code) => link.line.close(code),
-            Heard::Broken => link.line.close(1002),
-            // Everything is text in this protocol. That the connection is closed is documented for malformed commands; the code is inferred.
-            Heard::Unusable => link.line.close(1003),
-        }
-    }
-
-    fn closed(&mut self, link: u64) {
-        self.close_link(link);
-    }
-}
-
-impl Core {
-    fn obey(&mut self, hub: &Arc<Hub>, id: u64, text: &[u8]) {
-        let (wait, reply) = match self.command(id, text) {
+    fn said(&mut self, hub: &Arc<Hub>, link: u64, text: &[u8]) {
+        let (wait, reply) = match self.command(link, text) {
             Outcome::Done => return,
             Outcome::Malformed => {
-                if let Some(link) = self.links.get_mut(&id) {
-                    // The vendor documents no close code; this one is inferred.
-                    link.line.close(1008);
+                if let Some(line) = self.line(link) {
+                    // That the connection is closed is documented; the code is inferred.
+                    line.close(1008);
                 }
                 return;
             }
@@ -116,8 +94,17 @@ impl Core {
         let hub = hub.clone();
         rt::spawn(async move {
             rt::time::sleep(wait).await;
-            hub.lock().release(id, reply);
+            hub.lock().release(link, reply);
         });
+    }
+
+    fn pinged(&mut self) -> bool {
+        self.counters.pings += 1;
+        !self.switches.on(FaultKind::NoPong)
+    }
+
+    fn closed(&mut self, link: u64) {
+        self.close_link(link);
     }
 }
 

@@ -28,9 +28,8 @@ use crate::simulator::common::{
     clock::{Rate, Timers},
     hub,
     ledger::keep,
-    line::Line,
+    line::{Line, Message, Voice},
     running::Served,
-    socket::{Message, Voice},
     switches::Switches,
 };
 
@@ -239,7 +238,7 @@ impl Core {
         let cuts = self.switches.on(FaultKind::ExpiryCuts);
         for link in self.links.values_mut().filter(|link| link.line.end.is_none() && link.line.voice == Voice::Normal) {
             let late = link.user.is_none() && within.is_some_and(|within| now - link.opened > within);
-            let quiet = idle.is_some_and(|idle| now.saturating_duration_since(link.busy) > idle);
+            let quiet = idle.is_some_and(|idle| now.saturating_duration_since(link.line.busy) > idle);
             let expired =
                 link.user.is_some() && link.token.as_ref().is_none_or(|token| self.tokens.user(token).is_none());
             if late || quiet || (cuts && expired) {
@@ -268,8 +267,7 @@ impl Core {
         let record = SocketRecord { socket: number, user: None, identified: 0, token: None, opened, closed: None };
         keep(&mut self.sockets, self.options.sockets, record);
         let now = Instant::now();
-        let link =
-            Link { number, opened: now, user: None, token: None, subscribed: false, line: Line::new(wake), busy: now };
+        let link = Link { number, opened: now, user: None, token: None, subscribed: false, line: Line::new(wake) };
         self.links.insert(number, link);
         self.counters.sockets_opened += 1;
         if !self.switches.on(FaultKind::HelloLate) {

@@ -7,8 +7,8 @@ use std::{
 
 use super::{DropHow, hub::Core, ledger::Shown, world::Place};
 use crate::simulator::common::{
-    line::{self, Line},
-    socket::{Message, Step, Voice},
+    line::{self, Line, Message, Voice},
+    socket::Step,
 };
 
 /// An event on its way to sockets.
@@ -32,8 +32,6 @@ pub(super) struct Link {
     /// Events come.
     pub(super) subscribed: bool,
     pub(super) line: Line<Push>,
-    /// When something was last heard or said.
-    pub(super) busy: Instant,
 }
 
 impl Link {
@@ -49,13 +47,10 @@ impl Core {
         let Some(link) = self.links.get_mut(&id) else {
             return Step::End(DropHow::Fin);
         };
-        if let Some(step) = link.line.ruled() {
-            return step;
-        }
         let Some(out) = link.line.queue.pop_front() else {
             return Step::Wait;
         };
-        link.busy = Instant::now();
+        link.line.busy = Instant::now();
         let message = match out {
             Out::Message(message) => message,
             Out::End(how) => {

@@ -15,12 +15,15 @@ use super::{
     faults::FaultKind,
     gateway::Asked,
     hub::{Core, Hub, Timer},
-    link::Out,
+    link::{Out, Push},
     rows::envelope,
     stamp,
     world::Place,
 };
-use crate::simulator::common::socket::{self, Heard, Host, Manner, Message, Step, Voice};
+use crate::simulator::common::{
+    line::Line,
+    socket::{self, Host, Manner, Step},
+};
 
 /// What the server says of its patience: milliseconds, as far as one can guess, and nothing is known to follow from it.
 const HEARTBEAT: u64 = 45_000;
@@ -58,39 +61,29 @@ pub(super) fn upgrade(request: &HttpRequest, payload: web::Payload, hub: web::Da
 }
 
 impl Host for Core {
+    type Data = Push;
+
     const HALF: &'static [u8] = br#"{"specversion":"1.0","type":"com.simplisafe.event.standard","data":{"eventId":16"#;
+
+    fn line(&mut self, link: u64) -> Option<&mut Line<Push>> {
+        self.links.get_mut(&link).map(|link| &mut link.line)
+    }
 
     fn next(&mut self, _: &Arc<Hub>, link: u64) -> Step {
         self.next_step(link)
-    }
-
-    fn interrupted(&self, link: u64) -> Option<DropHow> {
-        self.links.get(&link).map_or(Some(DropHow::Fin), |link| link.line.interrupted())
     }
 
     fn manner(&self) -> Manner {
         Manner { fragments: self.switches.on(FaultKind::Fragments), bytewise: self.switches.on(FaultKind::Bytewise) }
     }
 
-    fn heard(&mut self, _: &Arc<Hub>, id: u64, heard: Heard<'_>) {
-        let Some(link) = self.links.get_mut(&id).filter(|link| link.line.voice != Voice::Mute) else {
-            return;
-        };
-        link.busy = Instant::now();
-        match heard {
-            Heard::Text(text) => self.message(id, text),
-            Heard::Ping(payload) => {
-                self.counters.pings += 1;
-                if !self.switches.on(FaultKind::NoPong) {
-                    link.line.say(Message::Pong(payload));
-                }
-            }
-            Heard::Pong => {}
-            Heard::Close(code) => link.line.close(code),
-            Heard::Broken => link.line.close(1002),
-            // Everything is text in this protocol; the code is inferred.
-            Heard::Unusable => link.line.close(1003),
-        }
+    fn said(&mut self, _: &Arc<Hub>, link: u64, text: &[u8]) {
+        self.message(link, text);
+    }
+
+    fn pinged(&mut self) -> bool {
+        self.counters.pings += 1;
+        !self.switches.on(FaultKind::NoPong)
     }
 
     fn closed(&mut self, link: u64) {
