@@ -10,6 +10,7 @@
 //! `lookup` and `connection` do the moving. [`VENDORS`] lists them; a new one is a room
 //! here, a line there, and a variant of [`VendorSettings`].
 
+mod address;
 mod directory;
 pub mod een;
 mod entries;
@@ -17,9 +18,11 @@ mod entry;
 mod login;
 mod loose;
 mod media;
+mod members;
 pub mod milestone;
 mod session;
 pub mod simplisafe;
+pub mod vxg;
 
 use std::fmt;
 use std::num::NonZeroU32;

@@ -29,6 +29,7 @@ use super::grant::Grant;
 use crate::settings::Secret;
 use crate::transport::RestError;
 use crate::transport::request::RestAnswer;
+use crate::vendors::address::{place, under};
 use crate::vendors::{Login, LoginError, LoginStep, Now};
 use calls::{Arrived, Authenticated, Calls};
 use hosts::{branded, socket_of};
@@ -36,7 +37,6 @@ use judge::{Step, account_name, judge, user, wants_code};
 
 pub use calls::Ways;
 pub(super) use calls::api_key;
-pub(super) use hosts::{place, under};
 pub use two_factor::{CodeBy, TwoFactor, TwoFactorStep};
 
 /// The login of one user, to one account.

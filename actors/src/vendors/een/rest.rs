@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::accounts::AccountList;
 use super::devices::{DeviceList, ListError};
 use super::grant::Grant;
-use super::login::{place, under};
 use super::wire::loose;
 use crate::transport::request::{Method, RestAnswer, RestCall, Retry};
+use crate::vendors::address::{place, under};
 
 /// The time that a list may take: a reseller's has thousands of rows, each with counts.
 const LIST_TIMEOUT: Duration = Duration::from_secs(180);

@@ -6,9 +6,9 @@ use std::time::Duration;
 use ring::digest::{SHA256, digest};
 use url::Url;
 
-use super::rest::place;
 use crate::settings::server::{HTTP, WEBSOCKET};
 use crate::settings::{At, Fields, Mistake, Secret, Value, closest, is_loopback, mistake::shown};
+use crate::vendors::address::place;
 
 /// The settings of one connection to SimpliSafe.
 #[derive(Clone, Debug)]

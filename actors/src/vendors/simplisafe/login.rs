@@ -25,11 +25,12 @@ use url::Url;
 
 use super::config::SimpliSafeConfig;
 use super::grant::{Grant, browse};
-use super::rest::{place, under, versioned};
+use super::rest::versioned;
 use crate::journal::JournalError;
 use crate::settings::Secret;
 use crate::transport::RestError;
 use crate::transport::request::{Body, Method, RestAnswer, RestCall};
+use crate::vendors::address::{place, under};
 use crate::vendors::{Login, LoginError, LoginStep, Now};
 use answers::{Issued, Said};
 use tokens::Tokens;

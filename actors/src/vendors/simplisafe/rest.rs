@@ -10,6 +10,7 @@ use super::grant::Grant;
 use super::wire::Problem;
 use crate::settings::mistake::shown;
 use crate::transport::request::{Method, RestAnswer, RestCall, Retry};
+use crate::vendors::address::under;
 
 /// The most events that one page holds; SimpliSafe refuses to give more (a capture of a live account).
 pub const MOST_EVENTS: u32 = 50;
@@ -76,20 +77,6 @@ fn get(grant: &Grant, path: &str, query: &[(&str, &str)]) -> RestCall {
 /// A path of the API's only version.
 pub(super) fn versioned(api: &Url, path: &str) -> Url {
     under(api, &format!("v1/{path}"))
-}
-
-/// A path under an address, whether or not that ends with a slash.
-pub(super) fn under(base: &Url, path: &str) -> Url {
-    let mut url = base.clone();
-    let root = base.path().trim_end_matches('/');
-    url.set_path(&format!("{root}/{path}"));
-    url
-}
-
-/// Scheme, host and port: all of an address that a message may show.
-pub(super) fn place(url: &Url) -> String {
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
 }
 
 /// Why a call was not answered with what was asked for.

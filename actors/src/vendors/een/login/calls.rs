@@ -7,11 +7,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::hosts::{is_redirect, place, redirected, under};
+use super::hosts::{is_redirect, redirected};
 use crate::settings::mistake::shown;
 use crate::transport::RestError;
 use crate::transport::request::{Body, HeaderText, Method, RestAnswer, RestCall, Retry};
 use crate::vendors::LoginError;
+use crate::vendors::address::{place, under};
 use crate::vendors::een::config::EenConfig;
 use crate::vendors::een::grant::Grant;
 use crate::vendors::een::rest::logout;

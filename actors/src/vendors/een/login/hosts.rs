@@ -3,22 +3,9 @@
 use url::{Host, Url};
 
 use crate::transport::request::RestAnswer;
+use crate::vendors::address::{place, under};
 use crate::vendors::een::accounts::Subdomain;
 use crate::vendors::een::config::EenConfig;
-
-/// A path under an address, whether or not that ends with a slash.
-pub(crate) fn under(base: &Url, path: &str) -> Url {
-    let mut url = base.clone();
-    let root = base.path().trim_end_matches('/');
-    url.set_path(&format!("{root}/{path}"));
-    url
-}
-
-/// Scheme, host and port: all of an address that a message may show.
-pub(crate) fn place(url: &Url) -> String {
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
-}
 
 /// The domain that a login host is one of many hosts of: `eagleeyenetworks.com` of `login.eagleeyenetworks.com`. None where the rest of the name
 /// could be everybody's (`co.uk`), and none of an address in digits.

@@ -3,6 +3,7 @@
 use crate::settings::mistake::shown;
 use crate::transport::request::RestAnswer;
 use crate::vendors::LoginError;
+use crate::vendors::address::place;
 use crate::vendors::een::config::{ChildAccount, EenConfig};
 
 const TOO_MANY: &str = "Eagle Eye wants fewer requests (429): lower logins_per_second if it stays so";
@@ -103,7 +104,7 @@ pub(super) fn judge(config: &EenConfig, step: Step<'_>, answer: &RestAnswer) -> 
 
 /// What judges neither user nor account: trying again later can help.
 fn busy(config: &EenConfig, step: Step<'_>, answer: &RestAnswer) -> Option<LoginError> {
-    let host = super::hosts::place(&config.auth_url);
+    let host = place(&config.auth_url);
     let asked = answer.retry_after;
     let (why, not_before) = match (step, answer.status) {
         // The lock, as likely as not. Codes are typed one by one, and without one it was asked again and again, for longer than requests are counted.

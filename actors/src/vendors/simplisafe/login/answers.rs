@@ -9,8 +9,9 @@ use url::Url;
 
 use crate::transport::request::RestAnswer;
 use crate::vendors::LoginError;
+use crate::vendors::address::place;
 use crate::vendors::simplisafe::config::is_token;
-use crate::vendors::simplisafe::rest::{is_blocked, place, problem};
+use crate::vendors::simplisafe::rest::{is_blocked, problem};
 use crate::vendors::simplisafe::wire::Problem;
 
 /// How long a token is good for where the answer does not say (simplipy's fixtures, a capture of a live account).

@@ -16,7 +16,7 @@ use super::answers::{self, Said};
 use super::{CLIENT_ID, token_call};
 use crate::transport::request::{RestAnswer, RestCall};
 use crate::vendors::LoginError;
-use crate::vendors::simplisafe::rest::{place, under};
+use crate::vendors::address::{place, under};
 
 /// Where the page leads in the end (simplipy).
 const REDIRECT: &str = "com.simplisafe.mobile://auth.simplisafe.com/ios/com.simplisafe.mobile/callback";

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::event::Event;
-use super::members::Members;
+use crate::vendors::members::Members;
 
 /// Events name a camera by so many characters of its uuid, the last ones.
 const SERIAL: usize = 8;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::members::Members;
+use crate::vendors::members::Members;
 
 /// What the server says.
 #[derive(Clone, PartialEq, Eq, Debug)]

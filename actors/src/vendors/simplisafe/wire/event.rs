@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use super::device_type::DeviceType;
 use super::media::Media;
-use super::members::{BodyError, Members};
 use super::time;
 use crate::model::ids::fingerprint;
+use crate::vendors::members::{BodyError, Members};
 
 /// An event, each member as far as it is there. An empty text is as good as absent: the history sends those where a frame sends none.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,7 +1,7 @@
 //! A page of the history: `GET /v1/subscriptions/{sid}/events`.
 
 use super::event::Event;
-use super::members::{BodyError, Members, Skipped, rows};
+use crate::vendors::members::{BodyError, Members, Skipped, rows};
 
 /// A page of a system's history.
 #[derive(Clone, PartialEq, Eq, Debug)]

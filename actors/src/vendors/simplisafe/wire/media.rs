@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::members::Members;
+use crate::vendors::members::Members;
 
 /// Links to the recording of one camera; which of them there are depends on the camera.
 #[derive(Clone, PartialEq, Eq, Debug)]

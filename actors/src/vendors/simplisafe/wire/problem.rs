@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::members::Members;
 use crate::vendors::loose;
+use crate::vendors::members::Members;
 
 /// Why a call was refused, in the server's words.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::device_type::DeviceType;
-use super::members::{BodyError, Members, Skipped, rows, utf8};
+use crate::vendors::members::{BodyError, Members, Skipped, rows, utf8};
 
 /// The sensors, as the base station last told.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::members::{BodyError, Members};
+use crate::vendors::members::{BodyError, Members};
 
 /// The settings, as far as they concern us.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::cameras::Camera;
-use super::members::{BodyError, Members, Skipped, rows};
+use crate::vendors::members::{BodyError, Members, Skipped, rows};
 
 /// The members of `location.system` that states are read from.
 const TELLING: [&str; 13] = [

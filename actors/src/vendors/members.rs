@@ -105,7 +105,7 @@ impl<'a> Members<'a> {
     }
 
     /// All members, in their order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &'a str)> {
         self.0.iter().map(|(name, json)| (&**name, *json))
     }
 
