@@ -1,0 +1,33 @@
+//! What a call is answered with where it is refused: `{"status":401,"errorDetail":"…"}`, or anything at all.
+
+use crate::vendors::loose;
+use crate::vendors::members::{Members, utf8};
+
+/// What is longer tells of no error.
+const LONGEST: usize = 64 << 10;
+
+/// Why a call was refused, in the server's words. Both members are from VXG's SDK; either may be missing.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Problem {
+    /// `errorDetail`: the reason for people, at most 200 characters. It may repeat what it was asked with.
+    pub detail: Option<String>,
+    /// `status`: that of HTTP once more.
+    pub status: Option<u16>,
+}
+
+impl Problem {
+    /// Reads the body of a refusal, whatever it is.
+    #[must_use]
+    pub fn read(body: &[u8]) -> Self {
+        let text = body.get(..body.len().min(LONGEST)).and_then(|body| utf8(body).ok()).unwrap_or_default();
+        let Ok(members) = Members::only(text, &["errorDetail", "status", "objects"]) else { return Self::default() };
+        if members.json("objects").is_some() {
+            return Self::default();
+        }
+        let line = |c: char| if c.is_control() { ' ' } else { c };
+        Self {
+            detail: members.text("errorDetail").map(|text| loose::head(text.trim()).chars().map(line).collect()),
+            status: members.number("status").and_then(|status| u16::try_from(status).ok()),
+        }
+    }
+}
