@@ -6,7 +6,7 @@ mod answers;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use url::Url;
+use url::form_urlencoded;
 
 use super::grant::Grant;
 use super::token::Scheme;
@@ -250,9 +250,9 @@ fn type_of(camera: i64, name: &str) -> Option<String> {
     if matches!(name, "" | "." | "..") {
         return None;
     }
-    let mut segment = Url::parse("http://-/").ok()?;
-    segment.path_segments_mut().ok()?.pop().push(name);
-    Some(format!("{}{}/", types_of(camera), segment.path().trim_start_matches('/')))
+    let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    // A form's plus is a blank, a path's is not.
+    Some(format!("{}{}/", types_of(camera), name.replace('+', "%20")))
 }
 
 fn list(grant: &Grant, path: &str, page: Asked) -> RestCall {

@@ -19,6 +19,9 @@ use crate::vendors::members::{BodyError, Members};
 /// The server of a token that names none (VXG's web client).
 pub const DEFAULT_HOST: &str = "web.skyvr.videoexpertsgroup.com";
 
+/// What is shorter may stand in a token by chance, and leads nobody into anything.
+const SHORTEST_PIECE: usize = 8;
+
 /// How a token is shown to the server: the first word of the `Authorization` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scheme {
@@ -87,15 +90,26 @@ impl Credential {
         HeaderText::secret(format!("{} {}", self.scheme, self.token.expose_secret()))
     }
 
-    /// A text of the server's with the token taken out, which it may have repeated.
+    /// A text of the server's with the token taken out, which it may have repeated: the whole, the one inside it, and pieces of eight characters and
+    /// more of either.
     #[must_use]
     pub fn mask(&self, text: &str) -> String {
         let whole = self.token.expose_secret();
-        let mut masked = if whole.is_empty() { text.to_owned() } else { text.replace(whole, "…") };
-        if let Ok(AccessToken { inner: Some(inner), .. }) = AccessToken::decode(whole)
-            && !inner.expose_secret().is_empty()
-        {
-            masked = masked.replace(inner.expose_secret(), "…");
+        let inner = AccessToken::decode(whole).ok().and_then(|token| token.inner);
+        let secrets = [Some(whole), inner.as_ref().map(ExposeSecret::expose_secret)];
+        let secrets: Vec<&str> = secrets.into_iter().flatten().filter(|secret| !secret.is_empty()).collect();
+        let text = secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "…"));
+        let is_of_token = |c: char| c.is_ascii_alphanumeric() || "+/=_-.".contains(c);
+        let is_piece = |word: &str| word.len() >= SHORTEST_PIECE && secrets.iter().any(|secret| secret.contains(word));
+        let mut masked = String::with_capacity(text.len());
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            let (word, behind) = rest.split_at(rest.find(|c| !is_of_token(c)).unwrap_or(rest.len()));
+            let word_is_piece = is_piece(word.trim_end_matches('.'));
+            masked.push_str(if word_is_piece { "…" } else { word });
+            let (between, next) = behind.split_at(behind.find(is_of_token).unwrap_or(behind.len()));
+            masked.push_str(between);
+            rest = next;
         }
         masked
     }

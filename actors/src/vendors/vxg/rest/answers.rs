@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::transport::RestError;
 use crate::transport::request::RestAnswer;
 use crate::vendors::address::place;
+use crate::vendors::loose;
 use crate::vendors::members::{Members, utf8};
 use crate::vendors::vxg::grant::Grant;
 use crate::vendors::vxg::wire::{BodyError, Channel, Event, EventType, Page, Problem};
@@ -89,7 +90,7 @@ impl From<BodyError> for CallError {
 pub fn succeeded(grant: &Grant, answer: &RestAnswer) -> Result<(), CallError> {
     let problem = if answer.is_success() { refusal(answer) } else { Some(Problem::read(&answer.body)) };
     let Some(Problem { detail, status: told }) = problem else { return Ok(()) };
-    let detail = detail.map(|detail| grant.credential.mask(&detail)).filter(|detail| !detail.is_empty());
+    let detail = detail.map(|detail| words(grant, &detail)).filter(|detail| !detail.is_empty());
     let status = if answer.is_success() { told.unwrap_or(answer.status) } else { answer.status };
     let not_before = answer.retry_after;
     Err(match status {
@@ -107,6 +108,12 @@ pub fn succeeded(grant: &Grant, answer: &RestAnswer) -> Result<(), CallError> {
             CallError::Passing { why: format!("the server cannot answer now ({status}{})", with(&detail)), not_before }
         }
     })
+}
+
+/// The server's words on one line, cut, and without the token: that goes first, a cut one would not be recognised.
+fn words(grant: &Grant, detail: &str) -> String {
+    let line: String = grant.credential.mask(detail).split_whitespace().collect::<Vec<_>>().join(" ");
+    loose::head(&line).chars().filter(|c| !c.is_control()).collect()
 }
 
 /// A refusal that comes with a status of success.

@@ -1,6 +1,7 @@
 //! What a call is answered with where it is refused: `{"status":401,"errorDetail":"…"}`, or anything at all.
 
-use crate::vendors::loose;
+use std::borrow::Cow;
+
 use crate::vendors::members::{Members, utf8};
 
 /// What is longer tells of no error.
@@ -9,7 +10,7 @@ const LONGEST: usize = 64 << 10;
 /// Why a call was refused, in the server's words. Both members are from VXG's SDK; either may be missing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Problem {
-    /// `errorDetail`: the reason for people, at most 200 characters. It may repeat what it was asked with.
+    /// `errorDetail`: the reason for people, as long as the server likes. It may repeat what it was asked with, the token too.
     pub detail: Option<String>,
     /// `status`: that of HTTP once more.
     pub status: Option<u16>,
@@ -24,9 +25,8 @@ impl Problem {
         if members.json("objects").is_some() {
             return Self::default();
         }
-        let line = |c: char| if c.is_control() { ' ' } else { c };
         Self {
-            detail: members.text("errorDetail").map(|text| loose::head(text.trim()).chars().map(line).collect()),
+            detail: members.text("errorDetail").map(Cow::into_owned),
             status: members.number("status").and_then(|status| u16::try_from(status).ok()),
         }
     }

@@ -8,7 +8,7 @@ use crate::vendors::loose;
 use crate::vendors::members::{Members, rows};
 
 /// A member is left out if its name has one of these in it.
-const SECRET: [&str; 6] = ["token", "passw", "secret", "key", "credential", "auth"];
+const SECRET: [&str; 7] = ["token", "passw", "secret", "key", "credential", "auth", "signature"];
 
 /// What is nested deeper is left out.
 const DEEPEST: u32 = 8;
