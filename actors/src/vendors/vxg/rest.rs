@@ -210,7 +210,8 @@ pub fn set_event_type(grant: &Grant, camera: i64, name: &str, change: &TypeChang
     Some(call)
 }
 
-/// Makes an event on the server. The answer is an event with its id. Made twice there are two: who cannot tell whether it was made looks for a tag of its own.
+/// Makes an event on the server. The answer is an event with its id. Made twice there are two: who cannot tell whether it was made looks for a tag of its
+/// own.
 #[must_use]
 pub fn create_event(grant: &Grant, camera: i64, name: &str, time: Timestamp, meta: &[(&str, &str)]) -> RestCall {
     let mut body = happening(time, meta);
@@ -219,7 +220,8 @@ pub fn create_event(grant: &Grant, camera: i64, name: &str, time: Timestamp, met
     write(grant, Method::Post, "v2/storage/events/", body)
 }
 
-/// Has a camera make an event; `None` for a name that an address cannot hold. Success means that the camera is asked, and what is answered is not documented.
+/// Has a camera make an event; `None` for a name that an address cannot hold. Success means that the camera is asked, and what is answered is not
+/// documented.
 #[must_use]
 pub fn trigger_event(
     grant: &Grant,

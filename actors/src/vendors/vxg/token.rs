@@ -195,8 +195,8 @@ impl AccessToken {
         Some(url)
     }
 
-    /// When it was issued and for how long, if its inner token has the form that all samples have: `share.<base64>.<seconds since 1970>t<seconds>.<signature>`,
-    /// both in hex. That this is what the numbers mean is inferred: good for a hint, and never for a refusal.
+    /// When it was issued and for how long, if its inner token has the form that all samples have:
+    /// `share.<base64>.<seconds since 1970>t<seconds>.<signature>`, both in hex. That this is what the numbers mean is inferred: good for a hint, and never for a refusal.
     #[must_use]
     pub fn lifetime(&self) -> Option<Lifetime> {
         let mut parts = self.inner.as_ref()?.expose_secret().split('.');

@@ -87,8 +87,8 @@ impl<'a> Page<'a> {
 
     /// Whether there is no page behind this one.
     ///
-    /// It has no rows, or says that there is no next, or its rows reach to `total_count`, whichever it is. A count that the page itself goes beyond is not believed.
-    /// Where nothing is said of either, it is the last if it has fewer rows than were asked for and than the server gives at most.
+    /// It has no rows, or says that there is no next, or its rows reach to `total_count`, whichever it is. A count that the page itself goes beyond is
+    /// not believed. Where nothing is said of either, it is the last if it has fewer rows than were asked for and than the server gives at most.
     #[must_use]
     pub fn is_last(&self, asked: Asked) -> bool {
         let reached = asked.offset.saturating_add(self.rows.len() as u64);

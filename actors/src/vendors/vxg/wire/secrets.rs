@@ -13,8 +13,8 @@ const SECRET: [&str; 7] = ["token", "passw", "secret", "key", "credential", "aut
 /// What is nested deeper is left out.
 const DEEPEST: u32 = 8;
 
-/// An object without its secrets: members whose names speak of one are left out at any depth, and so are addresses with a user, a password or a token in them. Of
-/// what is no object nothing is left.
+/// An object without its secrets: members whose names speak of one are left out at any depth, and so are addresses with a user, a password or a token in
+/// them. Of what is no object nothing is left.
 #[must_use]
 pub fn without_secrets(json: &str) -> String {
     let mut kept = String::with_capacity(json.len());
