@@ -1,7 +1,7 @@
 //! Breaks and restarts.
 
 use serde_json::Value;
-use watchpost::actors::model::ConnectionState::Online;
+use watchpost::actors::model::ConnectionState::{Halted, Online};
 use watchpost::simulator::simplisafe::{DropHow, Fault, FaultKind, Options, Refusal, audit};
 
 use crate::cloud::{Cloud, options};
@@ -104,4 +104,43 @@ fn an_address_that_is_blocked_keeps_its_socket_and_asks_nothing() {
     assert_eq!((cloud.state(), cloud.sim.counters().sockets_opened), (Online, 1));
     let event = cloud.sim.happen(cloud.first(), 1602, None).unwrap();
     eventually(DEADLINE, "events come", || cloud.told(event).len() == 1);
+}
+
+/// What stands before a login server says for a while, and does not mean.
+fn unauthorized(count: u32) -> Fault {
+    Fault::TokenString(Refusal { status: 401, count: Some(count) })
+}
+
+#[test]
+fn a_login_server_that_says_unauthorized_for_a_while_halts_nothing() {
+    // At a start, and later.
+    let cloud = Cloud::start(Options { faults: vec![unauthorized(4)], ..options() });
+    let tried = || cloud.sim.counters().of("token").tried;
+    eventually(DEADLINE, "the fourth refusal", || tried() >= 4);
+    assert_ne!(cloud.state(), Halted);
+    eventually(DEADLINE, "it is online", || cloud.is_online());
+    let before = tried();
+    cloud.sim.inject(unauthorized(6));
+    cloud.sim.expire_tokens();
+    eventually(DEADLINE, "it is asked again and again", || tried() >= before + 4);
+    assert_eq!((cloud.state(), cloud.sim.counters().sockets_opened), (Online, 1), "a live socket needs no token");
+    let event = cloud.sim.happen(cloud.first(), 1602, None).unwrap();
+    eventually(DEADLINE, "events come", || cloud.told(event).len() == 1);
+    eventually(DEADLINE, "a token is had", || tried() >= before + 7);
+    cloud.wait_truth();
+    assert_eq!(cloud.sim.counters().sockets_opened, 1);
+}
+
+#[test]
+fn a_socket_outlives_its_user_s_tokens_and_halts_when_it_ends() {
+    let cloud = Cloud::online(options());
+    let tried = cloud.sim.counters().of("token").tried;
+    cloud.sim.revoke(cloud.sim.users()[0]);
+    eventually(DEADLINE, "a refresh is refused", || cloud.sim.counters().of("token").tried > tried);
+    pace(SECOND);
+    let event = cloud.sim.happen(cloud.first(), 1602, None).unwrap();
+    eventually(DEADLINE, "events come", || cloud.told(event).len() == 1);
+    assert_eq!((cloud.state(), cloud.sim.counters().sockets_opened), (Online, 1));
+    cloud.sim.drop_sockets(DropHow::Fin);
+    eventually(DEADLINE, "a person is needed", || cloud.state() == Halted);
 }

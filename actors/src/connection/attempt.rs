@@ -239,7 +239,11 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                 self.asked.authorize(serial, std::mem::take(&mut self.insist));
             }
             Action::Prepare { patience, anew } => self.asked.prepare(patience, anew),
-            Action::Open(request) => self.asked.open(request),
+            Action::Open(request) => {
+                // One that a vendor does not wait for any more.
+                drop(self.channel.take());
+                self.asked.open(request);
+            }
             Action::Send(text) => {
                 let sent = self.channel.send(text.expose_secret());
                 self.sent(sent);
@@ -297,8 +301,8 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                 self.granted = Some(granted);
                 self.step(now, Input::Granted(grant), report);
             }
-            Ok(Err(AuthorizeError::Refused { why, again_at })) => self.halt(&why, again_at, report),
             Ok(Err(_)) if self.goes_on(now, report, V::Session::unauthorized) => {}
+            Ok(Err(AuthorizeError::Refused { why, again_at })) => self.halt(&why, again_at, report),
             Ok(Err(AuthorizeError::Braked { why, until })) => self.halt(&why, Some(until), report),
             Ok(Err(AuthorizeError::Unavailable { why } | AuthorizeError::NotThis { why })) => self.lose(&why),
             Err(error) => self.lose(&format!("the login: {error}")),

@@ -41,8 +41,10 @@ pub use browser::{Authorization, NoCode, read_code};
 const CLIENT_ID: &str = "42aBZ5lYrVW12jfOuu3CQROitwxg9sN5";
 /// Answers to a login are small.
 const MAX_BODY: usize = 1 << 20;
-/// So many refusals in a row that say nothing of the token are as good as one that does.
-const MOST_DOUBTS: u32 = 3;
+/// After so long of nothing but refusals that say nothing of the token, a person had better look, and the server is asked more rarely.
+const DOUBTED: Duration = Duration::from_secs(600);
+/// So rarely.
+const DOUBTED_AGAIN: Duration = Duration::from_secs(600);
 /// A token with less left than this is not worth going on with.
 const WORTHWHILE: Duration = Duration::from_secs(10);
 
@@ -58,8 +60,8 @@ pub struct SimpliSafeLogin {
     /// Given by SimpliSafe, and not handed on yet: what came between them is gone through first, for to ask again may use a token up.
     pending: Option<Access>,
     user_id: Option<u64>,
-    /// Refusals in a row that did not say that the token is not good.
-    doubts: u32,
+    /// Since when there were only refusals that did not say that the token is not good.
+    doubted_since: Option<Instant>,
     proven: bool,
 }
 
@@ -89,7 +91,7 @@ impl SimpliSafeLogin {
             stage: Stage::Check,
             pending: None,
             user_id: None,
-            doubts: 0,
+            doubted_since: None,
             proven: false,
         }
     }
@@ -114,13 +116,13 @@ impl SimpliSafeLogin {
 
     fn refreshed(&mut self, now: Now, shown: &SecretString, answer: &RestAnswer) -> LoginStep<Grant> {
         let said = answers::token(&self.config.auth_url, answer);
-        let doubts = std::mem::take(&mut self.doubts);
+        let doubted_since = self.doubted_since.take();
         let issued = match said {
             Said::Yes(issued) => issued,
             Said::No => return self.refresh(),
             Said::Doubtful(why) => {
-                self.doubts = doubts + 1;
-                return LoginStep::Failed(self.doubted(why));
+                let since = *self.doubted_since.insert(doubted_since.unwrap_or(now.instant));
+                return LoginStep::Failed(doubted(why, now.instant.saturating_duration_since(since)));
             }
             Said::Neither(error) => return LoginStep::Failed(error),
         };
@@ -129,17 +131,6 @@ impl SimpliSafeLogin {
         self.pending = Some(Access { token: access_token, until: now.instant + life });
         self.tokens.worked(shown, refresh_token);
         self.keep_or_check(now)
-    }
-
-    /// The same token is shown the next time.
-    fn doubted(&self, why: String) -> LoginError {
-        if self.doubts < MOST_DOUBTS {
-            return LoginError::unavailable(format!("{why}, and does not say that the refresh token is to blame"));
-        }
-        LoginError::Refused(format!(
-            "{why}, {} times in a row: run `watchpost login simplisafe`, and start watchpost again",
-            self.doubts
-        ))
     }
 
     /// Nothing that came with a refresh token is used before that is kept.
@@ -253,6 +244,19 @@ impl Login for SimpliSafeLogin {
 #[must_use]
 pub fn token_note(config: &SimpliSafeConfig) -> String {
     format!("simplisafe refresh token after {} at {}", config.fingerprint(), place(&config.auth_url))
+}
+
+/// The same token is shown the next time, however often that was: what stands before a login server may refuse for hours, and then does not any more.
+fn doubted(why: String, lasting: Duration) -> LoginError {
+    if lasting < DOUBTED {
+        return LoginError::unavailable(format!("{why}, and does not say that the refresh token is to blame"));
+    }
+    let minutes = lasting.as_secs() / 60;
+    let why = format!(
+        "{why}, for {minutes} minutes now, and does not say that the refresh token is to blame: if this lasts, run `watchpost \
+         login simplisafe`, and start watchpost again"
+    );
+    LoginError::TooMany { why, not_before: Some(DOUBTED_AGAIN) }
 }
 
 /// A call to where tokens are given.

@@ -214,7 +214,8 @@ fn a_refusal_that_does_not_name_the_token_makes_no_other_be_shown_and_passes() {
             for _ in 0..logins {
                 play.log_in(|shown| server.serve(shown)).unwrap();
             }
-            for _ in 1..MOST_DOUBTS {
+            for _ in 0..9 {
+                play.later(Duration::from_secs(60));
                 let error = play.log_in(|_| refusal.clone()).unwrap_err();
                 assert!(error.is_retryable(), "{error}");
                 assert!(error.to_string().contains("auth.test refuses the login (40"), "{error}");
@@ -226,22 +227,29 @@ fn a_refusal_that_does_not_name_the_token_makes_no_other_be_shown_and_passes() {
 }
 
 #[test]
-fn a_refusal_that_never_passes_needs_a_person_whatever_it_says() {
+fn a_refusal_that_does_not_name_the_token_is_never_final_and_is_tried_rarely_after_ten_minutes_of_nothing_else() {
     let mut play = Play::new("a");
     let refused = |play: &mut Play| play.log_in(|_| answer(401, r#""Unauthorized""#)).unwrap_err();
-    assert!(refused(&mut play).is_retryable());
-    // Something else in between, and it begins anew.
-    play.log_in(|_| answer(502, "")).unwrap_err();
-    for _ in 1..MOST_DOUBTS {
-        assert!(refused(&mut play).is_retryable());
+    let is_soon = |error: &LoginError| matches!(error, LoginError::Unavailable { .. });
+    for _ in 0..100 {
+        assert!(is_soon(&refused(&mut play)), "however many they are");
+        play.later(Duration::from_secs(5));
     }
-    for _ in 0..2 {
+    // Something else in between, and it begins anew.
+    play.later(Duration::from_secs(600));
+    play.log_in(|_| answer(502, "")).unwrap_err();
+    assert!(is_soon(&refused(&mut play)));
+    for _ in 0..20 {
+        play.later(Duration::from_secs(600));
         let error = refused(&mut play);
-        assert!(matches!(&error, LoginError::Refused(why) if why.contains("watchpost login simplisafe")), "{error}");
+        let LoginError::TooMany { why, not_before } = &error else { panic!("{error}") };
+        assert_eq!(*not_before, Some(Duration::from_secs(600)));
+        assert!(why.contains("minutes") && why.contains("watchpost login simplisafe"), "{why}");
     }
     play.asked();
     play.log_in(keeps_one).unwrap();
     assert_eq!(play.asked(), ["a", "authCheck"], "it was the right one all the time");
+    assert!(is_soon(&refused(&mut play)));
 }
 
 #[test]
