@@ -110,6 +110,8 @@ pub struct SqliteJournal {
     connection: Connection,
     file: JournalFile,
     clock: fn() -> Timestamp,
+    /// What a commit of events waits for.
+    synchronous: Synchronous,
     /// The sequence that the next event will get.
     next: Sequence,
     /// When the last group was stored, in microseconds.
@@ -153,12 +155,13 @@ impl SqliteJournal {
         let Opened { connection, next, recorded, image, oldest } = opening::open(&file, &options, migrations)?;
         let events = oldest.map_or(0, |oldest| next.0.saturating_sub(oldest.0));
         JournalOpened { file: file.path(), events, next }.emit();
-        let JournalOptions { retain, max_journal, max_undelivered, floor, clock, .. } = options;
+        let JournalOptions { retain, max_journal, max_undelivered, floor, clock, synchronous, .. } = options;
         let (max_journal, max_undelivered) = (max_journal.as_u64(), max_undelivered.as_u64());
         Ok(Self {
             connection,
             file,
             clock,
+            synchronous,
             next,
             recorded,
             lanes: Lanes::default(),
@@ -249,7 +252,8 @@ impl Journal for SqliteJournal {
     }
 
     fn set_note(&mut self, key: &str, note: Option<&str>) -> Result<(), JournalError> {
-        notes::set(&self.connection, key, note).map_err(|error| self.failed(&error))
+        let set = notes::set(&self.connection, key, note, self.synchronous);
+        set.map_err(|error| self.failed(&error))
     }
 
     fn trim(&mut self) -> Result<bool, JournalError> {

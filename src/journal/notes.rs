@@ -2,12 +2,22 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::{Synchronous, opening::synchronize};
+
 pub(super) fn note(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
     let mut select = connection.prepare_cached("SELECT note FROM notes WHERE key = ?1")?;
     select.query_row([key], |row| row.get(0)).optional()
 }
 
-pub(super) fn set(connection: &Connection, key: &str, note: Option<&str>) -> rusqlite::Result<()> {
+/// Returns when the disk has it, whatever else commits wait for (`usual`): a note may hold the only secret that is still good.
+pub(super) fn set(connection: &Connection, key: &str, note: Option<&str>, usual: Synchronous) -> rusqlite::Result<()> {
+    synchronize(connection, Synchronous::Full)?;
+    let written = write(connection, key, note);
+    synchronize(connection, usual)?;
+    written
+}
+
+fn write(connection: &Connection, key: &str, note: Option<&str>) -> rusqlite::Result<()> {
     match note {
         Some(note) => {
             let sql =

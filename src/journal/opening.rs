@@ -164,11 +164,7 @@ fn configure(connection: &Connection, options: &JournalOptions) -> rusqlite::Res
         let error = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
         return Err(rusqlite::Error::SqliteFailure(error, Some(why)));
     }
-    let synchronous = match options.synchronous {
-        Synchronous::Full => "FULL",
-        Synchronous::Normal => "NORMAL",
-    };
-    connection.pragma_update(None, "synchronous", synchronous)?;
+    synchronize(connection, options.synchronous)?;
     connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
@@ -177,6 +173,15 @@ fn configure(connection: &Connection, options: &JournalOptions) -> rusqlite::Res
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+/// What a commit waits for from now on. Within a transaction nothing changes.
+pub(super) fn synchronize(connection: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
+    let word = match synchronous {
+        Synchronous::Full => "FULL",
+        Synchronous::Normal => "NORMAL",
+    };
+    connection.pragma_update(None, "synchronous", word)
 }
 
 /// Another connection to an open journal, which cannot write.

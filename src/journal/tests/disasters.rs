@@ -150,6 +150,22 @@ fn what_was_answered_is_there_after_a_kill() {
 }
 
 #[test]
+fn a_note_waits_for_the_disk_whatever_events_wait_for() {
+    for (synchronous, usual) in [(Synchronous::Normal, 1), (Synchronous::Full, 2)] {
+        let site = Site::with(JournalOptions { synchronous, ..JournalOptions::default() });
+        let mut journal = site.open();
+        // What SQLite waits for while it writes one.
+        let watch = "CREATE TEMP TABLE seen (synchronous);
+            CREATE TEMP TRIGGER watch AFTER INSERT ON main.notes BEGIN INSERT INTO seen SELECT synchronous FROM pragma_synchronous; END;";
+        journal.connection.execute_batch(watch).unwrap();
+        journal.set_note("token", Some("newest")).unwrap();
+        let ask = |sql| journal.connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(ask("SELECT synchronous FROM seen"), 2, "FULL");
+        assert_eq!(ask("PRAGMA synchronous"), usual);
+    }
+}
+
+#[test]
 fn after_a_clean_end_the_file_alone_is_the_journal_even_while_somebody_has_it_open() {
     let site = Site::new();
     let mut journal = site.open();
