@@ -58,18 +58,29 @@ fn d3_tokens_are_renewed_while_only_the_socket_is_used() {
 
 #[test]
 fn d4_whatever_ends_a_try_the_next_one_backs_off() {
-    for fault in
-        [Fault::RefuseUpgrade(refusal(502)), Fault::DropAfterSubscribe, Fault::NeverSubscribed, Fault::IdentifySilent]
-    {
+    for fault in [Fault::RefuseUpgrade(refusal(502)), Fault::DropAfterSubscribe, Fault::NeverSubscribed] {
         let cloud = Cloud::start(Options { faults: vec![fault], ..options() });
-        if fault == Fault::IdentifySilent {
-            cloud.sim.expire_tokens();
-        }
         pace(6 * SECOND);
         let tries = cloud.sim.counters().of("ws").tried;
         assert!((1..=6).contains(&tries), "{fault}: {tries} tries in six seconds");
         assert!(cloud.sim.counters().of("token").tried <= 6, "{fault}");
     }
+}
+
+#[test]
+fn a_token_that_is_answered_with_silence_is_not_shown_again() {
+    // No poll finds out before the socket does.
+    let cloud = Cloud::polling(Options { faults: vec![Fault::IdentifySilent], ..options() }, 60 * SECOND);
+    cloud.wait_online();
+    let tokens = cloud.sim.counters().of("token").tried;
+    cloud.sim.pause_listening();
+    cloud.sim.drop_sockets(DropHow::Fin);
+    cloud.sim.expire_tokens();
+    cloud.sim.resume_listening().unwrap();
+    eventually(DEADLINE, "the ended token is shown", || cloud.sim.counters().refused == 1);
+    eventually(DEADLINE, "another one is taken", || cloud.is_online() && cloud.sim.counters().sockets_subscribed == 1);
+    assert_eq!((cloud.sim.counters().refused, cloud.sim.counters().of("token").tried), (1, tokens + 1));
+    assert_eq!(cloud.sim.counters().sockets_of_one_user, 1);
 }
 
 #[test]

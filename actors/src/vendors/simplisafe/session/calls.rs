@@ -13,6 +13,9 @@ use crate::transport::request::RestAnswer;
 use crate::vendors::simplisafe::rest::{self, CallError, MOST_EVENTS};
 use crate::vendors::{Action, CallId, Now, Todo};
 
+/// So long a call that was refused with a fresh token, too, costs no other one.
+const IN_VAIN: Duration = Duration::from_secs(3_600);
+
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ask {
@@ -24,6 +27,14 @@ pub(super) enum Ask {
 }
 
 impl Ask {
+    /// Whether it is the same, of whatever page.
+    fn is_like(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Events { sid, .. }, Self::Events { sid: other, .. }) => sid == other,
+            _ => self == other,
+        }
+    }
+
     fn words(self) -> &'static str {
         match self {
             Self::Subscriptions => "the list of systems",
@@ -42,6 +53,25 @@ pub(super) struct Calls {
     open: HashMap<u32, Asked>,
     /// Those that wait for another token.
     waiting: Vec<Ask>,
+    /// Those for which another token is asked for in vain, until then.
+    in_vain: Vec<(Ask, Instant)>,
+}
+
+impl Calls {
+    /// Whether another token may help a call that was refused.
+    fn may_help(&self, now: Now, ask: Ask) -> bool {
+        !self.in_vain.iter().any(|(vain, until)| vain.is_like(ask) && *until > now.instant)
+    }
+
+    /// It was refused with a fresh token, too, whatever the reason is.
+    fn was_in_vain(&mut self, now: Now, ask: Ask) {
+        self.worked(ask);
+        self.in_vain.push((ask, now.instant + IN_VAIN));
+    }
+
+    fn worked(&mut self, ask: Ask) {
+        self.in_vain.retain(|(vain, _)| !vain.is_like(ask));
+    }
 }
 
 #[derive(Debug)]
@@ -116,8 +146,11 @@ impl SimpliSafeSession {
             Err(_) => Err(None),
         };
         match judged {
-            Ok(answer) => self.take(now, ask, at, answer, todo),
-            Err(Some(CallError::Unauthorized)) if !again => {
+            Ok(answer) => {
+                self.calls.worked(ask);
+                self.take(now, ask, at, answer, todo);
+            }
+            Err(Some(CallError::Unauthorized)) if !again && self.calls.may_help(now, ask) => {
                 self.calls.waiting.push(ask);
                 if token == self.token.serial {
                     self.authorize(true, todo);
@@ -127,6 +160,9 @@ impl SimpliSafeSession {
             }
             Err(Some(CallError::NotInPlan)) => self.failed(now, ask, Trouble::NotInPlan, todo),
             Err(error) => {
+                if again && matches!(error, Some(CallError::Unauthorized)) {
+                    self.calls.was_in_vain(now, ask);
+                }
                 let not_before = match &error {
                     Some(CallError::Busy { not_before, .. }) => *not_before,
                     // Whatever is asked next keeps the block up.

@@ -64,7 +64,7 @@ pub struct SimpliSafeSession {
     prepared_again: bool,
     /// The directory has the names.
     has_names: bool,
-    /// The server has hung up on the first token of this try.
+    /// The server has hung up on the first token of this try, or answered it with silence.
     hung_up: bool,
     /// Until when the subscription must be confirmed.
     answer_until: Option<Instant>,
@@ -151,6 +151,9 @@ impl SimpliSafeSession {
     fn woken(&mut self, now: Now, todo: &mut Todo) {
         if telling::is_due(self.answer_until, now) {
             self.answer_until = None;
+            if self.try_another_token(todo) {
+                return;
+            }
             return self.end(SessionEnd::retry("the server does not confirm the subscription"), todo);
         }
         if self.phase == Phase::Online {
@@ -209,7 +212,8 @@ impl Session for SimpliSafeSession {
     }
 
     fn dropped(&mut self, now: Now, todo: &mut Todo) -> bool {
-        let goes_on = self.try_another_token(todo);
+        // While another token is on its way, it is the socket that was given up for it.
+        let goes_on = self.phase == Phase::Authorizing || self.try_another_token(todo);
         self.settle(now, todo);
         goes_on
     }

@@ -1,4 +1,4 @@
-//! Another access token: before the one in hand ends, when it is refused, and when a socket is hung up on.
+//! Another access token: before the one in hand ends, when it is refused, and when a socket is hung up on or not answered.
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,8 @@ impl SimpliSafeSession {
         true
     }
 
-    /// A server that ends a socket before it has confirmed anything most likely does not take the token (inferred). Another one is tried, once.
+    /// A server that ends a socket before it has confirmed anything, or confirms nothing, most likely does not take the token (inferred). Another one is
+    /// tried, once.
     pub(super) fn try_another_token(&mut self, todo: &mut Todo) -> bool {
         let is_early = matches!(self.phase, Phase::Opening | Phase::Identifying);
         if !is_early || std::mem::replace(&mut self.hung_up, true) {

@@ -46,6 +46,8 @@ pub(super) struct Cloud {
     pub(super) refuses: Vec<(String, u16, String)>,
     /// Tokens that sockets are hung up for.
     pub(super) bad_tokens: Vec<String>,
+    /// … or not answered.
+    pub(super) is_silent: bool,
     /// Calls with fewer tokens fetched than this are answered 401.
     pub(super) tokens_from: usize,
     pub(super) no_tokens: bool,
@@ -103,6 +105,7 @@ impl Cloud {
             from: From::Older,
             refuses: Vec::new(),
             bad_tokens: Vec::new(),
+            is_silent: false,
             tokens_from: 0,
             no_tokens: false,
             no_names: false,

@@ -54,11 +54,32 @@ fn calls_that_are_refused_whatever_the_token_cause_no_storm() {
     let before = talk.tokens.len();
     talk.cloud.tokens_from = usize::MAX;
     talk.wait(600);
-    assert!((1..=120).contains(&(talk.tokens.len() - before)), "{}", talk.tokens.len());
+    // Once for each of seven calls at most: the list, and three of each system.
+    assert!((1..=7).contains(&(talk.tokens.len() - before)), "{}", talk.tokens.len());
     assert!(talk.called.len() < 400, "{}", talk.called.len());
     assert_eq!((talk.opened, talk.end.is_none()), (1, true), "the socket works");
     let event = talk.happen(HOME, 1120, json!({}));
     assert_eq!(talk.ids(), [&*id(&event)]);
+    // It is over, and later a token ends before its time: that is asked for again.
+    talk.cloud.tokens_from = 0;
+    talk.wait(1_200);
+    let before = talk.tokens.len();
+    talk.cloud.tokens_from = before + 1;
+    talk.wait(120);
+    assert_eq!(talk.tokens.len(), before + 1);
+}
+
+#[test]
+fn a_call_that_is_refused_whatever_the_token_spends_none_for_an_hour() {
+    let mut talk = Talk::live();
+    let before = talk.tokens.len();
+    talk.cloud.refuse("sensors", 401, r#"{"error":"Unauthorized"}"#);
+    talk.wait(1_200);
+    assert!((1..=2).contains(&(talk.tokens.len() - before)), "{:?}", talk.tokens);
+    let before = talk.tokens.len();
+    talk.wait(6 * 3_600);
+    let refused = talk.tokens[before..].iter().filter(|refused| **refused).count();
+    assert!((6..=14).contains(&refused), "{refused} tokens in six hours, for two systems");
 }
 
 #[test]
@@ -84,6 +105,24 @@ fn a_socket_that_is_hung_up_on_before_it_is_confirmed_is_tried_once_with_another
     let mut talk = Talk::new();
     talk.cloud.bad_tokens = (1..9).map(|nth| format!("token-{nth}")).collect();
     talk.start();
+    assert_eq!((&*talk.tokens, talk.opened, talk.onlines), (&[false, true][..], 2, 0));
+    assert!(talk.end.is_some(), "and then it backs off");
+}
+
+#[test]
+fn a_token_that_is_answered_with_silence_is_replaced_once_too() {
+    let mut talk = Talk::new();
+    talk.cloud.is_silent = true;
+    talk.cloud.bad_tokens = vec!["token-1".to_owned()];
+    talk.start();
+    talk.wait(20);
+    assert_eq!((&*talk.tokens, talk.opened, talk.onlines), (&[false, true][..], 2, 1));
+    assert!(talk.end.is_none());
+    let mut talk = Talk::new();
+    talk.cloud.is_silent = true;
+    talk.cloud.bad_tokens = (1..9).map(|nth| format!("token-{nth}")).collect();
+    talk.start();
+    talk.wait(60);
     assert_eq!((&*talk.tokens, talk.opened, talk.onlines), (&[false, true][..], 2, 0));
     assert!(talk.end.is_some(), "and then it backs off");
 }
