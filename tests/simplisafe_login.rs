@@ -97,6 +97,20 @@ fn connections_whose_grants_lead_elsewhere_use_no_token_twice_and_a_passing_refu
 }
 
 #[test]
+fn connections_with_other_tls_settings_use_no_token_twice() {
+    let faults = vec![Fault::OneUse, Fault::ReuseKills, Fault::Slow(50 * MS)];
+    let sim = Simulator::start(Options { token_life: 2 * SECOND, faults, ..Options::default() }).unwrap();
+    let store = Store::default();
+    let mut insecure = connection("home-1", settings(&sim));
+    insecure.common.tls.insecure = true;
+    let engine = Engine::start(engine(&store, vec![connection("home-0", settings(&sim)), insecure])).unwrap();
+    eventually(DEADLINE, "each has renewed its token", || sim.counters().refreshes >= 8);
+    assert_eq!(sim.counters().reused, 0);
+    eventually(DEADLINE, "both are online", || all(&engine, 2, Online));
+    stop(engine);
+}
+
+#[test]
 fn a_restart_goes_on_from_the_token_that_was_kept() {
     let sim =
         Simulator::start(Options { faults: vec![Fault::OneUse, Fault::ReuseKills], ..Options::default() }).unwrap();

@@ -26,7 +26,7 @@ use crate::messages::{FetchMedia, FetchedMedia, MediaError};
 use crate::model::ids::ConnectionName;
 use crate::refusals::Refusals;
 use crate::retry::jitter;
-use crate::supervisor::account_name;
+use crate::supervisor::{account_name, gate_name};
 use crate::telemetry::MediaFetched;
 use crate::transport::download::{Download, DownloadError, Downloads, Limits, Part};
 use crate::transport::request::{Method, RestAnswer, RestCall};
@@ -128,7 +128,7 @@ impl Alone<'_> {
         let common = &connection.common;
         let tls =
             common.tls.client_config().map_err(|error| MediaError::Login { why: error.to_string(), again: false })?;
-        let [gate, name] = [V::gate(&config), V::account(&config)].map(|name| account_name(name, &common.tls));
+        let (gate, name) = (gate_name::<V>(&config, &common.tls), account_name(V::account(&config), &common.tls));
         let refusals = Refusals::new(journal.clone(), &gate, true);
         let (secret, rate) = (V::secret(&config).clone(), V::logins_per_second(&config));
         let gate = Gate::new(secret, V::resume_window(&config), rate, refusals).start();

@@ -37,6 +37,11 @@ pub(crate) fn account_name(name: String, tls: &TlsSettings) -> Arc<str> {
     }
 }
 
+/// By what a gate is known. TLS settings do not count where a login uses the secret up: two at a time would show it twice.
+pub(crate) fn gate_name<V: Vendor>(config: &V::Config, tls: &TlsSettings) -> Arc<str> {
+    if V::SPENDS_SECRET { V::gate(config).into() } else { account_name(V::gate(config), tls) }
+}
+
 /// The gate of a user's logins, and its pace.
 pub(super) struct UserGate {
     address: actix::WeakAddr<Gate>,

@@ -41,7 +41,7 @@ use crate::telemetry::ConnectionPanicked;
 use crate::transport::{Brakes, Budget, Paces};
 use crate::vendors::{Vendor, WithVendor};
 
-pub(crate) use self::accounts::account_name;
+pub(crate) use self::accounts::{account_name, gate_name};
 pub(crate) use self::children::WantChildren;
 
 /// A connection has ended.
@@ -135,8 +135,9 @@ impl WithVendor for NewRow<'_> {
     fn with<V: Vendor>(self, config: &V::Config) -> VendorPart {
         let Self { supervisor, config: connection, tls } = self;
         let secret = supervisor.secrets.hash_one(V::secret(config).expose());
-        let key = |name| AccountKey { name: account_name(name, &connection.common.tls), secret };
-        let (gate, key) = (key(V::gate(config)), key(V::account(config)));
+        let tls_settings = &connection.common.tls;
+        let gate = AccountKey { name: gate_name::<V>(config, tls_settings), secret };
+        let key = AccountKey { name: account_name(V::account(config), tls_settings), secret };
         let directories = supervisor.directories::<V>(&key, &gate, config, &connection.common, &tls);
         let (lookup, window) = (directories.lookup.recipient(), V::resume_window(config));
         VendorPart { account: key, gate, rate: V::logins_per_second(config), lookup, window }

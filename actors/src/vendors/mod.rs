@@ -87,6 +87,9 @@ pub trait Vendor: 'static {
     fn gate(config: &Self::Config) -> String {
         Self::account(config)
     }
+    /// Whether a login may use its secret up, and keeps another in its [note](Login::note): then all that have it go through one gate, whatever their TLS
+    /// settings are.
+    const SPENDS_SECRET: bool = false;
     /// How many logins of a user may begin in a second; any number where nothing is said.
     fn logins_per_second(_: &Self::Config) -> Option<NonZeroU32> {
         None

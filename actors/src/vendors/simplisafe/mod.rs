@@ -44,6 +44,7 @@ impl Vendor for SimpliSafe {
     const HEARTBEAT: Heartbeat = Heartbeat::UNHURRIED;
     // A push may come a minute late, behind others, and an answer out of a stale cache.
     const ORDER: Order = Order::Time;
+    const SPENDS_SECRET: bool = true;
 
     type Config = SimpliSafeConfig;
     type Grant = Grant;
