@@ -35,24 +35,26 @@ pub(super) enum TokenFileError {
     },
 }
 
-/// A file that is ready to be written: its place is good, and a draft beside it has been begun.
+/// A file that is ready to be written: its place is good, and a draft beside it could be begun.
 #[derive(Debug)]
 pub(super) struct TokenFile {
     path: PathBuf,
     folder: PathBuf,
-    draft: Draft,
-    file: File,
 }
 
-/// Removed unless it has taken its place.
+/// A file beside it, under a name that nobody else has. Removed unless it has taken its place.
 #[derive(Debug)]
-struct Draft(Option<PathBuf>);
+struct Draft {
+    path: PathBuf,
+    file: File,
+    in_place: bool,
+}
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        if let Some(path) = &self.0 {
+        if !self.in_place {
             // It holds nothing, or what nobody will use.
-            let _ = fs::remove_file(path);
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
@@ -67,9 +69,9 @@ impl TokenFile {
             let path = path.to_owned();
             move |source| TokenFileError::Io { path, source }
         };
-        let Some(name) = path.file_name() else {
+        if path.file_name().is_none() {
             return Err(TokenFileError::Odd { path: path.to_owned(), what: "no name of a file" });
-        };
+        }
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
@@ -91,31 +93,39 @@ impl TokenFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(path)(error)),
         }
-        let mut draft = std::ffi::OsString::from(".");
-        draft.push(name);
-        draft.push(format!(".{}.new", std::process::id()));
-        let draft = folder.join(draft);
-        let file = owners_alone().open(&draft).map_err(failed(&draft))?;
-        Ok(Self { path: path.to_owned(), folder, draft: Draft(Some(draft)), file })
+        let file = Self { path: path.to_owned(), folder };
+        // It goes at once: whoever is interrupted while a person logs in leaves nothing behind.
+        drop(file.draft()?);
+        Ok(file)
+    }
+
+    /// Begins to write beside it.
+    fn draft(&self) -> Result<Draft, TokenFileError> {
+        let mut name = std::ffi::OsString::from(".");
+        name.push(self.path.file_name().unwrap_or_default());
+        name.push(format!(".{:08x}.new", rand::random::<u32>()));
+        let path = self.folder.join(name);
+        match owners_alone().open(&path) {
+            Ok(file) => Ok(Draft { path, file, in_place: false }),
+            Err(source) => Err(TokenFileError::Io { path, source }),
+        }
     }
 
     /// Puts the token in its place, durably.
     ///
     /// # Errors
     /// [`TokenFileError::Io`]: what was there before is still there.
-    pub(super) fn write(mut self, token: &SecretString) -> Result<(), TokenFileError> {
-        let result = self.replace(token);
-        result.map_err(|source| TokenFileError::Io { path: self.path.clone(), source })
+    pub(super) fn write(self, token: &SecretString) -> Result<(), TokenFileError> {
+        let draft = self.draft()?;
+        self.replace(draft, token).map_err(|source| TokenFileError::Io { path: self.path.clone(), source })
     }
 
-    fn replace(&mut self, token: &SecretString) -> io::Result<()> {
-        self.file.write_all(token.expose_secret().as_bytes())?;
-        self.file.write_all(b"\n")?;
-        self.file.sync_all()?;
-        if let Some(draft) = &self.draft.0 {
-            fs::rename(draft, &self.path)?;
-            self.draft.0 = None;
-        }
+    fn replace(&self, mut draft: Draft, token: &SecretString) -> io::Result<()> {
+        draft.file.write_all(token.expose_secret().as_bytes())?;
+        draft.file.write_all(b"\n")?;
+        draft.file.sync_all()?;
+        fs::rename(&draft.path, &self.path)?;
+        draft.in_place = true;
         sync_folder(&self.folder)
     }
 }
@@ -177,7 +187,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("simplisafe.token");
         fs::write(&path, "old").unwrap();
-        drop(TokenFile::prepare(&path).unwrap());
+        let file = TokenFile::prepare(&path).unwrap();
+        assert_eq!(names(folder.path()), ["simplisafe.token"], "nor while a person logs in");
+        drop(file);
         assert_eq!((names(folder.path()).len(), fs::read_to_string(&path).unwrap().as_str()), (1, "old"));
     }
 
