@@ -166,8 +166,9 @@ fn without_any_configuration_the_token_goes_to_a_file_and_the_lines_for_it_are_t
     assert!(home.simulator.good_refresh_tokens(0).iter().any(|good| **good == *home.token("my.token")));
     let lines = &stdout[stdout.find("[[connection]]").unwrap()..stdout.find("Then:").unwrap()];
     home.configure(lines);
-    let (exit, stdout, stderr) = home.run(&["check"]);
-    assert_eq!(exit, Some(0), "{lines}\n{stdout}{stderr}");
+    let (exit, stdout, stderr) = home.run(&CHECK);
+    assert_eq!(exit, Some(0), "no token is led anywhere else: {lines}\n{stdout}{stderr}");
+    assert_eq!(home.tried("authCheck"), 1);
     let (exit, _, stderr) = home.run(&["login", "simplisafe", "--config", "nothing.toml"]);
     assert!(exit == Some(2) && stderr.contains("-o simplisafe.token"), "{stderr}");
 }
@@ -212,7 +213,7 @@ fn a_code_that_was_used_is_refused_in_clear_words_and_the_token_that_was_there_s
 fn a_cloud_that_cannot_answer_or_blocks_is_told_from_one_that_refuses() {
     let home = Home::start(vec![]);
     for (fault, words) in [
-        (Fault::Token(Refusal { status: 502, count: Some(1) }), "cannot answer now (502)"),
+        (Fault::Token(Refusal { status: 502, count: Some(3) }), "cannot answer now (502)"),
         (Fault::Block(Refusal { status: 403, count: Some(1) }), "blocks this machine's address (403)"),
     ] {
         let typed = |page: &str| {
@@ -228,6 +229,30 @@ fn a_cloud_that_cannot_answer_or_blocks_is_told_from_one_that_refuses() {
     let (exit, _, stderr) = home.run_at_browser(&arguments, "", |_| "aCode\n".to_owned());
     assert!(exit == Some(1) && stderr.contains("cannot connect"), "{stderr}");
     assert!(!home.path(TOKEN).exists());
+}
+
+#[test]
+fn an_answer_that_says_nothing_of_a_code_costs_no_other_login() {
+    let home = Home::start(vec![Fault::Token(Refusal { status: 504, count: Some(2) })]);
+    let (exit, stdout, stderr) = home.run_at_browser(&LOGIN, "", |page| browse(page) + "\n");
+    assert_eq!((exit, stderr.as_str()), (Some(0), ""), "{stdout}");
+    assert!(stdout.contains("(504") && stdout.contains("The same code is shown again."), "{stdout}");
+    assert_eq!(home.tried("token"), 3);
+    assert!(home.simulator.good_refresh_tokens(0).iter().any(|good| **good == *home.token(TOKEN)));
+}
+
+#[test]
+fn a_login_that_is_interrupted_at_its_prompt_leaves_nothing_behind() {
+    let home = Home::start(vec![]);
+    let mut command = home.command(&LOGIN);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut running = Watchpost(command.spawn().unwrap());
+    let out = BufReader::new(running.0.stdout.take().unwrap());
+    assert!(out.lines().any(|line| line.unwrap().starts_with("http")), "the page is shown");
+    running.signal("INT");
+    running.wait();
+    let left: Vec<_> = fs::read_dir(home.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["watchpost.toml"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{io, path::Path, time::Duration};
 use url::Url;
 use watchpost::actors::{
     settings::TlsSettings,
-    transport::RestClient,
+    transport::{RestAnswer, RestClient},
     vendors::{
         LoginError,
         simplisafe::login::{Authorization, read_code},
@@ -17,6 +17,13 @@ use crate::cli::person::Person;
 
 /// How often it is asked again for something that is a code.
 const MOST_ASKED: u32 = 5;
+
+/// How often a code is shown whose answer says nothing of it: a login with a second factor is too much trouble to lose for one 504.
+const MOST_SHOWN: u32 = 3;
+/// After so long, if the server does not say.
+const SHOWN_AGAIN: Duration = Duration::from_secs(2);
+/// Codes live for minutes, and persons have less patience.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// What is to be done.
 pub(crate) struct Wanted<'a> {
@@ -73,9 +80,30 @@ pub(crate) async fn log_in(wanted: &Wanted<'_>, person: &mut impl Person) -> Res
     )?;
     let code = loop_for_code(person).await?;
     let call = authorization.exchange(&code, wanted.timeout);
-    let answer = rest.call(&call).await.map_err(|error| LoginError::unavailable(error.to_string()))?;
-    let token = authorization.read(&answer)?;
+    let mut shown = 1;
+    let token = loop {
+        let answer = rest.call(&call).await.map_err(|error| {
+            LoginError::unavailable(format!("{error}. If SimpliSafe has heard the code nevertheless, that is spent"))
+        })?;
+        match authorization.read(&answer) {
+            Ok(token) => break token,
+            Err(error) => match pause(&answer).filter(|_| shown < MOST_SHOWN && error.is_retryable()) {
+                Some(pause) => {
+                    person.tell(format_args!("{}. The same code is shown again.", capital(&error.to_string())))?;
+                    shown += 1;
+                    tokio::time::sleep(pause).await;
+                }
+                None => return Err(error.into()),
+            },
+        }
+    };
     Ok(file.write(&token)?)
+}
+
+/// How long to wait before a code is shown again that was not judged; `None` if it was, or if that would take too long for a person.
+fn pause(answer: &RestAnswer) -> Option<Duration> {
+    let is_unjudged = answer.status >= 500 || matches!(answer.status, 408 | 409 | 425);
+    is_unjudged.then(|| answer.retry_after.unwrap_or(SHOWN_AGAIN)).filter(|pause| *pause <= LONGEST_PAUSE)
 }
 
 async fn loop_for_code(person: &mut impl Person) -> Result<secrecy::SecretString, Failure> {
@@ -102,8 +130,19 @@ pub(crate) fn lines(file: &Path, auth_url: Option<&Url>) -> String {
     let is_bare = file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
     let whole = if is_bare { file.to_owned() } else { std::path::absolute(file).unwrap_or_else(|_| file.to_owned()) };
     let path = whole.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
-    let auth_url = auth_url.map_or(String::new(), |url| format!("auth_url      = \"{url}\"\n"));
+    let servers = auth_url.map_or(String::new(), servers);
     format!(
-        "[[connection]]\nname          = \"home\"\nvendor        = \"simplisafe\"\nrefresh_token = {{ file = \"{path}\" }}\n{auth_url}"
+        "[[connection]]\nname          = \"home\"\nvendor        = \"simplisafe\"\nrefresh_token = {{ file = \"{path}\" }}\n{servers}"
+    )
+}
+
+/// What is got at this login host goes to none of SimpliSafe's own, unless somebody writes that.
+fn servers(auth_url: &Url) -> String {
+    let mut socket_url = auth_url.clone();
+    // From http and https, this cannot fail.
+    let _ = socket_url.set_scheme(if auth_url.scheme() == "https" { "wss" } else { "ws" });
+    format!(
+        "auth_url      = \"{auth_url}\"\n# Where this login host's tokens lead to: that it is the same host is a guess.\n\
+         api_url       = \"{auth_url}\"\nsocket_url    = \"{socket_url}\"\n"
     )
 }
