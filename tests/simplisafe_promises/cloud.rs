@@ -72,7 +72,7 @@ impl Cloud {
         assert!(block_on(self.engine.take().unwrap().shutdown(DEADLINE)), "everything is stored in time");
     }
 
-    fn engine(&self) -> &EngineHandle {
+    pub(crate) fn engine(&self) -> &EngineHandle {
         self.engine.as_ref().unwrap()
     }
 

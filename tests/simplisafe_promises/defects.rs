@@ -1,7 +1,11 @@
 //! What other clients of this cloud get wrong, each provable: one test for each, in which they fail.
 
+use std::sync::{Arc, Mutex};
+
 use serde_json::{Value, json};
+use watchpost::actors::callbacks::SharedEvent;
 use watchpost::actors::model::ConnectionState::Online;
+use watchpost::actors::model::filter::Filter;
 use watchpost::simulator::simplisafe::{By, DropHow, Fault, FaultKind, Mode, Options, Refusal, audit, kind};
 
 use crate::cloud::{Cloud, options};
@@ -107,6 +111,45 @@ fn d5_no_frame_ends_the_stream() {
     }
     cloud.wait_told();
     assert_eq!(cloud.gaps(), Vec::<Value>::new());
+}
+
+#[test]
+fn d5_a_callback_that_panics_ends_neither_itself_nor_another() {
+    type Told = Arc<Mutex<Vec<String>>>;
+    fn tell(list: &Told, event: &SharedEvent) {
+        list.lock().unwrap().push(event.get().event.id.to_string());
+    }
+    let cloud = Cloud::online(options());
+    let told: [Told; 4] = std::array::from_fn(|_| Told::default());
+    let [plain, asynchronous, panics, panics_later] = told.clone();
+    let handles = [
+        cloud.engine().on_event(Filter::everything(), move |event| {
+            tell(&panics, &event);
+            panic!("a mistake of the application");
+        }),
+        cloud.engine().on_event_async(Filter::everything(), move |event| {
+            let list = Arc::clone(&panics_later);
+            async move {
+                actix_rt::task::yield_now().await;
+                tell(&list, &event);
+                panic!("a mistake of the application");
+            }
+        }),
+        cloud.engine().on_event(Filter::everything(), move |event| tell(&plain, &event)),
+        cloud.engine().on_event_async(Filter::everything(), move |event| {
+            let list = Arc::clone(&asynchronous);
+            async move { tell(&list, &event) }
+        }),
+    ];
+    for _ in 0..3 {
+        let event = cloud.sim.happen(cloud.first(), 1602, None).unwrap();
+        let id = event.to_string();
+        for list in &told {
+            eventually(DEADLINE, "each is told", || list.lock().unwrap().contains(&id));
+        }
+    }
+    drop(handles);
+    assert!(cloud.is_online());
 }
 
 #[test]
@@ -223,4 +266,40 @@ fn no_base_station_ever_complains_of_its_locks() {
     assert_eq!(cloud.sim.counters().complaints, 0);
     let lock = cloud.sim.sensor_of(sid, kind::LOCK, 0).unwrap();
     assert!(cloud.value(&audit::device(sid, &lock), "lock").is_some());
+}
+
+#[test]
+fn no_base_station_complains_of_its_locks_behind_a_break_or_a_restart_either() {
+    // The arming is known before the break; it happens during the break; the process is another one.
+    for (armed_before, restarts) in [(true, false), (false, false), (true, true), (false, true)] {
+        let mut cloud = Cloud::online(options());
+        let sid = cloud.first();
+        let polls = |cloud: &Cloud| cloud.sim.counters().of("sensors").tried;
+        if armed_before {
+            assert!(cloud.sim.arm(sid, Mode::Away, By::Keypad));
+            cloud.wait_told();
+        }
+        if restarts {
+            cloud.shut_down();
+        } else {
+            cloud.sim.pause_listening();
+            cloud.sim.drop_sockets(DropHow::Reset);
+        }
+        if !armed_before {
+            assert!(cloud.sim.arm(sid, Mode::Away, By::Keypad));
+        }
+        if restarts {
+            cloud.start_engine();
+        } else {
+            pace(500 * MS);
+            cloud.sim.resume_listening().unwrap();
+        }
+        eventually(DEADLINE, "it is subscribed", || cloud.sim.counters().sockets_subscribed == 1);
+        cloud.wait_told();
+        let before = polls(&cloud);
+        // The other system may be asked, and is.
+        eventually(DEADLINE, "polls", || polls(&cloud) > before + 3);
+        pace(8 * SECOND);
+        assert_eq!(cloud.sim.counters().complaints, 0, "armed before: {armed_before}, restarts: {restarts}");
+    }
 }

@@ -10,3 +10,4 @@ mod cloud;
 mod defects;
 mod mixes;
 mod quiet;
+mod simplipy;
