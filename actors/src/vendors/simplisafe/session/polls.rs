@@ -134,15 +134,16 @@ impl SimpliSafeSession {
             return;
         }
         let failures = poll.failed();
-        let pause = match trouble {
-            Trouble::NotInPlan | Trouble::Braked(_) => NO_PLAN_PAUSE,
-            // The first is tried again soon: most errors are over by then.
-            Trouble::Passing { .. } if failures == 1 => every / 2,
-            Trouble::Passing { .. } => every.saturating_mul(1 << (failures - 2).min(10)).min(PAUSE_MOST.max(every)),
-        };
-        let not_before = match trouble {
-            Trouble::Passing { not_before, .. } => not_before.unwrap_or_default(),
-            Trouble::NotInPlan | Trouble::Braked(_) => Duration::ZERO,
+        let (pause, not_before) = match trouble {
+            Trouble::Passing { not_before, .. } => {
+                let pause = match failures {
+                    // The first is tried again soon: most errors are over by then.
+                    1 => every / 2,
+                    _ => every.saturating_mul(1 << (failures - 2).min(10)).min(PAUSE_MOST.max(every)),
+                };
+                (pause, not_before.unwrap_or_default())
+            }
+            _ => (NO_PLAN_PAUSE, Duration::ZERO),
         };
         poll.due = Some(now.instant + jittered(pause.max(not_before), seed(ask, now)));
         if failures != FAILURES && !matches!(trouble, Trouble::NotInPlan) {

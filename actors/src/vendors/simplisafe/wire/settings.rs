@@ -12,8 +12,6 @@ use crate::vendors::members::{BodyError, Members};
 pub struct Settings<'a> {
     /// How the base station is; `None` where it is not told.
     pub base_station: Option<BaseStation<'a>>,
-    /// When they were last changed, seconds since 1970.
-    pub last_updated: Option<i64>,
 }
 
 /// How a base station is.
@@ -25,16 +23,6 @@ pub struct BaseStation<'a> {
     pub last_updated: Option<Cow<'a, str>>,
     /// Radio noise keeps it from hearing its sensors.
     pub is_jammed: Option<bool>,
-    /// A number of unknown unit.
-    pub wall_power: Option<i64>,
-    /// A number of unknown unit.
-    pub backup_battery: Option<i64>,
-    /// A number of unknown meaning; 1 was seen with Wi-Fi in use.
-    pub wifi_status: Option<i64>,
-    /// In dBm.
-    pub wifi_rssi: Option<i64>,
-    /// In dBm.
-    pub gsm_rssi: Option<i64>,
 }
 
 impl<'a> Settings<'a> {
@@ -43,26 +31,14 @@ impl<'a> Settings<'a> {
     /// # Errors
     /// [`BodyError`] when the whole is no object.
     pub fn read(body: &'a [u8]) -> Result<Self, BodyError> {
-        let members = Members::of_body(body, &["basestationStatus", "lastUpdated"])?;
-        Ok(Self {
-            base_station: members.json("basestationStatus").and_then(BaseStation::read),
-            last_updated: members.number("lastUpdated"),
-        })
+        let members = Members::of_body(body, &["basestationStatus"])?;
+        Ok(Self { base_station: members.json("basestationStatus").and_then(BaseStation::read) })
     }
 }
 
 impl<'a> BaseStation<'a> {
     fn read(json: &'a str) -> Option<Self> {
         let members = Members::of(json).ok()?;
-        Some(Self {
-            json,
-            last_updated: members.text("lastUpdated"),
-            is_jammed: members.is_set("rfJamming"),
-            wall_power: members.number("wallPower"),
-            backup_battery: members.number("backupBattery"),
-            wifi_status: members.number("wifiStatus"),
-            wifi_rssi: members.number("wifiRssi"),
-            gsm_rssi: members.number("gsmRssi"),
-        })
+        Some(Self { json, last_updated: members.text("lastUpdated"), is_jammed: members.is_set("rfJamming") })
     }
 }

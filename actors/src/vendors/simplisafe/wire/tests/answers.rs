@@ -173,8 +173,6 @@ fn settings_tell_of_the_base_station_and_never_of_pins() {
     let settings = Settings::read(SETTINGS.as_bytes()).unwrap();
     let station = settings.base_station.as_ref().unwrap();
     assert_eq!((station.is_jammed, station.last_updated.as_deref()), (Some(false), Some("2019-07-15T15:28:22.961Z")));
-    assert_eq!((station.wall_power, station.backup_battery), (Some(5933), Some(5293)));
-    assert_eq!((station.wifi_status, station.wifi_rssi, station.gsm_rssi), (Some(1), Some(-49), Some(-73)));
     assert!(SETTINGS.contains("9876"));
     let printed = format!("{settings:?}");
     assert!(!printed.contains("9876") && !printed.contains("1234") && !printed.contains("MY_WIFI"), "{printed}");
