@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::SimpliSafeSession;
 use super::calls::{Ask, Trouble};
-use super::history::{Missing, Next, Row, Seen, Walk, shifted};
+use super::history::{Missing, Next, Row, Seen, Walk};
 use super::systems::{Happening, System, jittered};
 use super::telling::is_due;
 use crate::vendors::simplisafe::checkpoint::Stretch;
@@ -78,7 +78,7 @@ impl SimpliSafeSession {
             Next::Over(end) => {
                 system.look_again |= walk.is_held_up;
                 system.look_at = Some(next_look(system, &self.config, now));
-                if let Some(missing) = system.history.settle(&walk, ahead, end) {
+                for missing in system.history.settle(&walk, ahead, end) {
                     tell_gap(&system.item, &missing, "later_events", todo);
                 }
                 self.recovered(now, sid, walk, todo);
@@ -116,8 +116,7 @@ impl SimpliSafeSession {
             system.walk = Some(walk);
             return;
         }
-        if let Some(stretch) = system.history.stretch.take() {
-            let missing = given_up(&stretch, walk.reached(), ahead);
+        for missing in system.history.give_up(&walk, ahead) {
             tell_gap(&system.item, &missing, "latest_states", todo);
         }
         self.mark.change();
@@ -129,8 +128,7 @@ impl SimpliSafeSession {
         let ahead = self.clock.ahead();
         let Some(system) = self.systems.get_mut(&sid) else { return };
         let walk = system.walk.take().unwrap_or_else(|| Walk::begin(now.wall));
-        if let Some(stretch) = system.history.stretch.take() {
-            let missing = given_up(&stretch, walk.reached(), ahead);
+        for missing in system.history.give_up(&walk, ahead) {
             tell_gap(&system.item, &missing, "latest_states", todo);
         }
         self.recovered(now, sid, walk, todo);
@@ -190,13 +188,6 @@ fn next_look(system: &mut System, config: &super::SimpliSafeConfig, now: Now) ->
     // Who polls faster wants to know sooner.
     let every = if again { AGAIN_AFTER.min(config.poll_every * 2) } else { LOOK_EVERY.min(config.poll_every * 5) };
     now.instant + jittered(every, system.sid.wrapping_mul(97).wrapping_add(now.wall.as_second().unsigned_abs()))
-}
-
-/// What is missing of a stretch of which the history tells no more.
-fn given_up(stretch: &Stretch, reached: Option<i64>, ahead: SignedDuration) -> Missing {
-    let Stretch { from, to, reason, .. } = stretch;
-    let (from, to) = (shifted(*from, ahead).as_second(), shifted(*to, ahead).as_second());
-    Missing { from, to: reached.map_or(to, |reached| reached.min(to)), reason: reason.clone() }
 }
 
 fn tell_gap(item: &str, missing: &Missing, recovered: &'static str, todo: &mut Todo) {

@@ -85,8 +85,24 @@ pub(super) struct Walk {
     pub(super) from: Option<i64>,
     /// Something in it was known, or older than what concerns us.
     met: bool,
+    /// The second that the last page was full of, although it was asked for what is older too.
+    cut: Option<Cut>,
+    /// Seconds of which more happened than a page holds.
+    holes: Vec<Cut>,
+    /// The oldest that was not known.
+    new: Option<i64>,
     ids: HashSet<u64>,
     pub(super) rows: Vec<Row>,
+}
+
+/// A second that a page may have cut short.
+#[derive(Debug, Clone, Copy)]
+struct Cut {
+    second: i64,
+    /// Nothing else would have fitted into the page.
+    is_full: bool,
+    /// Something of it was not known.
+    is_new: bool,
 }
 
 /// Where a way has led.
@@ -154,7 +170,7 @@ impl History {
             while self.known.len() > KNOWN_MOST / 4 * 3 {
                 let Some((at, _)) = self.known.pop_first() else { break };
                 if let Some(bounds) = &mut self.bounds {
-                    bounds.floor = bounds.floor.max(at + 1);
+                    bounds.floor = bounds.floor.max(at.saturating_add(1));
                 }
             }
             if let Some(Bounds { floor, .. }) = self.bounds {
@@ -189,31 +205,42 @@ impl History {
                 walk.met |= at <= verified;
             } else if walk.ids.insert(print(row.id)) {
                 let Seen { number, id, json, .. } = *row;
+                walk.new = Some(walk.new.map_or(at, |new| new.min(at)));
                 walk.rows.push(Row { at, number, id: id.into(), json: json.into() });
             }
         }
-        let led_on = match (walk.reached, oldest) {
+        let leads_on = match (walk.reached, oldest) {
             (Some(reached), Some(oldest)) => oldest < reached,
-            (Some(_), None) => true,
+            // Nothing, asked for what is older than the second after one that is there: the cursor does not mean that.
+            (Some(_), None) => false,
             (None, _) => true,
         };
-        if let (false, Some(reached)) = (led_on, walk.reached) {
+        if let Some(cut) = walk.cut.take().filter(|cut| leads_on || cut.is_full) {
+            walk.holes.push(cut);
+        }
+        if let (false, Some(reached)) = (leads_on, walk.reached) {
             // Asked for what is older than the second after the oldest: a second may be cut in two by a page. Once more from that second itself.
-            if walk.from == Some(reached + 1) {
+            if walk.from == Some(reached.saturating_add(1)) {
+                let is_it = |row: &Seen<'_>| row.at.is_none_or(|at| at == reached);
+                let is_new = rows.iter().any(|row| walk.ids.contains(&print(row.id)));
+                let cut = Cut { second: reached, is_full: len >= full, is_new };
+                walk.cut = (!rows.is_empty() && rows.iter().all(is_it)).then_some(cut);
                 walk.from = Some(reached);
                 return Next::Page;
             }
-            return Next::Over(End::Here(reached));
+            // A page that is not full has all that there is.
+            let is_up_to = len < full && rows.iter().all(|row| row.at.is_none_or(|at| at <= reached));
+            return Next::Over(if is_up_to { End::Oldest(Some(reached)) } else { End::Here(reached) });
         }
         walk.reached = oldest.or(walk.reached);
-        let new = walk.rows.iter().map(|row| row.at).min().unwrap_or(i64::MAX);
+        let new = walk.new.unwrap_or(i64::MAX);
         let goal = floor.max(verified.min(new).saturating_sub(MARGIN));
         match walk.reached {
             Some(reached) if reached < goal => Next::Over(End::Known),
             reached if len < full => Next::Over(End::Oldest(reached)),
             Some(reached) if walk.pages >= PAGES_MOST => Next::Over(End::Here(reached)),
             Some(reached) => {
-                walk.from = Some(reached + 1);
+                walk.from = Some(reached.saturating_add(1));
                 Next::Page
             }
             // Fifty rows, and none with a time.
@@ -222,44 +249,76 @@ impl History {
     }
 
     /// A way is over: what is missing of the stretch, if there is one, or since the history was read last.
-    pub(super) fn settle(&mut self, walk: &Walk, ahead: SignedDuration, end: End) -> Option<Missing> {
+    pub(super) fn settle(&mut self, walk: &Walk, ahead: SignedDuration, end: End) -> Vec<Missing> {
         let began = shifted(walk.began, ahead).as_second();
-        let lost_from = self.stretch.as_ref().map_or_else(
-            || self.unsaid_since(walk, ahead, began),
-            |stretch| Some(shifted(stretch.from, ahead).as_second()),
-        );
+        let lost_from = self.lost_from(walk, ahead, began);
         let Bounds { floor, verified } = self.bounds.unwrap_or(Bounds { floor: 0, verified: 0 });
         if let Some(bounds) = &mut self.bounds {
             bounds.verified = bounds.verified.max(began);
-            bounds.floor = bounds.floor.max(bounds.verified - REMEMBERED);
+            bounds.floor = bounds.floor.max(bounds.verified.saturating_sub(REMEMBERED));
             let floor = bounds.floor;
             self.known = self.known.split_off(&(floor, 0));
         }
-        let (stretch, from) = (self.stretch.take(), lost_from?);
         let lost_until = match end {
             // So much was pushed meanwhile that what is older had to be forgotten.
-            End::Known if floor > verified => floor,
-            End::Known => return None,
-            End::Oldest(_) if walk.met => return None,
+            End::Known if floor > verified => Some(floor),
+            End::Known => None,
+            End::Oldest(_) if walk.met => None,
             End::Oldest(oldest) => {
                 let horizon = began.saturating_sub(self.timeline.unwrap_or(TIMELINE));
-                oldest.map_or(horizon, |oldest| oldest.min(horizon))
+                Some(oldest.map_or(horizon, |oldest| oldest.min(horizon)))
             }
-            End::Here(reached) => reached,
+            End::Here(reached) => Some(reached),
         };
-        let to = stretch.as_ref().map_or(lost_until, |stretch| lost_until.min(shifted(stretch.to, ahead).as_second()));
-        let reason = stretch.map_or_else(|| "lost_pushes".into(), |stretch| stretch.reason);
-        (from < lost_until).then_some(Missing { from, to, reason })
+        let stretch = self.stretch.take();
+        let span = lost_from.zip(lost_until).filter(|(from, until)| from < until).map(|(from, until)| {
+            let to = stretch.as_ref().map_or(until, |stretch| until.min(shifted(stretch.to, ahead).as_second()));
+            (from, to)
+        });
+        missing(walk, ahead, stretch, span)
     }
 
-    /// From when on events may be missing although no break is known of: where there are some that were not pushed, and may never be.
-    fn unsaid_since(&self, walk: &Walk, ahead: SignedDuration, began: i64) -> Option<i64> {
-        let bounds = self.bounds?;
-        let lost = walk.reached?.max(began - LATE_MOST);
-        let is_lost = walk.rows.iter().any(|row| row.at <= lost);
-        // What it was to tell of the time before it was followed is not missing.
-        is_lost.then(|| bounds.verified.max(shifted(self.began, ahead).as_second()))
+    /// The history tells no more: what is missing of the stretch, if there is one.
+    pub(super) fn give_up(&mut self, walk: &Walk, ahead: SignedDuration) -> Vec<Missing> {
+        let from = self.lost_from(walk, ahead, shifted(walk.began, ahead).as_second());
+        let stretch = self.stretch.take();
+        // What no break is known of is looked for again.
+        let span = stretch.as_ref().zip(from).map(|(stretch, from)| {
+            let to = shifted(stretch.to, ahead).as_second();
+            (from, walk.reached.map_or(to, |reached| reached.min(to)))
+        });
+        missing(walk, ahead, stretch, span)
     }
+
+    /// From when on events may be missing: since the break, or, where there are some older ones that were not pushed and may never be, since the history
+    /// was read last.
+    fn lost_from(&self, walk: &Walk, ahead: SignedDuration, began: i64) -> Option<i64> {
+        let broke = self.stretch.as_ref().map(|stretch| shifted(stretch.from, ahead).as_second());
+        let lost = walk.reached.unwrap_or(i64::MIN).max(broke.unwrap_or(began.saturating_sub(LATE_MOST)));
+        if walk.new.is_none_or(|new| new > lost) {
+            return broke;
+        }
+        // What it was to tell of the time before it was followed is not missing.
+        let read = self.bounds.map(|bounds| bounds.verified.max(shifted(self.began, ahead).as_second()));
+        read.map(|read| broke.map_or(read, |broke| broke.min(read))).or(broke)
+    }
+}
+
+/// A span of which nothing is known, and the seconds behind it of which not all is.
+fn missing(walk: &Walk, ahead: SignedDuration, stretch: Option<Stretch>, span: Option<(i64, i64)>) -> Vec<Missing> {
+    let broke = stretch.as_ref().map(|stretch| [stretch.from, stretch.to].map(|end| shifted(end, ahead).as_second()));
+    let reason: Box<str> = stretch.map_or_else(|| "lost_pushes".into(), |stretch| stretch.reason);
+    let mut missing: Vec<_> = span.map(|(from, to)| Missing { from, to, reason: reason.clone() }).into_iter().collect();
+    for &Cut { second, is_new, .. } in walk.holes.iter().rev() {
+        let is_lost = is_new || broke.is_some_and(|[from, to]| from <= second && second <= to);
+        let until = second.saturating_add(1);
+        match missing.last_mut() {
+            _ if !is_lost => {}
+            Some(before) if second <= before.to => before.to = before.to.max(until),
+            _ => missing.push(Missing { from: second, to: until, reason: reason.clone() }),
+        }
+    }
+    missing
 }
 
 /// A stretch of which the history does not tell, in seconds by the cloud's clock.
@@ -286,6 +345,9 @@ impl Walk {
             reached: None,
             from: None,
             met: false,
+            cut: None,
+            holes: Vec::new(),
+            new: None,
             ids: HashSet::new(),
             rows: Vec::new(),
         }
@@ -298,10 +360,5 @@ impl Walk {
 
     pub(super) fn began(&self) -> Timestamp {
         self.began
-    }
-
-    /// The oldest time that was reached, in seconds.
-    pub(super) fn reached(&self) -> Option<i64> {
-        self.reached
     }
 }

@@ -365,3 +365,83 @@ fn a_system_that_is_new_after_a_restart_has_no_gap() {
     let of_new = |gap: &Value| gap["item"] == "systems/33";
     assert!(!talk.gaps().iter().any(of_new), "{:?}", talk.gaps());
 }
+
+/// From and to of a gap, in seconds.
+fn ends(gap: &Value) -> [i64; 2] {
+    ["from", "to"].map(|end| gap[end].as_str().unwrap().parse::<Timestamp>().unwrap().as_second())
+}
+
+#[test]
+fn of_a_second_with_more_events_than_a_page_holds_it_is_said_that_not_all_can_be_had() {
+    for from in [From::Older, From::UpTo, From::AtOrAfter, From::Ignored] {
+        for (burst, behind) in [(60, 0), (120, 5), (50, 5)] {
+            let mut talk = Talk::live();
+            talk.cloud.from = from;
+            talk.lose(10);
+            let before = talk.miss(HOME, 1604, json!({}));
+            talk.pass(Duration::from_secs(10));
+            let burst: Vec<_> = (0..burst).map(|_| talk.miss(HOME, 1604, json!({}))).collect();
+            let second = at(talk.second());
+            talk.pass(Duration::from_secs(5));
+            let behind: Vec<_> = (0..behind).map(|_| talk.miss(HOME, 1604, json!({}))).collect();
+            talk.pass(Duration::from_secs(5));
+            talk.start();
+            talk.wait(600);
+            let (told, gaps) = (talk.ids(), talk.gaps());
+            let hit = |second: i64| gaps.iter().any(|gap| ends(gap)[0] <= second && second <= ends(gap)[1]);
+            assert_eq!(gaps.iter().map(|gap| &gap["item"]).collect::<Vec<_>>(), [&json!("systems/11")], "{from:?}");
+            assert!(burst.iter().all(|id| told.contains(&&**id)) || hit(second), "{from:?} {gaps:?}");
+            assert!(told.contains(&&*before) || hit(second - 10), "{from:?} {gaps:?}");
+            assert!(behind.iter().all(|id| told.contains(&&**id)));
+            if from == From::Older {
+                assert_eq!((ends(&gaps[0]), told.contains(&&*before)), ([second, second + 1], true));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_that_fills_a_page_is_no_gap_where_all_of_it_was_pushed() {
+    let mut talk = Talk::live();
+    for _ in 0..60 {
+        talk.happen(HOME, 1604, json!({}));
+    }
+    talk.wait(1_000);
+    talk.again(5);
+    talk.wait(1_000);
+    assert_eq!((talk.ids().len(), talk.gaps().len()), (60, 0));
+}
+
+#[test]
+fn a_break_hides_no_pushes_that_were_lost_before_it() {
+    for silent in [200, 20] {
+        let mut talk = Talk::live();
+        talk.cloud.from = From::Ignored;
+        talk.wait(1_000);
+        talk.forget();
+        let begin = at(talk.second());
+        for _ in 0..80 {
+            talk.miss(HOME, 1604, json!({}));
+            talk.pass(Duration::from_secs(1));
+        }
+        talk.pass(Duration::from_secs(silent));
+        talk.again(5);
+        assert_eq!(talk.ids().len(), 50);
+        let gaps = talk.gaps();
+        assert_eq!(gaps.len(), 1, "{gaps:?}");
+        assert!(ends(&gaps[0])[0] <= begin, "{gaps:?}");
+    }
+}
+
+#[test]
+fn a_time_at_the_end_of_all_times_is_survived() {
+    let mut talk = Talk::live();
+    talk.cloud.home().timeline = None;
+    for nth in 0..60 {
+        let more = json!({"nth": nth, "eventTimestamp": i64::MAX});
+        talk.miss(HOME, 1604, more);
+    }
+    talk.again(5);
+    talk.wait(700);
+    assert!(talk.end.is_none());
+}
