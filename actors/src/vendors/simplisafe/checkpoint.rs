@@ -35,6 +35,9 @@ pub struct KeptSystem {
     pub known: Vec<(i64, u64)>,
     /// How far the history reaches back, where that was told, in seconds.
     pub timeline: Option<i64>,
+    /// When the newest event happened that the history has told.
+    #[serde(default)]
+    pub told: Option<i64>,
     /// A stretch that the history has not filled yet.
     pub stretch: Option<Stretch>,
     /// Its history has not been read for the first time yet: what it is to tell. Then `floor` and `verified` say nothing.
@@ -107,8 +110,8 @@ mod tests {
         let known = vec![(1_780_000_000, u64::MAX), (1_780_000_001, 0)];
         let unread = Some(Unread { began: now, back: 60 });
         let stretch = Some(stretch);
-        let system =
-            KeptSystem { sid: 12_345, floor: 1, verified: 2, known, timeline: None, stretch, unread, gone: Some(now) };
+        let (timeline, told, gone) = (None, Some(1), Some(now));
+        let system = KeptSystem { sid: 12_345, floor: 1, verified: 2, known, timeline, told, stretch, unread, gone };
         let state = ("alarm".into(), "off".into(), "2026-06-11T10:00:00Z".into(), 'e');
         let states = vec![("systems/12345".into(), vec![state])];
         let kept = SimpliSafeCheckpoint::new(now, vec![system], states, vec!["9999".into()]);

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::SimpliSafeSession;
 use super::calls::{Ask, Trouble};
-use super::history::{Missing, Next, Row, Seen, Walk};
+use super::frames::LOOK_PAUSE;
+use super::history::{Missing, Next, Row, Seen, Walk, shifted};
 use super::systems::{Happening, System, jittered};
 use super::telling::is_due;
 use crate::vendors::simplisafe::checkpoint::Stretch;
@@ -42,7 +43,12 @@ impl SimpliSafeSession {
     pub(super) fn look(&mut self, now: Now, sid: u64, todo: &mut Todo) {
         let Some(system) = self.systems.get_mut(&sid).filter(|system| !system.is_looking()) else { return };
         (system.look_at, system.looked_at) = (None, Some(now.instant));
-        let walk = system.walk.get_or_insert_with(|| Walk::begin(now.wall));
+        let pace = &mut self.pace;
+        let walk = system.walk.get_or_insert_with(|| {
+            // The first page never waits.
+            pace.wait(now.instant);
+            Walk::begin(now.wall)
+        });
         walk.is_asked = true;
         let from = walk.from;
         self.ask(now, Ask::Events { sid, from }, todo);
@@ -57,8 +63,8 @@ impl SimpliSafeSession {
         let ahead = self.clock.ahead();
         let Some(system) = self.systems.get_mut(&sid) else { return };
         let Some(mut walk) = system.walk.take_if(|walk| walk.is_asked) else { return };
-        system.tries = 0;
-        system.history.set_clock(ahead);
+        system.history.set_clock(now.wall, ahead);
+        let cloud = shifted(now.wall, ahead).as_second();
         let ids: Vec<_> = page.events.iter().map(|event| event.id("")).collect();
         let rows = page.events.iter().zip(&ids).map(|(event, id)| Seen {
             at: event.timestamp,
@@ -68,19 +74,30 @@ impl SimpliSafeSession {
         });
         let rows: Vec<_> = rows.collect();
         let len = rows.len() + page.skipped.len();
-        match system.history.page(&mut walk, len, MOST_EVENTS as usize, &rows) {
+        match system.history.page(&mut walk, cloud, len, MOST_EVENTS as usize, &rows) {
             Next::Page => {
+                system.tries = if walk.is_doubted { system.tries } else { 0 };
                 walk.is_asked = false;
-                system.look_at = Some(now.instant + walk.pause());
+                system.look_at = Some(now.instant + self.pace.wait(now.instant));
                 system.walk = Some(walk);
                 self.look_if_due(now, todo);
             }
+            Next::Over(end) if system.history.contradicts(end, cloud) => {
+                walk.begin_again();
+                system.walk = Some(walk);
+                let trouble = Trouble::passing("it lacks events that it has told before");
+                self.page_failed(now, sid, trouble, todo);
+            }
             Next::Over(end) => {
+                system.tries = 0;
                 system.look_again |= walk.is_held_up;
-                system.look_at = Some(next_look(system, &self.config, now));
-                for missing in system.history.settle(&walk, ahead, end) {
+                for missing in system.history.settle(&walk, now.wall, ahead, end) {
                     tell_gap(&system.item, &missing, "later_events", todo);
                 }
+                // Something unreadable came while it was read.
+                let soon = system.history.stretch.as_ref().map(|_| system.look_at.unwrap_or(now.instant + LOOK_PAUSE));
+                let next = next_look(system, &self.config, now);
+                system.look_at = Some(soon.map_or(next, |soon| soon.min(next)));
                 self.recovered(now, sid, walk, todo);
             }
         }
@@ -114,6 +131,9 @@ impl SimpliSafeSession {
             // The pages that were read need not be read again.
             (walk.is_asked, walk.is_held_up) = (false, true);
             system.walk = Some(walk);
+            if system.held.is_none() {
+                self.hand_over(now, sid, todo);
+            }
             return;
         }
         for missing in system.history.give_up(&walk, ahead) {
@@ -142,16 +162,26 @@ impl SimpliSafeSession {
         let mut events = held.map_or(Vec::new(), |held| held.events);
         let (began, rows) = (self.clock.at(walk.began()), walk.rows);
         // Behind what was pushed: that has more in it, and came first.
-        events.extend(rows.into_iter().map(|row| {
-            let Row { at, number, id, json } = row;
-            Happening { at, number, id, json, is_pushed: false }
-        }));
+        events.extend(rows.into_iter().map(happened));
         self.tell_in_order(now, sid, events, todo);
         self.take_waiting(now, sid, Some(began), todo);
         self.tell_doubtful(now, todo);
         if is_first {
             self.hurry_polls(now, sid, todo);
         }
+    }
+
+    /// Tells what was held back, and what there is of a way that may take long yet: an alarm in it must not wait for what is older.
+    fn hand_over(&mut self, now: Now, sid: u64, todo: &mut Todo) {
+        let ahead = self.clock.ahead();
+        let Some(System { held, walk, history, .. }) = self.systems.get_mut(&sid) else { return };
+        let mut events = held.take().map_or(Vec::new(), |held| held.events);
+        if let Some(walk) = walk.as_mut().filter(|walk| walk.is_held_up && history.has_room(walk.rows.len())) {
+            history.owe(walk, now.wall, ahead);
+            events.extend(walk.rows.drain(..).map(happened));
+            self.mark.change();
+        }
+        self.tell_in_order(now, sid, events, todo);
     }
 
     /// Tells events of a system that have not been told. Only now are they known: what a checkpoint knows must be stored along with it.
@@ -170,8 +200,8 @@ impl SimpliSafeSession {
         let sids: Vec<_> = self.systems.keys().copied().collect();
         for sid in sids {
             let Some(system) = self.systems.get_mut(&sid) else { continue };
-            if let Some(held) = system.held.take_if(|held| held.is_over(now.instant)) {
-                self.tell_in_order(now, sid, held.events, todo);
+            if system.held.as_ref().is_some_and(|held| held.is_over(now.instant)) {
+                self.hand_over(now, sid, todo);
             }
             let Some(system) = self.systems.get(&sid) else { continue };
             if is_due(system.wait_until, now) {
@@ -179,6 +209,11 @@ impl SimpliSafeSession {
             }
         }
     }
+}
+
+fn happened(row: Row) -> Happening {
+    let Row { at, number, id, json } = row;
+    Happening { at, number, id, json, is_pushed: false }
 }
 
 /// When to look next, after a look that has led somewhere.

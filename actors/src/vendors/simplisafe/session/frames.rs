@@ -11,7 +11,7 @@ use crate::vendors::{Now, Todo};
 
 /// A history that is asked because of a bad frame is asked again after this because of another one, and after twice as much each time until it is asked
 /// for another reason.
-const LOOK_PAUSE: Duration = Duration::from_secs(3);
+pub(super) const LOOK_PAUSE: Duration = Duration::from_secs(3);
 /// How long the history may take to tell an event whole of which a frame told a part.
 const WHOLE_MOST: Duration = Duration::from_secs(5);
 /// Parts of events that are kept at a time; one more is told as it is.

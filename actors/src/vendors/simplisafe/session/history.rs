@@ -4,7 +4,7 @@
 //! or not. The way ends where ten minutes of nothing but known events lie behind it, or where the history does.
 
 use std::collections::{BTreeSet, HashSet};
-use std::time::Duration;
+use std::mem::take;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -19,10 +19,8 @@ const REMEMBERED: i64 = 1_200;
 const KNOWN_MOST: usize = 2_048;
 /// Pages of one way.
 const PAGES_MOST: u32 = 100;
-/// So many come one right behind the other, …
-const PAGES_AT_ONCE: u32 = 5;
-/// … and the others after this.
-const PAGE_PAUSE: Duration = Duration::from_secs(1);
+/// So much the cloud's clock may be behind what was taken for it, before that is put right.
+const CLOCK_SPARE: i64 = 60;
 /// A push may be late by so much (a minute was seen).
 const LATE_MOST: i64 = 120;
 /// A history whose length is not told reaches back at least so far (a guess; a basic plan has a week).
@@ -39,6 +37,8 @@ pub(super) struct History {
     known: BTreeSet<(i64, u64)>,
     /// How far it reaches back, where that was told, in seconds.
     pub(super) timeline: Option<i64>,
+    /// When the newest event happened that the history itself has told.
+    told: Option<i64>,
     pub(super) stretch: Option<Stretch>,
     /// An earlier session followed it too, so something may have been missed since.
     pub(super) is_kept: bool,
@@ -85,6 +85,12 @@ pub(super) struct Walk {
     pub(super) from: Option<i64>,
     /// Something in it was known, or older than what concerns us.
     met: bool,
+    /// The last page that has led to older events was not full.
+    is_short: bool,
+    /// It has ended before what the history had told already.
+    pub(super) is_doubted: bool,
+    /// The newest event in it that is not in the future.
+    newest: Option<i64>,
     /// The second that the last page was full of, although it was asked for what is older too.
     cut: Option<Cut>,
     /// Seconds of which more happened than a page holds.
@@ -133,16 +139,25 @@ pub(super) fn print(id: &str) -> u64 {
 impl History {
     /// One that concerns us from `began` on, and so much before.
     pub(super) fn new(began: Timestamp, back: SignedDuration) -> Self {
-        Self { bounds: None, began, back, known: BTreeSet::new(), timeline: None, stretch: None, is_kept: false }
+        Self {
+            bounds: None,
+            began,
+            back,
+            known: BTreeSet::new(),
+            timeline: None,
+            told: None,
+            stretch: None,
+            is_kept: false,
+        }
     }
 
     pub(super) fn read(kept: KeptSystem) -> Self {
-        let KeptSystem { floor, verified, known, timeline, stretch, unread, .. } = kept;
+        let KeptSystem { floor, verified, known, timeline, told, stretch, unread, .. } = kept;
         let bounds = unread.is_none().then_some(Bounds { floor, verified });
         // What it began with counts for one that has never been read alone.
         let Unread { began, back } = unread.unwrap_or(Unread { began: Timestamp::UNIX_EPOCH, back: 0 });
         let (back, known) = (SignedDuration::from_secs(back), known.into_iter().collect());
-        Self { bounds, began, back, known, timeline, stretch, is_kept: true }
+        Self { bounds, began, back, known, timeline, told, stretch, is_kept: true }
     }
 
     /// For the checkpoint.
@@ -151,15 +166,30 @@ impl History {
         let unread = self.bounds.is_none().then_some(unread);
         let Bounds { floor, verified } = self.bounds.unwrap_or(Bounds { floor: 0, verified: 0 });
         let (known, stretch) = (self.known.iter().copied().collect(), self.stretch.clone());
-        KeptSystem { sid, floor, verified, known, timeline: self.timeline, stretch, unread, gone: None }
+        let (timeline, told) = (self.timeline, self.told);
+        KeptSystem { sid, floor, verified, known, timeline, told, stretch, unread, gone: None }
     }
 
     /// The cloud's clock is known, by what it is ahead of ours.
-    pub(super) fn set_clock(&mut self, ahead: SignedDuration) {
-        if self.bounds.is_none() {
-            let floor = shifted(self.began, ahead).checked_sub(self.back).unwrap_or(Timestamp::UNIX_EPOCH).as_second();
-            self.bounds = Some(Bounds { floor, verified: floor });
+    pub(super) fn set_clock(&mut self, now: Timestamp, ahead: SignedDuration) {
+        let first = shifted(self.began, ahead).checked_sub(self.back).unwrap_or(Timestamp::UNIX_EPOCH).as_second();
+        let now = shifted(now, ahead).as_second();
+        match &mut self.bounds {
+            None => self.bounds = Some(Bounds { floor: first, verified: first }),
+            // One of the clocks was wrong when the history was read: nothing that happens until then would be looked for.
+            Some(bounds) if bounds.verified > now.saturating_add(CLOCK_SPARE) => {
+                let broke = self.stretch.as_ref().map(|stretch| shifted(stretch.from, ahead).as_second());
+                let verified = broke.map_or(now, |broke| broke.min(now));
+                *bounds = Bounds { floor: verified.saturating_sub(REMEMBERED).max(first), verified };
+                self.told = self.told.filter(|told| *told <= now);
+            }
+            Some(_) => {}
         }
+    }
+
+    /// Whether so many more can be known without anything being forgotten.
+    pub(super) fn has_room(&self, events: usize) -> bool {
+        self.known.len() + events <= KNOWN_MOST
     }
 
     /// Whether an event is known already; from now on it is.
@@ -190,8 +220,9 @@ impl History {
         self.known.iter().any(|(_, known)| *known == print)
     }
 
-    /// Takes in a page of `len` rows.
-    pub(super) fn page(&self, walk: &mut Walk, len: usize, full: usize, rows: &[Seen<'_>]) -> Next {
+    /// Takes in a page of `len` rows, at `now` by the cloud's clock, in seconds.
+    pub(super) fn page(&self, walk: &mut Walk, now: i64, len: usize, full: usize, rows: &[Seen<'_>]) -> Next {
+        walk.newest = walk.newest.max(rows.iter().filter_map(|row| row.at.filter(|at| *at <= now)).max());
         let Some(Bounds { floor, verified }) = self.bounds else { return Next::Over(End::Known) };
         walk.pages += 1;
         let oldest = rows.iter().filter_map(|row| row.at).min();
@@ -200,10 +231,14 @@ impl History {
             // One without a time stands where it stands.
             let at = row.at.or(last).unwrap_or(verified);
             last = Some(at);
+            if walk.ids.contains(&print(row.id)) {
+                continue;
+            }
             if at < floor || self.is_known(at, row.id) {
                 // What was pushed after a break is known too, and tells nothing of the time before it.
                 walk.met |= at <= verified;
-            } else if walk.ids.insert(print(row.id)) {
+            } else {
+                walk.ids.insert(print(row.id));
                 let Seen { number, id, json, .. } = *row;
                 walk.new = Some(walk.new.map_or(at, |new| new.min(at)));
                 walk.rows.push(Row { at, number, id: id.into(), json: json.into() });
@@ -228,36 +263,40 @@ impl History {
                 walk.from = Some(reached);
                 return Next::Page;
             }
-            // A page that is not full has all that there is.
+            // A page that is not full has all that there is, if it holds what it was asked for.
             let is_up_to = len < full && rows.iter().all(|row| row.at.is_none_or(|at| at <= reached));
-            return Next::Over(if is_up_to { End::Oldest(Some(reached)) } else { End::Here(reached) });
+            return Next::Over(if is_up_to || walk.is_short { End::Oldest(Some(reached)) } else { End::Here(reached) });
         }
-        walk.reached = oldest.or(walk.reached);
+        (walk.reached, walk.is_short) = (oldest.or(walk.reached), len < full);
         let new = walk.new.unwrap_or(i64::MAX);
         let goal = floor.max(verified.min(new).saturating_sub(MARGIN));
         match walk.reached {
             Some(reached) if reached < goal => Next::Over(End::Known),
-            reached if len < full => Next::Over(End::Oldest(reached)),
+            Some(reached) if walk.is_short && walk.met => Next::Over(End::Oldest(Some(reached))),
             Some(reached) if walk.pages >= PAGES_MOST => Next::Over(End::Here(reached)),
+            // Also behind a page that is not full, as long as it has met nothing: pages may be shorter than is known.
             Some(reached) => {
                 walk.from = Some(reached.saturating_add(1));
                 Next::Page
             }
-            // Fifty rows, and none with a time.
+            // No rows, or none with a time.
             None => Next::Over(End::Oldest(None)),
         }
     }
 
     /// A way is over: what is missing of the stretch, if there is one, or since the history was read last.
-    pub(super) fn settle(&mut self, walk: &Walk, ahead: SignedDuration, end: End) -> Vec<Missing> {
-        let began = shifted(walk.began, ahead).as_second();
+    pub(super) fn settle(&mut self, walk: &Walk, now: Timestamp, ahead: SignedDuration, end: End) -> Vec<Missing> {
+        // Our clock may have been set back meanwhile.
+        let began = shifted(walk.began.min(now), ahead).as_second();
+        self.told = self.told.max(walk.newest);
         let lost_from = self.lost_from(walk, ahead, began);
         let Bounds { floor, verified } = self.bounds.unwrap_or(Bounds { floor: 0, verified: 0 });
         if let Some(bounds) = &mut self.bounds {
             bounds.verified = bounds.verified.max(began);
             bounds.floor = bounds.floor.max(bounds.verified.saturating_sub(REMEMBERED));
-            let floor = bounds.floor;
-            self.known = self.known.split_off(&(floor, 0));
+            // If a clock is wrong, what is known is still needed.
+            let newest = self.known.last().map_or(i64::MAX, |(at, _)| *at);
+            self.known = self.known.split_off(&(bounds.floor.min(newest.saturating_sub(REMEMBERED)), 0));
         }
         let lost_until = match end {
             // So much was pushed meanwhile that what is older had to be forgotten.
@@ -271,6 +310,13 @@ impl History {
             End::Here(reached) => Some(reached),
         };
         let stretch = self.stretch.take();
+        // What was missed since it began is for the next way to find.
+        let rest = stretch.clone().filter(|stretch| stretch.to > walk.began);
+        self.stretch = rest.map(|rest| Stretch {
+            from: rest.from.max(walk.began.min(now)),
+            asked: rest.to.max(rest.asked),
+            ..rest
+        });
         let span = lost_from.zip(lost_until).filter(|(from, until)| from < until).map(|(from, until)| {
             let to = stretch.as_ref().map_or(until, |stretch| until.min(shifted(stretch.to, ahead).as_second()));
             (from, to)
@@ -283,11 +329,30 @@ impl History {
         let from = self.lost_from(walk, ahead, shifted(walk.began, ahead).as_second());
         let stretch = self.stretch.take();
         // What no break is known of is looked for again.
-        let span = stretch.as_ref().zip(from).map(|(stretch, from)| {
+        let is_left = |(_, from): &(&Stretch, i64)| walk.reached.is_none_or(|reached| reached >= *from);
+        let span = stretch.as_ref().zip(from).filter(is_left).map(|(stretch, from)| {
             let to = shifted(stretch.to, ahead).as_second();
             (from, walk.reached.map_or(to, |reached| reached.min(to)))
         });
         missing(walk, ahead, stretch, span)
+    }
+
+    /// Whether the history has told of events before that should still be there, and are not: then that is not its end.
+    pub(super) fn contradicts(&self, end: End, now: i64) -> bool {
+        let End::Oldest(oldest) = end else { return false };
+        let surely = self.timeline.unwrap_or(TIMELINE) / 10 * 9;
+        self.told.is_some_and(|told| oldest.is_none_or(|oldest| oldest > told) && now.saturating_sub(told) < surely)
+    }
+
+    /// What a way has found is told before it is over: whatever it shows to be lost besides must not be forgotten along with it.
+    pub(super) fn owe(&mut self, walk: &Walk, now: Timestamp, ahead: SignedDuration) {
+        if self.stretch.is_some() {
+            return;
+        }
+        let from = self.lost_from(walk, ahead, shifted(walk.began, ahead).as_second());
+        let from = from.and_then(|from| Timestamp::from_second(from).ok()?.checked_sub(ahead).ok());
+        let stretch = |from| Stretch { from, to: walk.began, reason: "lost_pushes".into(), asked: now };
+        self.stretch = from.filter(|from| *from < walk.began).map(stretch);
     }
 
     /// From when on events may be missing: since the break, or, where there are some older ones that were not pushed and may never be, since the history
@@ -345,6 +410,9 @@ impl Walk {
             reached: None,
             from: None,
             met: false,
+            is_short: false,
+            is_doubted: false,
+            newest: None,
             cut: None,
             holes: Vec::new(),
             new: None,
@@ -353,9 +421,10 @@ impl Walk {
         }
     }
 
-    /// For how long the next page waits: a long way must not look like an attack.
-    pub(super) fn pause(&self) -> Duration {
-        if self.pages < PAGES_AT_ONCE { Duration::ZERO } else { PAGE_PAUSE }
+    /// Once more from the newest page on: it cannot have led to the end.
+    pub(super) fn begin_again(&mut self) {
+        let (ids, rows, holes) = (take(&mut self.ids), take(&mut self.rows), take(&mut self.holes));
+        *self = Self { new: self.new, is_doubted: true, is_held_up: true, ids, rows, holes, ..Self::begin(self.began) };
     }
 
     pub(super) fn began(&self) -> Timestamp {

@@ -37,7 +37,7 @@ use self::frames::Doubtful;
 use self::history::History;
 use self::mark::Mark;
 use self::states::States;
-use self::systems::{Clock, Poll, System};
+use self::systems::{Clock, Pace, Poll, System};
 use self::token::Token;
 use super::checkpoint::{KeptSystem, SimpliSafeCheckpoint};
 use super::codes::Codes;
@@ -78,6 +78,7 @@ pub struct SimpliSafeSession {
     /// What is known of those that the lists do not tell of any more.
     gone: BTreeMap<u64, KeptSystem>,
     calls: Calls,
+    pace: Pace,
     subscriptions: Poll,
     doubtful: Vec<Doubtful>,
     wake: Option<Instant>,
@@ -130,6 +131,7 @@ impl SimpliSafeSession {
             systems: systems.collect(),
             gone: gone.into_iter().map(|system| (system.sid, system)).collect(),
             calls: Calls::default(),
+            pace: Pace::default(),
             subscriptions: Poll::default(),
             doubtful: Vec::new(),
             wake: None,
@@ -235,7 +237,8 @@ impl Session for SimpliSafeSession {
             let systems = self.systems.values().map(|system| system.history.keep(system.sid));
             let systems = systems.chain(self.gone.values().cloned()).collect();
             let states = self.states.keep();
-            SimpliSafeCheckpoint::new(since, systems, states, self.codes.strangers()).write()
+            let made = SimpliSafeCheckpoint::new(since, systems, states, self.codes.strangers());
+            made.write()
         })
     }
 }

@@ -10,6 +10,10 @@ use super::telling::QUIET;
 use crate::vendors::simplisafe::snapshot::system_item;
 use crate::vendors::simplisafe::wire::Camera;
 
+/// Pages of histories come so many one right behind the other, …
+const PAGES_AT_ONCE: u32 = 5;
+/// … and the others after this: a long way must not look like an attack.
+const PAGE_PAUSE: Duration = Duration::from_secs(1);
 /// Held back are at most so many bytes of events.
 const HOLD_BYTES: usize = 4 << 20;
 
@@ -207,6 +211,21 @@ impl System {
         let look = self.look_at.filter(|_| !self.is_looking());
         let held = self.held.as_ref().map(|held| held.until);
         polls.chain([look, held, self.wait_until, self.doors_at].into_iter().flatten()).min()
+    }
+}
+
+/// Keeps the pages of all histories apart.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    next: Option<Instant>,
+}
+
+impl Pace {
+    /// For how long one more page waits.
+    pub(super) fn wait(&mut self, now: Instant) -> Duration {
+        let next = self.next.map_or(now, |next| next.max(now));
+        self.next = Some(next + PAGE_PAUSE);
+        (next - now).saturating_sub(PAGE_PAUSE * (PAGES_AT_ONCE - 1))
     }
 }
 

@@ -6,6 +6,7 @@ mod breaks;
 mod cloud;
 mod first;
 mod frames;
+mod histories;
 mod model;
 mod polls;
 mod tokens;
@@ -212,7 +213,7 @@ impl Talk {
                 self.step(Input::Granted(Arc::new(grant)));
             }
             Action::Prepare { .. } => {
-                let listed = self.cloud.systems.iter().map(|(sid, truth)| Listed {
+                let listed = self.cloud.listed().map(|(sid, truth)| Listed {
                     sid: *sid,
                     is_v2: truth.version == 2,
                     cameras: Vec::new(),

@@ -42,6 +42,14 @@ pub(super) struct Truth {
 pub(super) struct Cloud {
     pub(super) systems: BTreeMap<u64, Truth>,
     pub(super) from: From,
+    /// Rows of a page.
+    pub(super) page_most: usize,
+    /// Systems that no list has.
+    pub(super) unlisted: Vec<u64>,
+    /// By how much the `Date` of its answers is wrong.
+    pub(super) date_off: i64,
+    /// Lists come in another order.
+    pub(super) reversed: bool,
     /// Answers to whatever has this in its path.
     pub(super) refuses: Vec<(String, u16, String)>,
     /// Tokens that sockets are hung up for.
@@ -103,6 +111,10 @@ impl Cloud {
         let mut cloud = Self {
             systems: [(HOME, Truth::new(ahead)), (CABIN, Truth::new(ahead))].into(),
             from: From::Older,
+            page_most: 50,
+            unlisted: Vec::new(),
+            date_off: 0,
+            reversed: false,
             refuses: Vec::new(),
             bad_tokens: Vec::new(),
             is_silent: false,
@@ -126,6 +138,10 @@ impl Cloud {
 
     pub(super) fn home(&mut self) -> &mut Truth {
         self.systems.get_mut(&HOME).unwrap()
+    }
+
+    pub(super) fn listed(&self) -> impl Iterator<Item = (&u64, &Truth)> {
+        self.systems.iter().filter(|(sid, _)| !self.unlisted.contains(sid))
     }
 
     pub(super) fn refuse(&mut self, part: &str, status: u16, body: &str) {
@@ -156,11 +172,18 @@ impl Cloud {
         let (status, body) = match refusal {
             Some((_, status, body)) => (*status, body.clone()),
             None if tokens < self.tokens_from => (401, r#"{"error":"Unauthorized"}"#.to_owned()),
+            None if self.is_strange(path) => (404, r#"{"type":"NotFound"}"#.to_owned()),
             None => (200, self.tell(path, now).to_string()),
         };
-        let date = Timestamp::from_second(now).unwrap().to_zoned(jiff::tz::TimeZone::UTC);
+        let date = Timestamp::from_second(now + self.date_off).unwrap().to_zoned(jiff::tz::TimeZone::UTC);
         let headers = vec![("date".to_owned(), rfc2822::to_string(&date).unwrap())];
         RestAnswer { status, headers, body: body.into(), retry_after: None }
+    }
+
+    /// Whether it is about a system that the account does not have.
+    fn is_strange(&self, path: &str) -> bool {
+        let of = path.split_once("/subscriptions/").and_then(|(_, of)| of.split('/').next()?.parse().ok());
+        of.is_some_and(|sid| !self.systems.contains_key(&sid))
     }
 
     fn tell(&self, path: &str, now: i64) -> Value {
@@ -169,12 +192,16 @@ impl Cloud {
         let truth = |sid: &str| &self.systems[&sid.parse().unwrap()];
         match *parts {
             ["v1", "users", "7", "subscriptions"] => {
-                let rows: Vec<_> = self.systems.iter().map(|(sid, truth)| subscription(*sid, truth)).collect();
+                let rows: Vec<_> = self.listed().map(|(sid, truth)| subscription(*sid, truth)).collect();
                 json!({ "subscriptions": rows })
             }
             ["v1", "ss3", "subscriptions", sid, "sensors"] => {
                 let truth = truth(sid);
-                json!({"success": true, "sensors": sensors(truth), "lastStatusUpdate": truth.told_at})
+                let mut rows = sensors(truth);
+                if self.reversed {
+                    rows.reverse();
+                }
+                json!({"success": true, "sensors": rows, "lastStatusUpdate": truth.told_at})
             }
             ["v1", "ss3", "subscriptions", sid, "settings", "normal"] => {
                 json!({"settings": {"normal": {"exitDelayAway": 45}}, "basestationStatus": {"rfJamming": truth(sid).jammed}})
@@ -207,7 +234,7 @@ impl Cloud {
                     From::Ignored => true,
                 })
         });
-        let rows: Vec<_> = rows.take(50).cloned().collect();
+        let rows: Vec<_> = rows.take(self.page_most).cloned().collect();
         json!({"numEvents": rows.len(), "lastEventTimestamp": rows.last().map(|row| &row["eventTimestamp"]), "events": rows})
     }
 }
