@@ -20,6 +20,9 @@ pub struct SimpliSafeCheckpoint {
     /// Codes that no table has and that were warned about.
     #[serde(default)]
     pub strangers: Vec<Box<str>>,
+    /// No list of systems has come yet; there may be more of them.
+    #[serde(default)]
+    pub no_list: bool,
 }
 
 /// What is kept of a system's history.
@@ -82,7 +85,7 @@ impl SimpliSafeCheckpoint {
         states: Vec<(Box<str>, Vec<KeptState>)>,
         strangers: Vec<Box<str>>,
     ) -> Self {
-        Self { version: VERSION, since: Some(since), systems, states, strangers }
+        Self { version: VERSION, since: Some(since), systems, states, strangers, no_list: false }
     }
 
     /// For the journal.

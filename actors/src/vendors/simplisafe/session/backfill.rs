@@ -89,7 +89,7 @@ impl SimpliSafeSession {
                 self.page_failed(now, sid, trouble, todo);
             }
             Next::Over(end) => {
-                system.tries = 0;
+                (system.tries, system.unlisted) = (0, None);
                 system.look_again |= walk.is_held_up;
                 for missing in system.history.settle(&walk, now.wall, ahead, end) {
                     tell_gap(&system.item, &missing, "later_events", todo);

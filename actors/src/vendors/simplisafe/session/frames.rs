@@ -60,6 +60,13 @@ impl SimpliSafeSession {
             self.subscriptions.hurry(now.instant);
         }
         let system = self.known(now.wall, system_id);
+        if !system.is_begun || system.missing > 0 {
+            system.pushed_at = Some(now.instant);
+        }
+        if !system.is_begun && system.looked_at.is_none() && system.look_at.is_none() {
+            // Lists may never have it; its history tells what else there was.
+            (system.look_at, system.look_again) = (Some(now.instant), true);
+        }
         if system.history.is_known(at, &event.id) {
             return;
         }

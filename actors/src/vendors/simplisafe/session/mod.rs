@@ -106,8 +106,8 @@ impl SimpliSafeSession {
     #[must_use]
     pub fn new(config: SimpliSafeConfig, common: &CommonSettings, resume: Resume) -> Self {
         let kept = resume.checkpoint.as_ref().and_then(SimpliSafeCheckpoint::read).unwrap_or_default();
-        let SimpliSafeCheckpoint { since, systems, states, strangers, .. } = kept;
-        let is_first = systems.is_empty();
+        let SimpliSafeCheckpoint { since, systems, states, strangers, no_list, .. } = kept;
+        let is_first = no_list || systems.is_empty();
         let systems = systems.into_iter().filter(|system| config.systems.contains(system.sid));
         let (gone, systems): (Vec<_>, Vec<_>) = systems.partition(|system| system.gone.is_some());
         let systems = systems.into_iter().map(|system| (system.sid, System::new(system.sid, History::read(system))));
@@ -237,7 +237,8 @@ impl Session for SimpliSafeSession {
             let systems = self.systems.values().map(|system| system.history.keep(system.sid));
             let systems = systems.chain(self.gone.values().cloned()).collect();
             let states = self.states.keep();
-            let made = SimpliSafeCheckpoint::new(since, systems, states, self.codes.strangers());
+            let mut made = SimpliSafeCheckpoint::new(since, systems, states, self.codes.strangers());
+            made.no_list = self.mark.is_first;
             made.write()
         })
     }

@@ -75,6 +75,12 @@ impl SimpliSafeSession {
             return None;
         }
         let system = self.known(began, sid);
+        if let Some(from) = system.unlisted.take() {
+            miss(system, from, began, "not_listed");
+        }
+        if listed.is_v2 && !std::mem::replace(&mut system.is_v2, listed.is_v2) {
+            (system.sensors, system.settings, system.locks) = Default::default();
+        }
         system.is_v2 = listed.is_v2;
         system.cameras.clone_from(&listed.cameras);
         Some(system)
@@ -86,10 +92,8 @@ impl SimpliSafeSession {
         let (is_first, gone) = (self.mark.is_first, &mut self.gone);
         self.systems.entry(sid).or_insert_with(|| {
             if let Some(mut kept) = gone.remove(&sid) {
-                let from = kept.gone.take().unwrap_or(now);
-                let mut system = System::new(sid, History::read(kept));
-                miss(&mut system, from, now, "not_listed");
-                return system;
+                let unlisted = kept.gone.take();
+                return System { unlisted, ..System::new(sid, History::read(kept)) };
             }
             // What happened before the connection's own beginning is asked for of the systems alone that were there then: those of the first list.
             let back = if is_first { SignedDuration::try_from(back).unwrap_or_default() } else { SignedDuration::ZERO };

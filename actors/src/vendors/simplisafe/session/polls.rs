@@ -33,6 +33,8 @@ const DOOR_MOST: SignedDuration = SignedDuration::from_mins(5);
 pub(super) const DOORS_AGAIN: Duration = Duration::from_secs(60);
 /// So long a system that no list tells of any more is remembered.
 const GONE_MOST: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// So long a system that no list has is followed all the same, since something of it was pushed last.
+const PUSHED_MOST: Duration = Duration::from_secs(24 * 3_600);
 /// Behind the end of an exit delay.
 const DELAY_SPARE: Duration = Duration::from_secs(3);
 
@@ -93,13 +95,15 @@ impl SimpliSafeSession {
     }
 
     fn poll(&mut self, ask: Ask) -> Option<&mut Poll> {
-        Some(match ask {
-            Ask::Subscriptions => &mut self.subscriptions,
-            Ask::Sensors(sid) => &mut self.systems.get_mut(&sid)?.sensors,
-            Ask::Settings(sid) => &mut self.systems.get_mut(&sid)?.settings,
-            Ask::Locks(sid) => &mut self.systems.get_mut(&sid)?.locks,
+        let (sid, poll): (_, fn(&mut System) -> &mut Poll) = match ask {
+            Ask::Subscriptions => return Some(&mut self.subscriptions),
+            Ask::Sensors(sid) => (sid, |system| &mut system.sensors),
+            Ask::Settings(sid) => (sid, |system| &mut system.settings),
+            Ask::Locks(sid) => (sid, |system| &mut system.locks),
             Ask::Events { .. } => return None,
-        })
+        };
+        // One of version 2 is never asked again, though an answer was on its way when that was told.
+        self.systems.get_mut(&sid).filter(|system| !system.is_v2).map(poll)
     }
 
     fn every(&self, ask: Ask) -> Duration {
@@ -187,8 +191,12 @@ impl SimpliSafeSession {
             let since = system.state_updated.max(system.alarm_state_timestamp).unwrap_or_default();
             let leaving = states.iter().any(is_exit_delay).then_some(since);
             let Some(of) = self.follow(now.wall, &Listed { sid, is_v2: system.is_v2(), cameras }) else { continue };
-            (of.missing, of.history.timeline) = (0, system.timeline.or(of.history.timeline));
+            (of.missing, of.pushed_at, of.history.timeline) = (0, None, system.timeline.or(of.history.timeline));
             let is_new = !of.is_begun;
+            if !of.is_v2 && of.is_begun && of.sensors.next().is_none() && !of.sensors.is_asked {
+                // It was of version 2 before.
+                (of.sensors, of.settings) = (Poll::now(now.instant), Poll::now(now.instant));
+            }
             let before = std::mem::replace(&mut of.leaving, leaving);
             if is_new {
                 begin(of, now);
@@ -211,7 +219,10 @@ impl SimpliSafeSession {
             }
             self.report(now, sid, Source::Subscription, at, states, todo);
         }
-        self.mark.is_first &= read.systems.is_empty();
+        if self.mark.is_first && !read.systems.is_empty() {
+            self.mark.is_first = false;
+            self.mark.change();
+        }
         self.drop_systems(now, &listed, todo);
         self.look_if_due(now, todo);
         self.poll_if_due(now, todo);
@@ -223,13 +234,16 @@ impl SimpliSafeSession {
         for system in self.systems.values_mut().filter(|system| !listed.contains(&system.sid)) {
             system.missing = system.missing.saturating_add(1);
         }
-        let gone = self.systems.values().filter(|system| system.missing >= 2).map(|system| system.sid);
+        // What is pushed is there, whatever the lists say: one that is no base station's, or lists that lack some for a while.
+        let is_silent = |at: Instant| now.instant.saturating_duration_since(at) >= PUSHED_MOST;
+        let is_gone = |system: &&System| system.missing >= 2 && system.pushed_at.is_none_or(is_silent);
+        let gone = self.systems.values().filter(is_gone).map(|system| system.sid);
         for sid in gone.collect::<Vec<_>>() {
             self.part(now, sid, todo);
             let Some(system) = self.systems.remove(&sid) else { continue };
             // It may come back.
             self.gone.retain(|_, kept| kept.gone.is_some_and(|gone| now.wall.duration_since(gone) < GONE_MOST));
-            self.gone.insert(sid, KeptSystem { gone: Some(now.wall), ..system.history.keep(sid) });
+            self.gone.insert(sid, KeptSystem { gone: system.unlisted.or(Some(now.wall)), ..system.history.keep(sid) });
             self.mark.change();
         }
         let followed: Vec<_> = self.systems.values().map(|system| system.item.clone()).collect();
@@ -335,6 +349,9 @@ fn is_exit_delay(told: &Told<'_>) -> bool {
 
 fn print_names<'a>(names: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> u64 {
     let mut text = String::new();
+    // The order of rows is nobody's promise.
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
     for (id, name) in names {
         text.extend([id, "\n", name.unwrap_or_default(), "\n"]);
     }

@@ -55,6 +55,10 @@ pub(super) struct System {
     pub(super) is_begun: bool,
     /// Lists in a row that lacked it.
     pub(super) missing: u8,
+    /// When something of it was pushed last although no list had it.
+    pub(super) pushed_at: Option<Instant>,
+    /// Since when no list has told of it, as long as its history was not read either.
+    pub(super) unlisted: Option<Timestamp>,
     /// When the exit delay began whose end the list of systems is asked for, as that told it.
     pub(super) leaving: Option<i64>,
     /// Its own name, and its cameras', as they were last listed.
@@ -174,6 +178,8 @@ impl System {
             wait_until: None,
             is_begun: false,
             missing: 0,
+            pushed_at: None,
+            unlisted: None,
             leaving: None,
             listing: None,
             names: None,

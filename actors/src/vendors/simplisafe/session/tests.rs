@@ -7,6 +7,7 @@ mod cloud;
 mod first;
 mod frames;
 mod histories;
+mod lists;
 mod model;
 mod polls;
 mod tokens;
