@@ -3,28 +3,22 @@
 //! It is the lane's own knowledge once more, for a session cannot ask the lane, and is stored with the checkpoint. So it follows the lane's rules:
 //! of two states the later stands, of two from one moment the event's.
 
+mod item;
+mod state;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use crate::model::event::{Meaning, Origin, StateMeaning};
-use crate::model::vocabulary::STATE_UNKNOWN;
+use self::item::Item;
+use self::state::{State, is_before, value_of};
+use crate::model::event::Meaning;
 use crate::vendors::simplisafe::checkpoint::KeptState;
-use crate::vendors::{Entries, Entry, Kind, Noted, Occurrence, Scope, Snapshot};
+use crate::vendors::{Entries, Entry, Scope, Snapshot};
 
 /// Groups whose changes are pushed: they are not forgotten when polls fail, and what a poll tells of them is looked for in the history first.
 const PUSHED: [&str; 7] = ["alarm", "power", "wifi", "rf", "lock", "prealarm", "alarm_memory"];
-
-/// What an answer without a time of its own says against an event is believed when the event is so old: the cloud's answers trail what it pushes by 5 to
-/// 10 s (observed).
-const TRAILS: SignedDuration = SignedDuration::from_secs(30);
-
-/// The cloud's memory of a lock trails by minutes (a capture of 2026).
-const LOCK_TRAILS: SignedDuration = SignedDuration::from_mins(5);
-
-/// What an answer says against an event of the same second, or of a door, is believed when the event is so old.
-const SETTLES: SignedDuration = SignedDuration::from_secs(10);
 
 /// What has told a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,54 +72,10 @@ pub(super) struct Report {
     pub(super) states: Vec<Reported>,
 }
 
-#[derive(Debug, Clone)]
-struct State {
-    group: Arc<str>,
-    /// The vendor's value; empty where nobody knows it.
-    value: Arc<str>,
-    time: Box<str>,
-    at: Option<Timestamp>,
-    source: Source,
-    /// Of what was told in this try.
-    meaning: Option<Arc<Meaning>>,
-}
-
-impl State {
-    fn is_known(&self) -> bool {
-        !self.value.is_empty()
-    }
-
-    fn meaning(&self) -> Arc<Meaning> {
-        // It is retold as it is, so that only group and value count.
-        let state = || StateMeaning {
-            group: Arc::clone(&self.group),
-            value: Arc::clone(&self.value),
-            vendor_group: Arc::clone(&self.group),
-            vendor_value: Arc::clone(&self.value),
-            text: None,
-        };
-        let retold = || Arc::new(Meaning { kind: STATE_UNKNOWN.into(), name: None, state: Some(state()) });
-        self.meaning.clone().unwrap_or_else(retold)
-    }
-}
-
-#[derive(Debug, Default)]
-struct Item {
-    states: Vec<State>,
-    /// Lists in a row in which it was not.
-    missing: u8,
-    /// The list of locks tells its lock, so that of the sensors need not: they may differ for minutes.
-    is_locks: bool,
-}
-
 /// The states by item.
 #[derive(Debug, Default)]
 pub(super) struct States {
     items: BTreeMap<Box<str>, Item>,
-}
-
-fn value_of(meaning: &Meaning) -> Option<&StateMeaning> {
-    meaning.state.as_ref()
 }
 
 fn is_pushed(item: &str, group: &str) -> bool {
@@ -302,129 +252,4 @@ impl States {
             !gone
         });
     }
-}
-
-impl State {
-    fn forget(&mut self) {
-        self.value = "".into();
-        self.meaning = None;
-    }
-
-    /// Whether what an answer tells takes its place.
-    fn gives_way(&self, reported: &Reported, report: &Report) -> bool {
-        let Some(of) = value_of(&reported.meaning) else { return false };
-        if of.vendor_value == self.value {
-            return false;
-        }
-        if !self.is_known() {
-            return true;
-        }
-        let (Some(is), by_event) = (self.at, self.source == Source::Event) else { return true };
-        let is_old = |trails| is.checked_add(trails).is_ok_and(|is| report.at > is);
-        if matches!(report.source, Source::Sensors | Source::Locks) {
-            // That the list was told later than the event does not mean that this row was.
-            return report.at >= is
-                && (!by_event || report.listed.is_none_or(|at| at >= is) && is_old(self.trails(&of.vendor_value)));
-        }
-        match reported.time.parse::<Timestamp>() {
-            // Times have whole seconds: within one of them the event counts, and what is still told later is as things are.
-            Ok(at) if at == is && by_event => is_old(SETTLES),
-            Ok(at) => at >= is,
-            Err(_) if by_event => is_old(TRAILS),
-            Err(_) => report.at >= is,
-        }
-    }
-
-    /// For how long a list of devices may be older than the event behind this.
-    fn trails(&self, value: &str) -> SignedDuration {
-        match &*self.group {
-            // Why it failed: no list of before would say that.
-            LOCK if &*self.value == "error" && value == "jammed" => SignedDuration::ZERO,
-            LOCK if &*self.value == "error" => TRAILS,
-            LOCK => LOCK_TRAILS,
-            // It is asked for no sooner, and events tell but that it was opened.
-            CONTACT => SETTLES - SignedDuration::from_secs(1),
-            _ => TRAILS,
-        }
-    }
-}
-
-impl Item {
-    fn find(&self, group: &str) -> Option<&State> {
-        self.states.iter().find(|state| *state.group == *group)
-    }
-
-    /// Whether it is for this source to tell a group.
-    fn heeds(&self, source: Source, group: &str) -> bool {
-        !(self.is_locks && source == Source::Sensors && group == LOCK)
-    }
-
-    fn take(&mut self, item: &str, reported: &[&Reported], report: &Report, into: &mut Entries) -> bool {
-        let Report { source, at, .. } = *report;
-        let mut changed = Vec::new();
-        let mut forgot = false;
-        for reported in reported {
-            let Some(of) = value_of(&reported.meaning) else { continue };
-            if !self.heeds(source, &of.vendor_group) && self.find(&of.vendor_group).is_some_and(State::is_known) {
-                continue;
-            }
-            let mut last = self.states.iter_mut().find(|state| state.group == of.vendor_group);
-            if let Some(last) = &mut last
-                && !last.gives_way(reported, report)
-            {
-                // The list has that door: it will tell when it is closed.
-                if *last.group == *CONTACT && last.value == of.vendor_value {
-                    last.source = source;
-                }
-                continue;
-            }
-            let (time, at) = match reported.time.parse() {
-                Ok(at) => (reported.time.clone(), at),
-                Err(_) => (at.to_string().into(), at),
-            };
-            let state = State {
-                group: Arc::clone(&of.vendor_group),
-                value: Arc::clone(&of.vendor_value),
-                time,
-                at: Some(at),
-                source,
-                meaning: Some(Arc::clone(&reported.meaning)),
-            };
-            match last {
-                Some(last) => *last = state,
-                None => self.states.push(state),
-            }
-            changed.push((Arc::clone(&of.vendor_group), &*reported.data));
-        }
-        for state in &mut self.states {
-            let told =
-                |reported: &&Reported| value_of(&reported.meaning).is_some_and(|of| of.vendor_group == state.group);
-            if state.source == source && state.is_known() && !reported.iter().any(told) {
-                state.forget();
-                forgot = true;
-            }
-        }
-        let is_changed = forgot || !changed.is_empty();
-        if is_changed {
-            self.tell(item, &changed, into);
-        }
-        is_changed
-    }
-
-    /// Tells all states; those of these groups have changed.
-    fn tell(&self, item: &str, changed: &[(Arc<str>, &str)], into: &mut Entries) {
-        let mut states: Vec<Noted> = Vec::with_capacity(self.states.len());
-        // What has no meaning is left out: so it becomes unknown.
-        for state in self.states.iter().filter(|state| state.is_known() || state.meaning.is_some()) {
-            let data = changed.iter().find(|(group, _)| *group == state.group).map_or("", |(_, data)| data);
-            let (meaning, time) = (state.meaning(), &*state.time);
-            let kind = Kind::Known(&meaning);
-            states.push(into.note(Occurrence { id: "", origin: Origin::Snapshot, item, kind, time, data }));
-        }
-        into.enter(Entry::Snapshot(Box::new(Snapshot { scope: Scope::Item(item.into()), states })));
-    }
-}
-
-fn is_before(one: Option<Timestamp>, other: Option<Timestamp>) -> bool {
-    one.zip(other).is_some_and(|(one, other)| one < other)
 }

@@ -1,0 +1,102 @@
+//! One state, and when what an answer tells of it counts.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{CONTACT, LOCK, Report, Reported, Source};
+use crate::model::event::{Meaning, StateMeaning};
+use crate::model::vocabulary::STATE_UNKNOWN;
+
+/// What an answer without a time of its own says against an event is believed when the event is so old: the cloud's answers trail what it pushes by 5 to
+/// 10 s (observed).
+const TRAILS: SignedDuration = SignedDuration::from_secs(30);
+
+/// The cloud's memory of a lock trails by minutes (a capture of 2026).
+const LOCK_TRAILS: SignedDuration = SignedDuration::from_mins(5);
+
+/// What an answer says against an event of the same second, or of a door, is believed when the event is so old.
+const SETTLES: SignedDuration = SignedDuration::from_secs(10);
+
+/// A state as it was told last.
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    pub(super) group: Arc<str>,
+    /// The vendor's value; empty where nobody knows it.
+    pub(super) value: Arc<str>,
+    pub(super) time: Box<str>,
+    pub(super) at: Option<Timestamp>,
+    pub(super) source: Source,
+    /// Of what was told in this try.
+    pub(super) meaning: Option<Arc<Meaning>>,
+}
+
+impl State {
+    pub(super) fn is_known(&self) -> bool {
+        !self.value.is_empty()
+    }
+
+    pub(super) fn meaning(&self) -> Arc<Meaning> {
+        // It is retold as it is, so that only group and value count.
+        let state = || StateMeaning {
+            group: Arc::clone(&self.group),
+            value: Arc::clone(&self.value),
+            vendor_group: Arc::clone(&self.group),
+            vendor_value: Arc::clone(&self.value),
+            text: None,
+        };
+        let retold = || Arc::new(Meaning { kind: STATE_UNKNOWN.into(), name: None, state: Some(state()) });
+        self.meaning.clone().unwrap_or_else(retold)
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.value = "".into();
+        self.meaning = None;
+    }
+
+    /// Whether what an answer tells takes its place.
+    pub(super) fn gives_way(&self, reported: &Reported, report: &Report) -> bool {
+        let Some(of) = value_of(&reported.meaning) else { return false };
+        if of.vendor_value == self.value {
+            return false;
+        }
+        if !self.is_known() {
+            return true;
+        }
+        let (Some(is), by_event) = (self.at, self.source == Source::Event) else { return true };
+        let is_old = |trails| is.checked_add(trails).is_ok_and(|is| report.at > is);
+        if matches!(report.source, Source::Sensors | Source::Locks) {
+            // That the list was told later than the event does not mean that this row was.
+            return report.at >= is
+                && (!by_event || report.listed.is_none_or(|at| at >= is) && is_old(self.trails(&of.vendor_value)));
+        }
+        match reported.time.parse::<Timestamp>() {
+            // Times have whole seconds: within one of them the event counts, and what is still told later is as things are.
+            Ok(at) if at == is && by_event => is_old(SETTLES),
+            Ok(at) => at >= is,
+            Err(_) if by_event => is_old(TRAILS),
+            Err(_) => report.at >= is,
+        }
+    }
+
+    /// For how long a list of devices may be older than the event behind this.
+    fn trails(&self, value: &str) -> SignedDuration {
+        match &*self.group {
+            // Why it failed: no list of before would say that.
+            LOCK if &*self.value == "error" && value == "jammed" => SignedDuration::ZERO,
+            LOCK if &*self.value == "error" => TRAILS,
+            LOCK => LOCK_TRAILS,
+            // It is asked for no sooner, and events tell but that it was opened.
+            CONTACT => SETTLES - SignedDuration::from_secs(1),
+            _ => TRAILS,
+        }
+    }
+}
+
+pub(super) fn value_of(meaning: &Meaning) -> Option<&StateMeaning> {
+    meaning.state.as_ref()
+}
+
+pub(super) fn is_before(one: Option<Timestamp>, other: Option<Timestamp>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one < other)
+}
