@@ -18,6 +18,10 @@ const LOCK_TRAILS: SignedDuration = SignedDuration::from_mins(5);
 /// What an answer says against an event of the same second, or of a door, is believed when the event is so old.
 const SETTLES: SignedDuration = SignedDuration::from_secs(10);
 
+/// What a list of devices that is older than an event by its own time says against that event is believed when the event is so old, or twice as old as
+/// what is else asked of it: that the time always moves is inferred, and where it does not no state may stand for ever.
+const STANDS: SignedDuration = SignedDuration::from_mins(5);
+
 /// A state as it was told last.
 #[derive(Debug, Clone)]
 pub(super) struct State {
@@ -67,8 +71,9 @@ impl State {
         let is_old = |trails| is.checked_add(trails).is_ok_and(|is| report.at > is);
         if matches!(report.source, Source::Sensors | Source::Locks) {
             // That the list was told later than the event does not mean that this row was.
-            return report.at >= is
-                && (!by_event || report.listed.is_none_or(|at| at >= is) && is_old(self.trails(&of.vendor_value)));
+            let trails = self.trails(&of.vendor_value);
+            let trails = if report.listed.is_some_and(|at| at < is) { STANDS.max(trails * 2) } else { trails };
+            return report.at >= is && (!by_event || is_old(trails));
         }
         match reported.time.parse::<Timestamp>() {
             // Times have whole seconds: within one of them the event counts, and what is still told later is as things are.

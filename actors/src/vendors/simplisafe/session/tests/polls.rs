@@ -90,6 +90,24 @@ fn a_stale_answer_overwrites_no_newer_event() {
 }
 
 #[test]
+fn a_list_whose_time_stands_still_is_believed_in_the_end() {
+    let mut talk = Talk::new();
+    talk.cloud.home().sensors.push(lock("l1", 1));
+    talk.cloud.refuse("doorlock", 404, r#"{"type":"NotFound"}"#);
+    talk.start();
+    talk.happen(HOME, 1381, json!({"sensorType": 5, "sensorSerial": "d1"}));
+    talk.happen(HOME, 9703, json!({"sensorType": 16, "sensorSerial": "l1"}));
+    let states = |talk: &Talk| {
+        let is = |serial, group| talk.value(&device(HOME, serial), group);
+        [is("d1", "connection"), is("l1", "lock")].map(Option::unwrap)
+    };
+    talk.wait(270);
+    assert_eq!(states(&talk), ["offline", "error"], "it may be of before");
+    talk.wait(150);
+    assert_eq!(states(&talk), ["online", "locked"]);
+}
+
+#[test]
 fn a_change_that_was_not_pushed_is_told_under_its_own_id_and_once() {
     let mut talk = Talk::live();
     talk.wait(10);
