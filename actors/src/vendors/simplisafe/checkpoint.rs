@@ -23,6 +23,12 @@ pub struct SimpliSafeCheckpoint {
     /// No list of systems has come yet; there may be more of them.
     #[serde(default)]
     pub no_list: bool,
+    /// The numbers of the events behind states: they put those of one second in order.
+    #[serde(default)]
+    pub numbers: Vec<KeptNumber>,
+    /// Prints of the ids under which parts of events were told.
+    #[serde(default)]
+    pub parts: Vec<u64>,
 }
 
 /// What is kept of a system's history.
@@ -73,6 +79,9 @@ pub struct Stretch {
     pub asked: Timestamp,
 }
 
+/// Item, group, and number of the event behind its state.
+pub type KeptNumber = (Box<str>, Box<str>, i64);
+
 /// Group, value (empty where nobody knows it), time, and what told it last.
 pub type KeptState = (Box<str>, Box<str>, Box<str>, char);
 
@@ -85,7 +94,16 @@ impl SimpliSafeCheckpoint {
         states: Vec<(Box<str>, Vec<KeptState>)>,
         strangers: Vec<Box<str>>,
     ) -> Self {
-        Self { version: VERSION, since: Some(since), systems, states, strangers, no_list: false }
+        Self {
+            version: VERSION,
+            since: Some(since),
+            systems,
+            states,
+            strangers,
+            no_list: false,
+            numbers: Vec::new(),
+            parts: Vec::new(),
+        }
     }
 
     /// For the journal.
@@ -117,11 +135,16 @@ mod tests {
         let system = KeptSystem { sid: 12_345, floor: 1, verified: 2, known, timeline, told, stretch, unread, gone };
         let state = ("alarm".into(), "off".into(), "2026-06-11T10:00:00Z".into(), 'e');
         let states = vec![("systems/12345".into(), vec![state])];
-        let kept = SimpliSafeCheckpoint::new(now, vec![system], states, vec!["9999".into()]);
+        let mut kept = SimpliSafeCheckpoint::new(now, vec![system], states, vec!["9999".into()]);
+        (kept.numbers, kept.parts) = (vec![("systems/12345".into(), "alarm".into(), 7)], vec![u64::MAX]);
         let written = kept.write().unwrap();
         assert_eq!(SimpliSafeCheckpoint::read(&written), Some(kept));
-        let older = written.0.replace(",\"strangers\":[\"9999\"]", "");
-        assert_eq!(SimpliSafeCheckpoint::read(&Checkpoint(older.into())).unwrap().strangers, []);
+        let mut older: serde_json::Value = serde_json::from_str(&written.0).unwrap();
+        for member in ["strangers", "numbers", "parts"] {
+            older.as_object_mut().unwrap().remove(member).unwrap();
+        }
+        let older = SimpliSafeCheckpoint::read(&Checkpoint(older.to_string().into())).unwrap();
+        assert_eq!((older.strangers, older.numbers, older.parts), (vec![], vec![], vec![]));
         let other = written.0.replace("\"version\":1", "\"version\":2");
         for garbage in ["", "7", "{}", &*other, &written.0.replace("12345,", "-1,")] {
             assert_eq!(SimpliSafeCheckpoint::read(&Checkpoint(garbage.into())), None, "{garbage}");

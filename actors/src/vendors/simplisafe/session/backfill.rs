@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 use super::SimpliSafeSession;
 use super::calls::{Ask, Trouble};
-use super::frames::LOOK_PAUSE;
-use super::history::{Missing, Next, Row, Seen, Walk, shifted};
-use super::systems::{Happening, System, jittered};
+use super::history::{Missing, shifted};
+use super::systems::{Happening, LOOK_PAUSE, System, jittered};
 use super::telling::is_due;
+use super::walk::{Next, Row, Seen, Walk};
 use crate::vendors::simplisafe::checkpoint::Stretch;
 use crate::vendors::simplisafe::rest::MOST_EVENTS;
 use crate::vendors::simplisafe::wire::EventsPage;
@@ -91,6 +91,7 @@ impl SimpliSafeSession {
             Next::Over(end) => {
                 (system.tries, system.unlisted) = (0, None);
                 system.look_again |= walk.is_held_up;
+                system.read_at = Some(walk.began());
                 for missing in system.history.settle(&walk, now.wall, ahead, end) {
                     tell_gap(&system.item, &missing, "later_events", todo);
                 }
@@ -109,20 +110,23 @@ impl SimpliSafeSession {
         let ahead = self.clock.ahead();
         let Some(system) = self.systems.get_mut(&sid) else { return };
         let Some(mut walk) = system.walk.take_if(|walk| walk.is_asked) else { return };
-        // Nobody was asked: that is no try.
-        system.tries += u32::from(!matches!(trouble, Trouble::Braked(_)));
+        // Nobody was asked, or sooner than after the try before: that is none.
+        let is_try = !matches!(trouble, Trouble::Braked(_));
+        let is_early = system.retry_at.filter(|at| *at > now.instant && system.tries > 0);
+        system.tries += u32::from(is_try && is_early.is_none());
         let pause = match &trouble {
             Trouble::NotInPlan | Trouble::Braked(_) => NO_PLAN_PAUSE,
             Trouble::Passing { not_before, .. } => {
                 let pause = RETRY.saturating_mul(1 << (system.tries - 1).min(16)).min(RETRY_MOST);
-                pause.max(not_before.unwrap_or_default())
+                is_early.map_or(pause, |at| at - now.instant).max(not_before.unwrap_or_default())
             }
         };
-        system.look_at = Some(match &trouble {
+        let next = match &trouble {
             // What may be missing is told in time all the same.
             Trouble::Braked(until) => (*until).min(now.instant + LATE),
             _ => now.instant + jittered(pause, u64::from(system.tries) * 331 + sid),
-        });
+        };
+        (system.look_at, system.retry_at) = (Some(next), Some(next));
         let is_late = |stretch: &Stretch| now.wall.duration_since(stretch.asked).unsigned_abs() >= LATE;
         let gives_up = matches!(trouble, Trouble::NotInPlan)
             || system.tries >= TRIES_MOST

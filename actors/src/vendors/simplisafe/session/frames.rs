@@ -1,44 +1,33 @@
 //! What the socket says.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::SimpliSafeSession;
 use super::opening::miss;
+use super::parts::is_part;
 use super::systems::Happening;
-use super::telling::is_due;
-use super::{Phase, SimpliSafeSession};
 use crate::vendors::simplisafe::wire::{Event, Frame, decode};
-use crate::vendors::{Now, Todo};
+use crate::vendors::{Action, Now, Todo, loose};
 
-/// A history that is asked because of a bad frame is asked again after this because of another one, and after twice as much each time until it is asked
-/// for another reason.
-pub(super) const LOOK_PAUSE: Duration = Duration::from_secs(3);
-/// How long the history may take to tell an event whole of which a frame told a part.
-const WHOLE_MOST: Duration = Duration::from_secs(5);
-/// Parts of events that are kept at a time; one more is told as it is.
-const DOUBTFUL_MOST: usize = 64;
-
-/// An event that lacks what it cannot be understood without.
-#[derive(Debug)]
-pub(super) struct Doubtful {
-    sid: Option<u64>,
-    event: Happening,
-    pub(super) until: Instant,
-}
+/// A server that sends much of what cannot be read is warned of so often.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 impl SimpliSafeSession {
     pub(super) fn frame(&mut self, now: Now, text: &str, todo: &mut Todo) {
         match decode(text) {
             Frame::Subscribed { .. } => self.subscribed(now, todo),
             Frame::Event { id, data, .. } => self.pushed(now, &id, data, todo),
-            // What it was may stand in the history.
-            Frame::Unreadable(_) => self.look_because_of_a_frame(now, todo),
+            Frame::Unreadable(why) => self.unreadable(now, text, &why, todo),
             // An error among these is followed by the end of the socket.
             Frame::Hello { .. } | Frame::Registered | Frame::Other { .. } => {}
         }
     }
 
     fn pushed(&mut self, now: Now, envelope: &str, data: &str, todo: &mut Todo) {
-        let Ok(read) = Event::read(data) else { return self.look_because_of_a_frame(now, todo) };
+        let read = match Event::read(data) {
+            Ok(read) => read,
+            Err(error) => return self.unreadable(now, data, &error.to_string(), todo),
+        };
         let sid = read.sid.as_deref().and_then(|sid| sid.trim().parse::<u64>().ok());
         if sid.is_some_and(|sid| !self.config.systems.contains(sid)) {
             return;
@@ -51,8 +40,8 @@ impl SimpliSafeSession {
             json: data.into(),
             is_pushed: true,
         };
-        if sid.is_none() || read.timestamp.is_none() || read.cid.is_none() {
-            return self.doubt(now, sid, event, todo);
+        if is_part(sid, &read) {
+            return self.doubt(now, sid, &read, event, todo);
         }
         let system_id = sid.unwrap_or_default();
         if !self.systems.contains_key(&system_id) {
@@ -81,38 +70,22 @@ impl SimpliSafeSession {
         }
     }
 
-    /// The history has it whole: it is told from there, or as it is if that takes too long.
-    fn doubt(&mut self, now: Now, sid: Option<u64>, event: Happening, todo: &mut Todo) {
-        if self.doubtful.len() >= DOUBTFUL_MOST || self.phase != Phase::Online {
-            return self.tell(now, sid, &event, todo);
+    /// Something came that cannot be read.
+    fn unreadable(&mut self, now: Now, text: &str, why: &str, todo: &mut Todo) {
+        if self.warned.is_none_or(|last| now.instant >= last + WARN_EVERY) {
+            self.warned = Some(now.instant);
+            let (bytes, head) = (text.len(), loose::head(text));
+            let what = format!("a frame of {bytes} bytes cannot be read ({why}); it begins with {head:?}");
+            todo.act(Action::Warn(what));
         }
-        let until = now.instant + WHOLE_MOST;
-        self.doubtful.push(Doubtful { sid, event, until });
         self.look_because_of_a_frame(now, todo);
     }
 
-    /// Tells the parts of events of which nothing more has come.
-    pub(super) fn tell_doubtful(&mut self, now: Now, todo: &mut Todo) {
-        let systems = &self.systems;
-        let is_told = |id: &str| systems.values().any(|system| system.history.has(id));
-        self.doubtful.retain(|doubtful| !is_told(&doubtful.event.id));
-        let due: Vec<_> = self.doubtful.extract_if(.., |doubtful| is_due(Some(doubtful.until), now)).collect();
-        for Doubtful { sid, event, .. } in due {
-            self.tell(now, sid, &event, todo);
-        }
-    }
-
-    /// Something came that cannot be read: whatever it was, the histories are asked for it.
-    fn look_because_of_a_frame(&mut self, now: Now, todo: &mut Todo) {
+    /// Whatever it was that could not be read, the histories are asked for it.
+    pub(super) fn look_because_of_a_frame(&mut self, now: Now, todo: &mut Todo) {
         for system in self.systems.values_mut() {
             miss(system, now.wall, now.wall, "unreadable_frame");
-            let pause = LOOK_PAUSE * (1 << system.bad_frames.min(5));
-            let soon = system.looked_at.map_or(now.instant, |last| now.instant.max(last + pause));
-            if system.look_at.is_none_or(|at| soon < at) {
-                system.look_at = Some(soon);
-                system.bad_frames += 1;
-            }
-            system.look_again = true;
+            system.look_soon(now.instant);
         }
         self.mark.change();
         self.look_if_due(now, todo);

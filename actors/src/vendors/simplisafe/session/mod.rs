@@ -7,8 +7,9 @@
 //! The socket replays nothing: what happened during a break stands in each system's history, and only there. So a gap is told only where the
 //! history does not reach.
 //!
-//! - `opening`: from the start to a subscription. `token`: another access token, before it ends or when it is refused. `frames`: what the socket says.
-//! - `calls`: REST calls and what becomes of their answers. `backfill`: the way through a `history`; `polls`: what is asked for over and over.
+//! - `opening`: from the start to a subscription. `token`: another access token, before it ends or when it is refused. `frames`: what the socket says;
+//!   `parts`: what it says but in part.
+//! - `calls`: REST calls and what becomes of their answers. `backfill`: the `walk` through a `history`; `polls`: what is asked for over and over.
 //! - `systems`: a system, and what is held back of it. `states`: what was told last. `telling`: from an event to occurrences. `mark`: what is stored when.
 
 mod backfill;
@@ -17,6 +18,7 @@ mod frames;
 mod history;
 mod mark;
 mod opening;
+mod parts;
 mod polls;
 mod states;
 mod systems;
@@ -24,6 +26,7 @@ pub(super) mod telling;
 #[cfg(test)]
 mod tests;
 mod token;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,9 +36,9 @@ use bytestring::ByteString;
 use jiff::Timestamp;
 
 use self::calls::Calls;
-use self::frames::Doubtful;
 use self::history::History;
 use self::mark::Mark;
+use self::parts::{Doubtful, Parts};
 use self::states::States;
 use self::systems::{Clock, Pace, Poll, System};
 use self::token::Token;
@@ -81,6 +84,9 @@ pub struct SimpliSafeSession {
     pace: Pace,
     subscriptions: Poll,
     doubtful: Vec<Doubtful>,
+    parts: Parts,
+    /// When somebody was last told of a frame that cannot be read.
+    warned: Option<Instant>,
     wake: Option<Instant>,
 }
 
@@ -106,7 +112,7 @@ impl SimpliSafeSession {
     #[must_use]
     pub fn new(config: SimpliSafeConfig, common: &CommonSettings, resume: Resume) -> Self {
         let kept = resume.checkpoint.as_ref().and_then(SimpliSafeCheckpoint::read).unwrap_or_default();
-        let SimpliSafeCheckpoint { since, systems, states, strangers, no_list, .. } = kept;
+        let SimpliSafeCheckpoint { since, systems, states, strangers, no_list, numbers, parts, .. } = kept;
         let is_first = no_list || systems.is_empty();
         let systems = systems.into_iter().filter(|system| config.systems.contains(system.sid));
         let (gone, systems): (Vec<_>, Vec<_>) = systems.partition(|system| system.gone.is_some());
@@ -127,13 +133,15 @@ impl SimpliSafeSession {
             mark: Mark::new(since, is_first),
             clock: Clock::default(),
             codes: Codes::knowing(&strangers),
-            states: States::read(states),
+            states: States::read(states, numbers),
             systems: systems.collect(),
             gone: gone.into_iter().map(|system| (system.sid, system)).collect(),
             calls: Calls::default(),
             pace: Pace::default(),
             subscriptions: Poll::default(),
             doubtful: Vec::new(),
+            parts: Parts::read(parts),
+            warned: None,
             wake: None,
             config,
         }
@@ -145,7 +153,7 @@ impl SimpliSafeSession {
         if self.phase == Phase::Online {
             moments.extend([self.token.next_wake(), self.next_subscriptions(now)]);
             moments.extend(self.systems.values().map(|system| system.next_wake(now.instant)));
-            moments.extend(self.doubtful.iter().map(|doubtful| Some(doubtful.until)));
+            moments.extend(self.doubtful.iter().map(|doubtful| Some(doubtful.next_wake())));
         }
         moments.into_iter().flatten().min()
     }
@@ -239,6 +247,7 @@ impl Session for SimpliSafeSession {
             let states = self.states.keep();
             let mut made = SimpliSafeCheckpoint::new(since, systems, states, self.codes.strangers());
             made.no_list = self.mark.is_first;
+            (made.numbers, made.parts) = (self.states.numbers(), self.parts.keep());
             made.write()
         })
     }

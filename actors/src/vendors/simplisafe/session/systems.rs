@@ -17,6 +17,9 @@ const PAGE_PAUSE: Duration = Duration::from_secs(1);
 /// Held back are at most so many bytes of events.
 const HOLD_BYTES: usize = 4 << 20;
 
+/// A history that is asked because of a bad frame is asked again after this because of another one, and after twice as much each time until it is asked
+/// for another reason.
+const LOOK_PAUSE: Duration = Duration::from_secs(3);
 /// One system.
 #[derive(Debug)]
 pub(super) struct System {
@@ -33,6 +36,8 @@ pub(super) struct System {
     pub(super) look_at: Option<Instant>,
     /// … when that was done last, …
     pub(super) looked_at: Option<Instant>,
+    /// … when the last one that came to its end had begun, by our clock, …
+    pub(super) read_at: Option<Timestamp>,
     /// … and whether once more soon after that.
     pub(super) look_again: bool,
     /// Looks since the last regular one that bad frames were the reason of.
@@ -166,6 +171,7 @@ impl System {
             walk: None,
             look_at: None,
             looked_at: None,
+            read_at: None,
             look_again: false,
             tries: 0,
             sensors: Poll::default(),
@@ -189,6 +195,17 @@ impl System {
     /// A page of the history is on its way.
     pub(super) fn is_looking(&self) -> bool {
         self.walk.as_ref().is_some_and(|walk| walk.is_asked)
+    }
+
+    /// Its history is looked at because of a bad frame, as soon as that may be.
+    pub(super) fn look_soon(&mut self, now: Instant) {
+        let pause = LOOK_PAUSE * (1 << self.bad_frames.min(5));
+        let soon = self.looked_at.map_or(now, |last| now.max(last + pause));
+        if self.look_at.is_none_or(|at| soon < at) {
+            self.look_at = Some(soon);
+            self.bad_frames += 1;
+        }
+        self.look_again = true;
     }
 
     /// Its alarm has changed, at `at` by the cloud's clock: the base station is left alone.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::SimpliSafeSession;
+use super::parts::is_part;
 use super::polls::DOORS_AGAIN;
 use super::systems::Happening;
 use crate::model::Origin;
@@ -30,14 +31,16 @@ impl SimpliSafeSession {
         let system = sid.and_then(|sid| self.systems.get_mut(&sid));
         let cameras = system.as_ref().map_or(&[][..], |system| &system.cameras);
         let device = read.device(cameras);
-        let system_item = read.sid.as_deref().map(system_item).unwrap_or_default();
-        let device_item = device.zip(read.sid.as_deref()).map(|(serial, sid)| device_item(sid, serial));
+        // A row of a history is of that system, whether it says so or not.
+        let of = sid.map(|sid| sid.to_string());
+        let system_item = of.as_deref().map(system_item).unwrap_or_default();
+        let device_item = device.zip(of.as_deref()).map(|(serial, sid)| device_item(sid, serial));
         let reading = self.codes.read(&read, device_item.is_some());
         if reading.is_new {
             let code = read.cid.as_deref().unwrap_or_default();
             UnknownCode { vendor: "simplisafe", code, info: read.info.as_deref().unwrap_or_default() }.emit();
         }
-        let time = read.time().unwrap_or_default();
+        let (time, is_part) = (read.time().unwrap_or_default(), is_part(sid, &read));
         let mut sets_alarm = false;
         for (nth, told) in reading.told().enumerate() {
             let item = match told.on {
@@ -45,10 +48,10 @@ impl SimpliSafeSession {
                 Subject::Device => device_item.as_ref().unwrap_or(&system_item),
             };
             let state = told.meaning.state.as_ref();
-            let beside = state.filter(|_| nth > 0).map(|state| format!("{}#{}", event.id, state.group));
-            let id = beside.as_deref().unwrap_or(&event.id);
+            let group = state.map(|state| &*state.group);
+            let Some(id) = self.parts.name(&event.id, nth == 0, group, is_part) else { continue };
             let (kind, time, data) = (Kind::Known(told.meaning), &*time, &*event.json);
-            todo.entries.occur(Occurrence { id, origin, item, kind, time, data });
+            todo.entries.occur(Occurrence { id: &id, origin, item, kind, time, data });
             if state.is_some() && !item.is_empty() {
                 self.states.set(item, told.meaning, time);
                 sets_alarm |= state.is_some_and(|state| &*state.group == "alarm");

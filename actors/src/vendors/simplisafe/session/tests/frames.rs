@@ -110,6 +110,60 @@ fn an_event_with_a_part_missing_is_told_whole_from_the_history_or_else_as_it_is(
 }
 
 #[test]
+fn an_event_that_was_told_in_part_sets_its_state_when_it_comes_whole() {
+    for lacks in ["eventCid", "sid"] {
+        for breaks in [false, true] {
+            let mut talk = Talk::live();
+            let whole = talk.cloud.happen(HOME, talk.second(), 3401, json!({}));
+            (talk.cloud.home().alarm, talk.cloud.home().alarm_at) = ("AWAY", at(talk.second()));
+            let mut part = whole.clone();
+            part[lacks] = Value::Null;
+            talk.cloud.refuse("events", 504, "");
+            talk.cloud.refuse("users", 504, "");
+            talk.push(&part);
+            talk.wait(59);
+            assert_eq!(talk.ids(), [] as [&str; 0], "the history may have it whole yet");
+            talk.wait(10);
+            assert_eq!(talk.ids(), [&*id(&whole)]);
+            assert_eq!(talk.value(&system(HOME), "alarm").as_deref(), Some("off"), "nobody knows better");
+            if breaks {
+                talk.lose(5);
+            }
+            talk.cloud.refuses.retain(|(part, ..)| part == "users");
+            if breaks {
+                talk.start();
+            }
+            talk.push(&part);
+            talk.wait(600);
+            let state = format!("{}#alarm", id(&whole));
+            assert_eq!(talk.ids(), [&*id(&whole), &*state], "{lacks}, {breaks}");
+            assert_eq!(talk.value(&system(HOME), "alarm").as_deref(), Some("armed_away"));
+            assert_eq!((talk.differences().len(), talk.gaps().len()), (0, 0));
+        }
+    }
+}
+
+#[test]
+fn a_part_of_an_event_waits_for_a_history_that_has_it_a_little_later() {
+    let mut talk = Talk::live();
+    let mut part = talk.cloud.happen(HOME, talk.second(), 3401, json!({}));
+    let whole = talk.cloud.home().history.pop().unwrap();
+    part["eventCid"] = Value::Null;
+    talk.push(&part);
+    talk.wait(4);
+    talk.cloud.home().history.push(whole.clone());
+    talk.wait(10);
+    assert_eq!(talk.told(), [(&*id(&whole), Origin::Backfill)]);
+    assert_eq!(talk.value(&system(HOME), "alarm").as_deref(), Some("armed_away"));
+    part["eventId"] = json!(5);
+    part["eventType"] = json!("alarm");
+    talk.cloud.refuse("events", 504, "");
+    talk.push(&part);
+    talk.wait(6);
+    assert_eq!(talk.value(&system(HOME), "alarm").as_deref(), Some("triggered"), "an alarm cannot wait");
+}
+
+#[test]
 fn a_system_that_no_list_has_told_of_yet_is_followed() {
     let mut talk = Talk::live();
     talk.cloud.systems.insert(33, talk.cloud.systems[&HOME].clone());
