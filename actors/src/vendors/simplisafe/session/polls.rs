@@ -292,10 +292,15 @@ impl SimpliSafeSession {
         let is_list = matches!(source, Source::Sensors | Source::Locks);
         // All rows of a list have its time.
         let listed = states.first().filter(|_| is_list).and_then(|told| told.time.parse().ok());
+        let clock = self.clock;
+        let is_to_come = |time: &str| {
+            let second = time.parse().ok().map(Timestamp::as_second);
+            second.is_some_and(|second| clock.happened(second, now.wall) != second)
+        };
         let states = states.into_iter().map(|told| Reported {
+            time: if is_list || is_to_come(&told.time) { "" } else { &*told.time }.into(),
             item: told.item.into(),
             meaning: told.meaning,
-            time: if is_list { "" } else { &*told.time }.into(),
             data: told.data.into(),
         });
         let report = Report { source, at, came: self.clock.at(now.wall), listed, states: states.collect() };

@@ -20,6 +20,11 @@ const HOLD_BYTES: usize = 4 << 20;
 /// A history that is asked because of a bad frame is asked again after this because of another one, and after twice as much each time until it is asked
 /// for another reason.
 const LOOK_PAUSE: Duration = Duration::from_secs(3);
+/// By so many seconds a base station's clock may be ahead of the cloud's, …
+const AHEAD_MOST: i64 = 300;
+/// … and the cloud's of ours, as long as no answer has told it.
+const AHEAD_UNTOLD: i64 = 86_400;
+
 /// One system.
 #[derive(Debug)]
 pub(super) struct System {
@@ -256,11 +261,13 @@ impl Pace {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Clock {
     ahead: SignedDuration,
+    /// An answer has told it.
+    is_told: bool,
 }
 
 impl Clock {
     pub(super) fn set(&mut self, date: Timestamp, wall: Timestamp) {
-        self.ahead = date.duration_since(wall);
+        (self.ahead, self.is_told) = (date.duration_since(wall), true);
         // Dates have whole seconds.
         if self.ahead.abs() < SignedDuration::from_secs(2) {
             self.ahead = SignedDuration::ZERO;
@@ -273,6 +280,15 @@ impl Clock {
 
     pub(super) fn at(&self, wall: Timestamp) -> Timestamp {
         wall.checked_add(self.ahead).unwrap_or(wall)
+    }
+}
+
+impl Clock {
+    /// When that was which the cloud says happened at `second`: nothing that has happened did so in time to come, by either clock.
+    pub(super) fn happened(&self, second: i64, wall: Timestamp) -> i64 {
+        let cloud = self.at(wall).as_second();
+        let most = if self.is_told { AHEAD_MOST } else { AHEAD_UNTOLD };
+        if second > cloud.max(wall.as_second()).saturating_add(most) { cloud } else { second }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::model::Origin;
 use crate::telemetry::UnknownCode;
 use crate::vendors::simplisafe::codes::{self, Again, Subject};
 use crate::vendors::simplisafe::snapshot::{device_item, system_item};
-use crate::vendors::simplisafe::wire::Event;
+use crate::vendors::simplisafe::wire::{Event, time};
 use crate::vendors::{Entries, Kind, Now, Occurrence, Todo};
 
 /// After a system was armed or disarmed its base station is left alone for so long where there are locks: within 15 s it would announce that a lock does
@@ -40,7 +40,9 @@ impl SimpliSafeSession {
             let code = read.cid.as_deref().unwrap_or_default();
             UnknownCode { vendor: "simplisafe", code, info: read.info.as_deref().unwrap_or_default() }.emit();
         }
-        let (time, is_part) = (read.time().unwrap_or_default(), is_part(sid, &read));
+        // A state from time to come would keep out all that follows.
+        let happened = read.timestamp.map(|second| self.clock.happened(second, now.wall));
+        let (time, is_part) = (happened.and_then(time::text).unwrap_or_default(), is_part(sid, &read));
         let mut sets_alarm = false;
         for (nth, told) in reading.told().enumerate() {
             let item = match told.on {

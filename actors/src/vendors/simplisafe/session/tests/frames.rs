@@ -43,6 +43,34 @@ fn a_device_behind_an_alarm_remembers_it_until_the_system_is_off() {
 }
 
 #[test]
+fn a_time_to_come_freezes_no_state() {
+    for future in [4_102_444_800, i64::MAX] {
+        for ahead in [0, 7_200, -7_200] {
+            let mut talk = Talk::new();
+            talk.cloud = Cloud::ahead(ahead);
+            talk.start();
+            talk.happen(HOME, 1132, json!({"eventTimestamp": future}));
+            assert_eq!(talk.value(&system(HOME), "alarm").as_deref(), Some("triggered"));
+            let told = talk.stored.last().unwrap();
+            assert_eq!(serde_json::from_str::<Value>(&told.data).unwrap()["eventTimestamp"], future, "as it was sent");
+            talk.pass(Duration::from_secs(2));
+            talk.happen(HOME, 1400, json!({}));
+            assert_eq!(talk.value(&system(HOME), "alarm").as_deref(), Some("off"), "{future}, {ahead}");
+        }
+    }
+}
+
+#[test]
+fn a_poll_that_tells_a_time_to_come_freezes_no_state_either() {
+    let mut talk = Talk::live();
+    (talk.cloud.home().alarm, talk.cloud.home().alarm_at) = ("AWAY", 4_102_444_800);
+    talk.wait(90);
+    assert_eq!(talk.value(&system(HOME), "alarm").as_deref(), Some("armed_away"));
+    talk.happen(HOME, 1400, json!({}));
+    assert_eq!(talk.value(&system(HOME), "alarm").as_deref(), Some("off"));
+}
+
+#[test]
 fn an_alarm_is_one_whatever_its_code_and_a_test_is_none() {
     let mut talk = Talk::live();
     talk.happen(HOME, 1999, json!({"eventType": "alarm"}));
