@@ -1,7 +1,8 @@
 //! The states as they were last told: what a poll is compared to, so that a difference is told once and what an answer is silent about keeps its value.
 //!
 //! It is the lane's own knowledge once more, for a session cannot ask the lane, and is stored with the checkpoint. So it follows the lane's rules:
-//! of two states the later stands, of two from one moment the event's.
+//! of two states the later stands, of two from one moment the event's. Of two events from one second the one with the greater number is the later, which
+//! the lane does not know: it is told what comes too late for a state without it.
 
 mod item;
 mod state;
@@ -12,9 +13,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use self::item::Item;
-use self::state::{State, is_before, value_of};
+use self::state::{State, value_of};
 use crate::model::event::Meaning;
-use crate::vendors::simplisafe::checkpoint::KeptState;
+use crate::vendors::simplisafe::checkpoint::{KeptNumber, KeptState};
 use crate::vendors::{Entries, Entry, Scope, Snapshot};
 
 /// Groups whose changes are pushed: they are not forgotten when polls fail, and what a poll tells of them is looked for in the history first.
@@ -88,7 +89,7 @@ fn is_of(item: &str, system: &str) -> bool {
 }
 
 impl States {
-    pub(super) fn read(kept: Vec<(Box<str>, Vec<KeptState>)>) -> Self {
+    pub(super) fn read(kept: Vec<(Box<str>, Vec<KeptState>)>, numbers: Vec<KeptNumber>) -> Self {
         let items = kept.into_iter().map(|(item, states)| {
             let is_locks =
                 states.iter().any(|(group, .., letter)| **group == *LOCK && *letter == Source::Locks.letter());
@@ -97,12 +98,28 @@ impl States {
                 value: value.into(),
                 at: time.parse().ok(),
                 time,
+                number: None,
                 source: Source::ALL.into_iter().find(|source| source.letter() == letter).unwrap_or(Source::Event),
                 meaning: None,
             });
             (item, Item { states: states.collect(), missing: 0, is_locks })
         });
-        Self { items: items.collect() }
+        let mut states = Self { items: items.collect() };
+        for (item, group, number) in numbers {
+            if let Some(state) = states.items.get_mut(&item).and_then(|item| item.find_mut(&group)) {
+                state.number = Some(number);
+            }
+        }
+        states
+    }
+
+    /// The numbers of the events behind them, for the checkpoint.
+    pub(super) fn numbers(&self) -> Vec<KeptNumber> {
+        let of = |(item, of): (&Box<str>, &Item)| {
+            let number = |state: &State| Some((item.clone(), Box::from(&*state.group), state.number?));
+            of.states.iter().filter_map(number).collect::<Vec<_>>()
+        };
+        self.items.iter().flat_map(of).collect()
     }
 
     pub(super) fn keep(&self) -> Vec<(Box<str>, Vec<KeptState>)> {
@@ -113,8 +130,8 @@ impl States {
         self.items.iter().map(|(item, of)| (item.clone(), of.states.iter().map(row).collect())).collect()
     }
 
-    /// An event has set a state, unless it comes too late for that.
-    pub(super) fn set(&mut self, item: &str, meaning: &Arc<Meaning>, time: &str) {
+    /// An event with this number has set a state, unless it comes too late for that.
+    pub(super) fn set(&mut self, item: &str, meaning: &Arc<Meaning>, time: &str, number: i64) {
         let Some(of) = value_of(meaning) else { return };
         let at: Option<Timestamp> = time.parse().ok();
         let state = State {
@@ -122,31 +139,43 @@ impl States {
             value: Arc::clone(&of.vendor_value),
             time: time.into(),
             at,
+            number: Some(number),
             source: Source::Event,
             meaning: Some(Arc::clone(meaning)),
         };
-        let states = &mut self.items.entry(item.into()).or_default().states;
-        match states.iter_mut().find(|state| state.group == of.vendor_group) {
-            Some(last) if last.is_known() && is_before(at, last.at) => {}
+        let item = self.items.entry(item.into()).or_default();
+        match item.find_mut(&of.vendor_group) {
+            Some(last) if last.is_later(at, number) => {}
             Some(last) => *last = state,
-            None => states.push(state),
+            None => item.states.push(state),
         }
+    }
+
+    /// Whether a state is from a later moment than an event of that time and number.
+    pub(super) fn is_later(&self, item: &str, group: &str, at: Option<Timestamp>, number: i64) -> bool {
+        self.find(item, group).is_some_and(|state| state.is_later(at, number))
+    }
+
+    /// Whether an alarm of that time and number is over, as what is known of its system is from a later moment.
+    pub(super) fn is_alarm_over(&self, system: &str, at: Option<Timestamp>, number: i64) -> bool {
+        let alarm = self.find(system, "alarm").filter(|state| state.is_later(at, number));
+        alarm.is_some_and(|state| !matches!(&*state.value, "triggered" | "entry_delay"))
+    }
+
+    fn find(&self, item: &str, group: &str) -> Option<&State> {
+        self.items.get(item)?.find(group)
     }
 
     /// The value of a state, with its time.
     pub(super) fn get(&self, item: &str, group: &str) -> Option<(&str, Option<Timestamp>)> {
-        let state = self.items.get(item)?.states.iter().find(|state| *state.group == *group)?;
-        Some((&state.value, state.at))
+        self.find(item, group).map(|state| (&*state.value, state.at))
     }
 
     /// The items of a system of which a state has this value.
-    pub(super) fn with(&self, system: &str, group: &str, value: &str) -> Vec<(Box<str>, Option<Timestamp>)> {
+    pub(super) fn with(&self, system: &str, group: &str, value: &str) -> Vec<Box<str>> {
         let of = self.items.iter().filter(|(item, _)| is_of(item, system));
-        let with = of.filter_map(|(item, _)| {
-            let (is, at) = self.get(item, group)?;
-            (is == value).then(|| (item.clone(), at))
-        });
-        with.collect()
+        let with = of.filter(|(_, of)| of.find(group).is_some_and(|state| *state.value == *value));
+        with.map(|(item, _)| item.clone()).collect()
     }
 
     /// The systems whose states are known.

@@ -1,5 +1,6 @@
 //! From an event to occurrences and the states that it sets.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -9,6 +10,7 @@ use super::parts::is_part;
 use super::polls::DOORS_AGAIN;
 use super::systems::Happening;
 use crate::model::Origin;
+use crate::model::event::Meaning;
 use crate::telemetry::UnknownCode;
 use crate::vendors::simplisafe::codes::{self, Again, Subject};
 use crate::vendors::simplisafe::snapshot::{device_item, system_item};
@@ -43,6 +45,7 @@ impl SimpliSafeSession {
         // A state from time to come would keep out all that follows.
         let happened = read.timestamp.map(|second| self.clock.happened(second, now.wall));
         let (time, is_part) = (happened.and_then(time::text).unwrap_or_default(), is_part(sid, &read));
+        let at = time.parse().ok();
         let mut sets_alarm = false;
         for (nth, told) in reading.told().enumerate() {
             let item = match told.on {
@@ -52,10 +55,16 @@ impl SimpliSafeSession {
             let state = told.meaning.state.as_ref();
             let group = state.map(|state| &*state.group);
             let Some(id) = self.parts.name(&event.id, nth == 0, group, is_part) else { continue };
-            let (kind, time, data) = (Kind::Known(told.meaning), &*time, &*event.json);
+            let late = group.is_some_and(|group| {
+                let is_over = group == "alarm_memory" && self.states.is_alarm_over(&system_item, at, event.number);
+                is_over || self.states.is_later(item, group, at, event.number)
+            });
+            let plain = late.then(|| Arc::new(Meaning { state: None, ..(**told.meaning).clone() }));
+            let kind = Kind::Known(plain.as_ref().unwrap_or(told.meaning));
+            let (time, data) = (&*time, &*event.json);
             todo.entries.occur(Occurrence { id: &id, origin, item, kind, time, data });
-            if state.is_some() && !item.is_empty() {
-                self.states.set(item, told.meaning, time);
+            if state.is_some() && !late && !item.is_empty() {
+                self.states.set(item, told.meaning, time, event.number);
                 sets_alarm |= state.is_some_and(|state| &*state.group == "alarm");
             }
         }
@@ -97,15 +106,15 @@ impl Clear<'_> {
         let Self { event, origin, time, system } = *self;
         let cleared = codes::memory_cleared();
         let ended = time.parse::<Timestamp>().ok();
-        for (item, since) in states.with(system, "alarm_memory", "triggered") {
-            if since.zip(ended).is_some_and(|(since, ended)| since > ended) {
+        for item in states.with(system, "alarm_memory", "triggered") {
+            if states.is_later(&item, "alarm_memory", ended, event.number) {
                 continue;
             }
             let serial = item.rsplit('/').next().unwrap_or_default();
             let id = format!("{}#alarm_memory:{serial}", event.id);
             let data = &*event.json;
             into.occur(Occurrence { id: &id, origin, item: &item, kind: Kind::Known(cleared), time, data });
-            states.set(&item, cleared, time);
+            states.set(&item, cleared, time, event.number);
         }
     }
 }

@@ -22,6 +22,10 @@ impl Item {
         self.states.iter().find(|state| *state.group == *group)
     }
 
+    pub(super) fn find_mut(&mut self, group: &str) -> Option<&mut State> {
+        self.states.iter_mut().find(|state| *state.group == *group)
+    }
+
     /// Whether it is for this source to tell a group.
     pub(super) fn heeds(&self, source: Source, group: &str) -> bool {
         !(self.is_locks && source == Source::Sensors && group == LOCK)
@@ -36,7 +40,7 @@ impl Item {
             if !self.heeds(source, &of.vendor_group) && self.find(&of.vendor_group).is_some_and(State::is_known) {
                 continue;
             }
-            let mut last = self.states.iter_mut().find(|state| state.group == of.vendor_group);
+            let mut last = self.find_mut(&of.vendor_group);
             if let Some(last) = &mut last
                 && !last.gives_way(reported, report)
             {
@@ -55,6 +59,7 @@ impl Item {
                 value: Arc::clone(&of.vendor_value),
                 time,
                 at: Some(at),
+                number: None,
                 source,
                 meaning: Some(Arc::clone(&reported.meaning)),
             };

@@ -30,6 +30,8 @@ pub(super) struct State {
     pub(super) value: Arc<str>,
     pub(super) time: Box<str>,
     pub(super) at: Option<Timestamp>,
+    /// Of the event behind it: puts those of one second in order.
+    pub(super) number: Option<i64>,
     pub(super) source: Source,
     /// Of what was told in this try.
     pub(super) meaning: Option<Arc<Meaning>>,
@@ -51,6 +53,11 @@ impl State {
         };
         let retold = || Arc::new(Meaning { kind: STATE_UNKNOWN.into(), name: None, state: Some(state()) });
         self.meaning.clone().unwrap_or_else(retold)
+    }
+
+    /// Whether it is known from a later moment than an event of that time and number.
+    pub(super) fn is_later(&self, at: Option<Timestamp>, number: i64) -> bool {
+        self.is_known() && self.at.zip(at).is_some_and(|(is, at)| (is, self.number) > (at, Some(number)))
     }
 
     pub(super) fn forget(&mut self) {
@@ -100,8 +107,4 @@ impl State {
 
 pub(super) fn value_of(meaning: &Meaning) -> Option<&StateMeaning> {
     meaning.state.as_ref()
-}
-
-pub(super) fn is_before(one: Option<Timestamp>, other: Option<Timestamp>) -> bool {
-    one.zip(other).is_some_and(|(one, other)| one < other)
 }
