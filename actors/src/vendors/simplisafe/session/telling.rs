@@ -53,7 +53,7 @@ impl SimpliSafeSession {
                 Subject::Device => device_item.as_ref().unwrap_or(&system_item),
             };
             let state = told.meaning.state.as_ref();
-            let group = state.map(|state| &*state.group);
+            let group = state.filter(|_| !item.is_empty()).map(|state| &*state.group);
             let Some(id) = self.parts.name(&event.id, nth == 0, group, is_part) else { continue };
             let late = group.is_some_and(|group| {
                 let is_over = group == "alarm_memory" && self.states.is_alarm_over(&system_item, at, event.number);
