@@ -217,7 +217,7 @@ impl States {
                 of.missing = of.missing.saturating_add(1);
                 // One list in a while lacks what is there all the same.
                 if of.missing >= 2 {
-                    changed |= of.take(item, &[], report, into);
+                    changed |= of.leave(item, report, into);
                 }
             }
         }
@@ -227,6 +227,7 @@ impl States {
             of.is_locks |= report.source == Source::Locks;
             changed |= of.take(item, &reported, report, into);
         }
+        self.items.retain(|item, of| !is_of(item, system) || of.states.iter().any(State::is_known));
         changed
     }
 

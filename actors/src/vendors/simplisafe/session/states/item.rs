@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::state::{State, value_of};
-use super::{CONTACT, LOCK, Report, Reported, Source};
+use super::{LOCK, Report, Reported, Source};
 use crate::model::Origin;
 use crate::vendors::{Entries, Entry, Kind, Noted, Occurrence, Scope, Snapshot};
 
@@ -44,8 +44,7 @@ impl Item {
             if let Some(last) = &mut last
                 && !last.gives_way(reported, report)
             {
-                // The list has that door: it will tell when it is closed.
-                if *last.group == *CONTACT && last.value == of.vendor_value {
+                if last.is_confirmed(reported, report) {
                     last.source = source;
                 }
                 continue;
@@ -80,6 +79,23 @@ impl Item {
         let is_changed = forgot || !changed.is_empty();
         if is_changed {
             self.tell(item, &changed, into);
+        }
+        is_changed
+    }
+
+    /// Two lists in a row lack it: what they told is not known any more, nor what events told before, unless another list has it.
+    pub(super) fn leave(&mut self, item: &str, report: &Report, into: &mut Entries) -> bool {
+        let is_others = |state: &State| !matches!(state.source, Source::Event) && state.source != report.source;
+        let is_elsewhere = self.states.iter().any(|state| state.is_known() && is_others(state));
+        let mut is_changed = false;
+        for state in self.states.iter_mut().filter(|state| state.is_known() && !is_others(state)) {
+            if state.source == report.source || !is_elsewhere && state.is_before_list(report) {
+                state.forget();
+                is_changed = true;
+            }
+        }
+        if is_changed {
+            self.tell(item, &[], into);
         }
         is_changed
     }

@@ -68,17 +68,28 @@ impl State {
     /// Whether what an answer tells takes its place.
     pub(super) fn gives_way(&self, reported: &Reported, report: &Report) -> bool {
         let Some(of) = value_of(&reported.meaning) else { return false };
-        if of.vendor_value == self.value {
-            return false;
-        }
-        if !self.is_known() {
-            return true;
-        }
+        of.vendor_value != self.value && (!self.is_known() || self.is_older(&of.vendor_value, reported, report))
+    }
+
+    /// Whether what an answer tells is what an event has told, so that it is for that source from now on to tell when it is over.
+    pub(super) fn is_confirmed(&self, reported: &Reported, report: &Report) -> bool {
+        let Some(of) = value_of(&reported.meaning).filter(|of| of.vendor_value == self.value) else { return false };
+        // A list that has a door will tell when it is closed, and events do not.
+        self.source == Source::Event && (*self.group == *CONTACT || self.is_older(&of.vendor_value, reported, report))
+    }
+
+    /// Whether an event that told this is so old that a list of devices which lacks the item cannot be from before.
+    pub(super) fn is_before_list(&self, report: &Report) -> bool {
+        self.at.and_then(|at| at.checked_add(TRAILS).ok()).is_none_or(|at| report.at > at)
+    }
+
+    /// Whether an answer that tells this value is newer than what told this one, as far as that is known.
+    fn is_older(&self, value: &str, reported: &Reported, report: &Report) -> bool {
         let (Some(is), by_event) = (self.at, self.source == Source::Event) else { return true };
         let is_old = |trails| is.checked_add(trails).is_ok_and(|is| report.at > is);
         if matches!(report.source, Source::Sensors | Source::Locks) {
             // That the list was told later than the event does not mean that this row was.
-            let trails = self.trails(&of.vendor_value);
+            let trails = self.trails(value);
             let trails = if report.listed.is_some_and(|at| at < is) { STANDS.max(trails * 2) } else { trails };
             return report.at >= is && (!by_event || is_old(trails));
         }

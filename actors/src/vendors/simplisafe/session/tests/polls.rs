@@ -308,6 +308,34 @@ fn a_sensor_and_a_house_that_are_gone_are_unknown_after_two_lists_without_them()
 }
 
 #[test]
+fn a_device_that_is_gone_keeps_nothing_that_an_event_has_told() {
+    for is_confirmed in [false, true] {
+        let mut talk = Talk::live();
+        talk.happen(HOME, 1381, json!({"sensorType": 5, "sensorSerial": "d2"}));
+        talk.happen(HOME, 1132, json!({"sensorType": 5, "sensorSerial": "d2", "eventType": "alarm"}));
+        let d2 = |talk: &Talk| {
+            ["contact", "connection", "alarm_memory"].map(|group| talk.value(&device(HOME, "d2"), group).unwrap())
+        };
+        assert_eq!(d2(&talk), ["closed", "offline", "triggered"]);
+        if is_confirmed {
+            talk.cloud.home().sensors[1].3["offline"] = json!(true);
+            talk.cloud.home().told_at = at(talk.second() + 1);
+            talk.wait(120);
+            assert_eq!(d2(&talk), ["closed", "offline", "triggered"]);
+        }
+        talk.cloud.home().sensors.pop();
+        talk.cloud.home().told_at = at(talk.second() + 1);
+        talk.wait(240);
+        assert_eq!(d2(&talk), ["unknown"; 3], "{is_confirmed}");
+        let kept = talk.session.checkpoint().unwrap().0;
+        assert!(!kept.contains(r#""systems/11/devices/d2""#), "and is not kept for ever: {kept}");
+        talk.cloud.home().sensors.push(entry("d2", true));
+        talk.wait(70);
+        assert_eq!(d2(&talk), ["open", "online", "unknown"]);
+    }
+}
+
+#[test]
 fn what_one_session_knew_the_next_one_compares_to() {
     let mut talk = Talk::live();
     talk.lose(60);
