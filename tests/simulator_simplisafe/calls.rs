@@ -240,6 +240,19 @@ async fn the_cloud_may_lag_behind_the_base_station() {
 }
 
 #[test]
+fn the_time_of_the_last_status_may_stand_still() {
+    let simulator = with_faults(&["status-frozen"]);
+    let (caller, sid) = (log_in(&simulator), simulator.systems()[0]);
+    let ask = || caller.fetch(&format!("/v1/ss3/subscriptions/{sid}/sensors?forceUpdate=false"));
+    let old = ask()["lastStatusUpdate"].as_i64().unwrap();
+    simulator.set_open(sid, &simulator.door(sid, 0).unwrap(), true);
+    let list = ask();
+    assert!(list["lastStatusUpdate"] == old && list["lastUpdated"].as_i64().unwrap() > old);
+    simulator.clear(FaultKind::StatusFrozen);
+    assert!(ask()["lastStatusUpdate"].as_i64().unwrap() > old);
+}
+
+#[test]
 fn a_base_station_with_a_lock_complains_when_it_is_asked_right_after_it_was_armed() {
     let simulator = start(quick());
     let (caller, sid) = (log_in(&simulator), simulator.systems()[0]);

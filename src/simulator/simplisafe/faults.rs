@@ -60,6 +60,7 @@ faults! {
     UnknownMembers = "unknown-members", "adds members that no client knows to everything";
     OddRows = "odd-rows", "adds subscriptions and sensors that are maimed, or of a kind that no client knows";
     CacheLag(wait: Duration, "DURATION", 10 * SECOND) = "cache-lag", "shows sensors as they were so long ago, unless a base station is asked";
+    StatusFrozen = "status-frozen", "tells one and the same `lastStatusUpdate` of sensors for ever, years old";
     HistoryLag(wait: Duration, "DURATION", 5 * SECOND) = "history-lag", "has events in the history so much later than they happened";
     Late(wait: Duration, "DURATION", 65 * SECOND) = "late", "pushes events so much later than they happened; 5 s and 65 s were observed";
     Straggler(nth: usize, "NTH", 5) = "straggler", "with `late`: only every nth event is late";

@@ -15,6 +15,9 @@ use super::{
 /// Codes to disarm with, which no client may keep or show. No real one is so long, so that it is found wherever it turns up.
 pub(super) const PINS: [&str; 3] = ["PIN-7391-master", "PIN-2846-duress", "PIN-5062-user"];
 
+/// When the base station of simplipy's fixture told something last.
+const FROZEN: Seconds = 1_534_626_358;
+
 impl Core {
     pub(super) fn subscriptions(&self, user: Place) -> Value {
         let own = self.world.systems.iter().filter(|system| system.user == user);
@@ -136,6 +139,7 @@ impl Core {
             system.sync();
         }
         let (account, at) = (system.account.clone(), system.cached.at);
+        let status = if self.switches.on(FaultKind::StatusFrozen) { FROZEN } else { at };
         let mut rows: Vec<Value> = self.world.systems[place].cached.sensors.iter().map(sensor).collect();
         for row in &mut rows {
             self.add_unknown(row);
@@ -146,7 +150,7 @@ impl Core {
             rows.push(json!({ "type": 5, "serial": "odd00003", "status": { "triggered": "maybe" }, "flags": { "offline": 1 } }));
             rows.push(json!({ "type": "wood", "serial": "odd00004", "name": 7, "status": [], "flags": {} }));
         }
-        json!({ "account": account, "success": true, "sensors": rows, "lastUpdated": at, "lastSynced": at, "lastStatusUpdate": at })
+        json!({ "account": account, "success": true, "sensors": rows, "lastUpdated": at, "lastSynced": at, "lastStatusUpdate": status })
     }
 
     pub(super) fn settings(&self, place: Place) -> Value {
