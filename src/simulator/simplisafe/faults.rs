@@ -93,7 +93,7 @@ faults! {
     Garbage(every: Duration, "EVERY", 5 * SECOND) = "garbage", "sends text frames that are not JSON, now and then not UTF-8";
     Binary(every: Duration, "EVERY", 5 * SECOND) = "binary", "sends binary frames";
     Untyped(every: Duration, "EVERY", 5 * SECOND) = "untyped", "sends JSON without a `type`, and types that nobody knows";
-    Maimed(every: Duration, "EVERY", 5 * SECOND) = "maimed", "pushes an event that lacks a member or has one of the wrong type, another each time; the history has it whole";
+    Maimed(every: Duration, "EVERY", 5 * SECOND) = "maimed", "pushes an event that lacks a member or has one of the wrong type, another each time, and now and then one of an outage; the history has it whole";
     OddEvents(every: Duration, "EVERY", 5 * SECOND) = "odd-events", "lets something happen that no client knows: codes 0, 1461 and 9999, sensors of type 21 and 999";
 }
 

@@ -289,6 +289,11 @@ impl Core {
         self.occur(place, Occurrence { cid, part: Some(part), ..Occurrence::default() })
     }
 
+    /// Whether the next event that is maimed is one that sets a state: three of six, so that each member is missing in both kinds.
+    pub(super) fn maims_state(&self) -> bool {
+        self.turns % 6 >= 3
+    }
+
     /// The next member of an event that is maimed.
     pub(super) fn maim(&mut self, data: &mut Value) {
         const WAYS: [(&str, Option<&str>); 10] = [

@@ -200,8 +200,12 @@ impl Core {
     /// Pushes an event that lacks something; the history has it whole.
     pub(super) fn send_maimed(&mut self) -> usize {
         let Some(place) = self.draw_system() else { return 0 };
-        let (holding, cid) = (std::mem::replace(&mut self.holding, true), 1604);
-        let part = self.world.systems[place].first_of(super::world::kind::ENTRY);
+        let holding = std::mem::replace(&mut self.holding, true);
+        let system = &self.world.systems[place];
+        let (cid, part) = match self.maims_state() {
+            true => (if system.mains { 1301 } else { 3301 }, None),
+            false => (1604, system.first_of(super::world::kind::ENTRY)),
+        };
         let before = self.held.len();
         let id = self.occur(place, super::happen::Occurrence { cid, part, ..Default::default() });
         self.holding = holding;
