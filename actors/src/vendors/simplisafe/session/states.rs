@@ -115,11 +115,9 @@ impl States {
 
     /// The numbers of the events behind them, for the checkpoint.
     pub(super) fn numbers(&self) -> Vec<KeptNumber> {
-        let of = |(item, of): (&Box<str>, &Item)| {
-            let number = |state: &State| Some((item.clone(), Box::from(&*state.group), state.number?));
-            of.states.iter().filter_map(number).collect::<Vec<_>>()
-        };
-        self.items.iter().flat_map(of).collect()
+        let of = self.items.iter().flat_map(|(item, of)| of.states.iter().map(move |state| (item, state)));
+        let number = |(item, state): (&_, &State)| Some((Box::clone(item), Box::from(&*state.group), state.number?));
+        of.filter_map(number).collect()
     }
 
     pub(super) fn keep(&self) -> Vec<(Box<str>, Vec<KeptState>)> {
