@@ -153,6 +153,8 @@ pub enum VendorSettings {
     Een(Box<een::EenConfig>),
     /// SimpliSafe.
     SimpliSafe(Box<simplisafe::SimpliSafeConfig>),
+    /// VXG Cloud VMS.
+    Vxg(Box<vxg::VxgConfig>),
 }
 
 /// What the settings of a connection need to know of its vendor.
@@ -183,6 +185,11 @@ pub const VENDORS: &[Listed] = &[
         name: simplisafe::SimpliSafe::NAME,
         heartbeat: simplisafe::SimpliSafe::HEARTBEAT,
         read: |fields| simplisafe::config::read(fields).map(|config| VendorSettings::SimpliSafe(Box::new(config))),
+    },
+    Listed {
+        name: vxg::Vxg::NAME,
+        heartbeat: vxg::Vxg::HEARTBEAT,
+        read: |fields| vxg::config::read(fields).map(|config| VendorSettings::Vxg(Box::new(config))),
     },
 ];
 
@@ -258,6 +265,7 @@ impl VendorSettings {
             Self::Milestone(config) => visitor.with::<milestone::Milestone>(config),
             Self::Een(config) => visitor.with::<een::Een>(config),
             Self::SimpliSafe(config) => visitor.with::<simplisafe::SimpliSafe>(config),
+            Self::Vxg(config) => visitor.with::<vxg::Vxg>(config),
         }
     }
 }

@@ -106,7 +106,7 @@ pub fn event(grant: &Grant, id: i64) -> RestCall {
 }
 
 /// Which of the two lists of cameras.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ChannelList {
     /// `/api/v3/channels/`, which a licence key opens.
     V3,
