@@ -150,7 +150,7 @@ fn a_token_that_is_not_fetched_is_no_mistake_whatever_stands_beside_it() {
 }
 
 #[test]
-fn an_opaque_token_is_taken_for_a_license_key_and_that_is_said() {
+fn an_opaque_token_is_taken_for_a_licence_key_and_that_is_said() {
     let url = ("url", text("https://web.cloud.test"));
     let (severity, at, message, hint) = finding("0paque", &[url.clone()]);
     assert_eq!((severity, at), (Severity::Warning, "token".into()));
@@ -250,7 +250,7 @@ fn a_token_of_one_camera_and_the_cameras_of_a_connection_must_agree() {
 }
 
 #[test]
-fn a_license_key_that_cannot_help_is_warned_about() {
+fn a_licence_key_that_cannot_help_is_warned_about() {
     let key = ("license_key", text("k3y"));
     let url = ("url", text("https://web.cloud.test"));
     for (token, more, what) in [
