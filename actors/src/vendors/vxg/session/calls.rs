@@ -1,0 +1,211 @@
+//! REST calls, and what becomes of their answers.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::reading::AHEAD;
+use super::walk::SECOND;
+use super::{Phase, VxgSession};
+use crate::telemetry::CallFailed;
+use crate::transport::RestError;
+use crate::transport::request::{RestAnswer, RestCall};
+use crate::vendors::vxg::rest::{self, CallError, EventsQuery};
+use crate::vendors::vxg::wire::Asked;
+use crate::vendors::{Action, CallId, Now, SessionEnd, Todo};
+
+/// A look at the live edge begins so much before now.
+const EDGE: i64 = 10;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// The next page of events.
+    Page,
+    /// Whether the latest events can be had.
+    Edge,
+    /// One event: whether it is still kept.
+    Event(i64),
+    /// The oldest event of a camera.
+    Oldest(i64),
+    /// The next page of cameras.
+    Channels,
+}
+
+impl Ask {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Page => "the list of events",
+            Self::Edge => "the latest events",
+            Self::Event(_) => "one event",
+            Self::Oldest(_) => "the oldest event",
+            Self::Channels => "the list of cameras",
+        }
+    }
+}
+
+/// Calls on their way: one at a time for events, and one for cameras.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    last: u32,
+    open: HashMap<u32, OnItsWay>,
+    /// Those that wait for another token.
+    waiting: Vec<Ask>,
+    /// Another token is on its way.
+    is_authorizing: bool,
+    /// Tokens that were refused in a row.
+    refused: u32,
+}
+
+#[derive(Debug)]
+struct OnItsWay {
+    ask: Ask,
+    at: Instant,
+    /// The token it was made with, by the number of those refused before.
+    token: u32,
+}
+
+impl Calls {
+    /// An answer about events is awaited.
+    pub(super) fn are_events_asked(&self) -> bool {
+        let asks = self.open.values().map(|asked| asked.ask).chain(self.waiting.iter().copied());
+        asks.into_iter().any(|ask| ask != Ask::Channels)
+    }
+}
+
+impl VxgSession {
+    pub(super) fn ask(&mut self, now: Now, ask: Ask, todo: &mut Todo) {
+        if self.calls.is_authorizing {
+            self.calls.waiting.push(ask);
+            return;
+        }
+        let Some(mut call) = self.call(now, ask) else { return };
+        call.timeout = self.request_timeout;
+        let calls = &mut self.calls;
+        calls.last = calls.last.wrapping_add(1);
+        calls.open.insert(calls.last, OnItsWay { ask, at: now.instant, token: calls.refused });
+        todo.act(Action::Call(CallId(calls.last), call));
+    }
+
+    fn call(&mut self, now: Now, ask: Ask) -> Option<RestCall> {
+        let grant = self.grant.clone()?;
+        let grant = &*grant;
+        Some(match ask {
+            Ask::Page => {
+                let (start, end, page) = self.polls.page();
+                let query = EventsQuery {
+                    start: Some(moment(start)),
+                    end: Some(moment(end)),
+                    page,
+                    cameras: self.polls.cameras(),
+                    ..EventsQuery::default()
+                };
+                rest::events(grant, &query)
+            }
+            Ask::Edge => {
+                let now = self.clock.at(now).div_euclid(SECOND);
+                let query = EventsQuery {
+                    start: Some(moment(now - EDGE)),
+                    end: Some(moment(now + AHEAD / SECOND)),
+                    page: Asked { limit: 1, offset: 0 },
+                    cameras: self.polls.cameras(),
+                    ..EventsQuery::default()
+                };
+                rest::events(grant, &query)
+            }
+            Ask::Event(id) => rest::event(grant, id),
+            Ask::Oldest(camera) => {
+                let page = Asked { limit: 1, offset: 0 };
+                rest::events(grant, &EventsQuery { page, cameras: &[camera], ..EventsQuery::default() })
+            }
+            Ask::Channels => self.channels.call(grant)?,
+        })
+    }
+
+    pub(super) fn answered(
+        &mut self,
+        now: Now,
+        CallId(id): CallId,
+        answer: Result<RestAnswer, RestError>,
+        todo: &mut Todo,
+    ) {
+        let Some(OnItsWay { ask, at, token }) = self.calls.open.remove(&id) else { return };
+        let Some(grant) = self.grant.clone() else { return };
+        let judged = match &answer {
+            Ok(answer) => rest::succeeded(&grant, answer).map(|()| answer),
+            Err(error) => Err(CallError::from(error)),
+        };
+        // What stands before the server may have another clock.
+        if let Ok(answer) = judged
+            && let Some(by) = self.clock.heed(now, answer)
+        {
+            self.clock_is_known(by);
+        }
+        match judged {
+            Ok(answer) => {
+                self.calls.refused = 0;
+                self.took(now.instant.saturating_duration_since(at), ask);
+                self.take(now, ask, answer, todo);
+            }
+            // Events are asked for more often: they find out whether the token as such is good.
+            Err(CallError::Unauthorized(why)) if ask != Ask::Channels => self.refused(now, ask, token, why, todo),
+            Err(error) => self.failed(now, ask, &error, todo),
+        }
+    }
+
+    fn take(&mut self, now: Now, ask: Ask, answer: &RestAnswer, todo: &mut Todo) {
+        match ask {
+            Ask::Page => self.paged(now, answer, todo),
+            Ask::Edge => self.edge_is_there(now, todo),
+            Ask::Event(_) => self.newest_is_kept(now, true, todo),
+            Ask::Oldest(_) => self.oldest_told(now, answer, todo),
+            Ask::Channels => self.channels_paged(now, answer, todo),
+        }
+    }
+
+    /// Tells of what cannot be had.
+    pub(super) fn failed(&mut self, now: Now, ask: Ask, error: &CallError, todo: &mut Todo) {
+        CallFailed { vendor: "vxg", what: ask.words(), why: &error.to_string() }.emit();
+        match ask {
+            Ask::Page => self.page_failed(now, error, todo),
+            Ask::Edge => self.edge_failed(error, todo),
+            Ask::Event(_) if matches!(error, CallError::NotFound(_)) => self.newest_is_kept(now, false, todo),
+            Ask::Event(_) | Ask::Oldest(_) => self.evidence_failed(now, error, todo),
+            Ask::Channels => self.channels_failed(now, error, todo),
+        }
+    }
+
+    /// Another token is asked for, once; the login decides whether there is one.
+    fn refused(&mut self, now: Now, ask: Ask, token: u32, why: Option<String>, todo: &mut Todo) {
+        if token != self.calls.refused {
+            // Refused with the token before: the one in hand is good, or on its way.
+            return self.ask(now, ask, todo);
+        }
+        if token > 0 {
+            let why = CallError::Unauthorized(why);
+            return self.end(SessionEnd::retry(format!("a token that the login has just found good: {why}")), todo);
+        }
+        self.calls.refused += 1;
+        self.calls.waiting.push(ask);
+        if !std::mem::replace(&mut self.calls.is_authorizing, true) {
+            todo.act(Action::Authorize { refused: true });
+        }
+    }
+
+    /// Puts the calls once more that were refused with the token before.
+    pub(super) fn call_again(&mut self, now: Now, todo: &mut Todo) {
+        self.calls.is_authorizing = false;
+        for ask in std::mem::take(&mut self.calls.waiting) {
+            self.ask(now, ask, todo);
+        }
+        if self.phase == Phase::Running {
+            self.read_if_due(now, todo);
+        }
+    }
+}
+
+/// A moment of seconds since 1970, as near as it can be told.
+fn moment(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap_or(if second < 0 { Timestamp::MIN } else { Timestamp::MAX })
+}

@@ -1,0 +1,159 @@
+//! One reading of the list, from a moment up to now, in closed windows, oldest first.
+
+use super::walk::{Row, SECOND, Walk, Window};
+
+/// A reading after a break goes in windows of an hour.
+pub(super) const STEP: i64 = 3_600 * SECOND;
+/// A window is not made smaller than a minute.
+pub(super) const SMALLEST: i64 = 60 * SECOND;
+/// Cameras whose clock is ahead by up to a day are seen at once.
+pub(super) const AHEAD: i64 = 86_400 * SECOND;
+/// So many cameras are named in one call: an address of some thousand characters is taken everywhere.
+pub(super) const CAMERAS: usize = 200;
+
+/// One reading.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// It looks for what was listed late, too, and moves the horizon.
+    pub(super) is_sweep: bool,
+    /// The server's time when it began, as far as that is known: what happened later may not be in it.
+    pub(super) asked: i64,
+    /// From where the next window begins.
+    next: i64,
+    /// Cameras whose clock is ahead are read up to there.
+    end: i64,
+    /// How long windows are, and at most; that of a poll has no bound.
+    step: i64,
+    most: i64,
+    /// Which of the cameras' groups the window under way is read for.
+    group: usize,
+    /// The rows of the groups before it.
+    found: Vec<Row>,
+    walk: Option<Walk>,
+    /// Tries of the call under way that have failed.
+    pub(super) tries: u32,
+    /// The window under way cannot be read, though others can.
+    pub(super) is_at_fault: bool,
+    /// It has brought something.
+    pub(super) has_news: bool,
+}
+
+/// What to read in the place of a window that cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Smaller {
+    /// Half of it.
+    Half,
+    /// It is as small as it gets: this is what is missing.
+    Lost(Window),
+}
+
+impl Reading {
+    pub(super) fn new(is_sweep: bool, from: i64, asked: i64, most: i64) -> Self {
+        Self {
+            is_sweep,
+            asked,
+            next: from,
+            end: asked.saturating_add(AHEAD),
+            step: most,
+            most,
+            group: 0,
+            found: Vec::new(),
+            walk: None,
+            tries: 0,
+            is_at_fault: false,
+            has_news: false,
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.next > self.end
+    }
+
+    /// Where the window under way begins, or the next one.
+    pub(super) fn reached(&self) -> i64 {
+        self.next
+    }
+
+    /// The clock was wrong by so much.
+    pub(super) fn shift(&mut self, by: i64) {
+        self.asked = self.asked.saturating_add(by);
+        self.end = self.end.saturating_add(by);
+    }
+
+    fn window(&self) -> Window {
+        let to = self.next.saturating_add(self.step - 1);
+        // Up to now, and beyond it.
+        let to = if to >= self.asked { self.end.max(self.next) } else { to };
+        Window { from: self.next, to }
+    }
+
+    /// The way through the window under way, which begins if none is.
+    pub(super) fn walk(&mut self, limit: u32) -> &mut Walk {
+        let window = self.window();
+        self.walk.get_or_insert_with(|| Walk::new(window, limit))
+    }
+
+    pub(super) fn group(&self) -> usize {
+        self.group
+    }
+
+    /// One group's window is read up to there: the rows of the whole window once all groups are, with the window.
+    pub(super) fn done(&mut self, to: i64, groups: usize) -> Option<(Window, Vec<Row>)> {
+        let walk = self.walk.take()?;
+        let from = walk.window().from;
+        self.found.extend(walk.into_rows());
+        self.tries = 0;
+        self.group += 1;
+        if self.group < groups {
+            // The others are read as far as this one was.
+            self.walk = None;
+            self.step = to.saturating_sub(from).saturating_add(1).min(self.step);
+            return None;
+        }
+        let window = Window { from, to };
+        let mut rows = std::mem::take(&mut self.found);
+        rows.retain(|row| window.contains(row.at));
+        self.next = to.saturating_add(1);
+        (self.group, self.is_at_fault) = (0, false);
+        Some((window, rows))
+    }
+
+    /// After a window that was read in one piece the next may be longer.
+    pub(super) fn grow(&mut self) {
+        self.step = self.step.saturating_mul(2).min(self.most);
+    }
+
+    /// Begins the window under way anew.
+    pub(super) fn again(&mut self) {
+        (self.group, self.tries) = (0, 0);
+        self.walk = None;
+        self.found.clear();
+    }
+
+    /// Gives the window under way up, for a smaller one.
+    pub(super) fn smaller(&mut self) -> Smaller {
+        let from = self.next;
+        let span = self.window().to.min(self.asked).saturating_sub(from).saturating_add(1);
+        if span > SMALLEST {
+            self.again();
+            self.step = (span / 2).max(SMALLEST);
+            return Smaller::Half;
+        }
+        Smaller::Lost(Window { from, to: from.saturating_add(span.max(1) - 1) })
+    }
+
+    pub(super) fn is_smallest(&self) -> bool {
+        self.window().to.min(self.asked).saturating_sub(self.next) < SMALLEST
+    }
+
+    /// Passes over what cannot be read.
+    pub(super) fn pass(&mut self, lost: Window) {
+        self.again();
+        self.is_at_fault = false;
+        self.next = if lost.to >= self.asked { i64::MAX } else { lost.to.saturating_add(1) };
+    }
+
+    pub(super) fn has_walk(&self) -> bool {
+        self.walk.is_some()
+    }
+}

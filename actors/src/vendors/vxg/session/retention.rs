@@ -1,0 +1,144 @@
+//! What is not to be had any more after an outage. Nobody tells how long the server keeps events: what is known from before the outage, and is not listed any
+//! more, tells that it has not kept what came just after.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::VxgSession;
+use super::calls::Ask;
+use super::cursor::Cursor;
+use super::seen::Seen;
+use super::telling::{NO_CAMERA, item};
+use super::walk::Row;
+use crate::transport::request::RestAnswer;
+use crate::vendors::vxg::rest::{self, CallError};
+use crate::vendors::vxg::wire::Event;
+use crate::vendors::{Entry, Gap, Now, SessionEnd, Todo};
+
+/// So often the server is asked whether it still keeps an event.
+const TRIES: u32 = 4;
+
+/// What the first reading after a long outage finds of what was known before it.
+#[derive(Debug)]
+pub(super) struct Retention {
+    /// When the list was last read before the outage.
+    until: i64,
+    /// Those of which something was known then.
+    cameras: BTreeMap<i64, Kept>,
+    /// The first event of any camera after the outage began.
+    first: Option<i64>,
+    /// Something is listed from before the outage.
+    has_older: bool,
+    /// Whether anything was lost, where nothing was known by which to tell, and the server had to be asked.
+    told: Option<bool>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    is_listed: bool,
+    first: Option<i64>,
+}
+
+impl Retention {
+    pub(super) fn new(cursor: &Cursor) -> Self {
+        let until = cursor.read_until;
+        let cameras = cursor.seen.cameras_until(until).map(|camera| (camera, Kept::default())).collect();
+        Self { until, cameras, first: None, has_older: false, told: None }
+    }
+
+    /// Rows that are listed, before they are known.
+    pub(super) fn heed(&mut self, rows: &[Row], seen: &Seen) {
+        let earlier = |first: Option<i64>, at: i64| Some(first.map_or(at, |first| first.min(at)));
+        for row in rows {
+            let is_older = row.at <= self.until;
+            self.has_older |= is_older;
+            let kept = self.cameras.get_mut(&row.camera.unwrap_or(NO_CAMERA));
+            if !is_older {
+                self.first = earlier(self.first, row.at);
+            }
+            match kept {
+                Some(kept) if is_older => kept.is_listed |= seen.contains(row.id),
+                Some(kept) => kept.first = earlier(kept.first, row.at),
+                None => {}
+            }
+        }
+    }
+
+    /// Nothing tells whether anything was lost, but perhaps the server.
+    fn has_to_ask(&self) -> bool {
+        self.cameras.is_empty() && !self.has_older && self.told.is_none()
+    }
+}
+
+impl VxgSession {
+    /// Asks for what has to be known before a reading is over.
+    pub(super) fn ask_evidence(&mut self, now: Now, todo: &mut Todo) {
+        let has_to_ask = self.polls.retention.as_ref().is_some_and(Retention::has_to_ask);
+        match self.cursor.newest.filter(|_| has_to_ask) {
+            Some(newest) => self.ask(now, Ask::Event(newest.id), todo),
+            None => self.finish_reading(now, todo),
+        }
+    }
+
+    /// The newest event from before the outage is still kept, or not.
+    pub(super) fn newest_is_kept(&mut self, now: Now, is_kept: bool, todo: &mut Todo) {
+        if is_kept {
+            return self.evidence(now, false, todo);
+        }
+        // It may just have been old: if anything is left from before the outage, nothing is missing after that.
+        let camera = self.cursor.newest.map_or(NO_CAMERA, |newest| newest.camera);
+        self.ask(now, Ask::Oldest(camera), todo);
+    }
+
+    pub(super) fn oldest_told(&mut self, now: Now, answer: &RestAnswer, todo: &mut Todo) {
+        let Some(grant) = self.grant.clone() else { return };
+        let page = match rest::read_page(&grant, answer) {
+            Ok(page) => page,
+            Err(error) => return self.evidence_failed(now, &error, todo),
+        };
+        let until = self.polls.retention.as_ref().map_or(i64::MIN, |retention| retention.until);
+        let rows = page.read_rows(Event::read).rows;
+        let is_older = rows.iter().any(|event| event.time.as_microsecond() <= until);
+        self.evidence(now, !is_older, todo);
+    }
+
+    fn evidence(&mut self, now: Now, is_lost: bool, todo: &mut Todo) {
+        if let Some(retention) = &mut self.polls.retention {
+            retention.told = Some(is_lost);
+        }
+        self.finish_reading(now, todo);
+    }
+
+    pub(super) fn evidence_failed(&mut self, now: Now, error: &CallError, todo: &mut Todo) {
+        let Some(reading) = &mut self.polls.settling else { return };
+        reading.tries += 1;
+        if reading.tries >= TRIES || !error.is_retryable() {
+            let why = format!("whether the server still keeps what it kept before the outage: {error}");
+            return self.end(SessionEnd::Retry { why, not_before: error.not_before() }, todo);
+        }
+        let pause = Duration::from_secs(1 << (reading.tries - 1).min(3)).max(error.not_before().unwrap_or_default());
+        self.polls.read_again_at(now.instant + pause);
+    }
+
+    /// Tells what retention has taken before it was read.
+    pub(super) fn tell_retention(&mut self, asked: i64, todo: &mut Todo) {
+        let Some(Retention { until, cameras, first, told, .. }) = self.polls.retention.take() else { return };
+        let gone = || cameras.iter().filter(|(_, kept)| !kept.is_listed);
+        let to = |first: Option<i64>| first.unwrap_or(asked).max(until);
+        if told == Some(true) || (!cameras.is_empty() && gone().count() == cameras.len()) {
+            return self.tell_gap(None, until, to(first), "retention", todo);
+        }
+        for (camera, kept) in gone() {
+            self.tell_gap(Some(item(*camera)), until, to(kept.first), "retention", todo);
+        }
+    }
+
+    pub(super) fn tell_gap(&self, item: Option<String>, from: i64, to: i64, reason: &str, todo: &mut Todo) {
+        let time = |at: i64| Timestamp::from_microsecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
+        let (from, to) = (time(from), time(to.max(from)));
+        let gap = Gap { item: item.filter(|item| !item.is_empty()), from, to, reason: reason.into(), recovered: "later_events" };
+        todo.enter(Entry::Gap(Box::new(gap)));
+    }
+}
