@@ -21,6 +21,7 @@ fn wrong_usage_exits_with_2_and_says_what_is_wrong() {
         (&["simulate", "milestone", "--fault", "rian"], "rian"),
         (&["simulate", "milestone", "--items", "0"], "--items"),
         (&["simulate", "simplisafe", "--systems", "0"], "--systems"),
+        (&["simulate", "vxg", "--cameras", "0"], "--cameras"),
         (&[], "Usage"),
     ] {
         let (code, stdout, stderr) = finish(program(arguments));

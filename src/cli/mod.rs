@@ -127,7 +127,8 @@ enum Command {
   watchpost simulate milestone --listen 127.0.0.1:9000 --fault drop=10s --fault duplicates
   watchpost simulate een --accounts 20 --cameras 12 --rate 5
   watchpost simulate een --accounts 0 --fault rate-limit=5 --fault expire=1m
-  watchpost simulate simplisafe --systems 1 --rate 2 --fault one-use --fault lost-pushes=10")]
+  watchpost simulate simplisafe --systems 1 --rate 2 --fault one-use --fault lost-pushes=10
+  watchpost simulate vxg --cameras 1000 --rate 20 --fault late=1m --fault hiccups=5")]
 struct SimulateArgs {
     #[command(subcommand)]
     system: SimulatedSystem,
@@ -140,6 +141,7 @@ enum SimulatedSystem {
     Een(watchpost::simulator::een::SimulateArgs),
     #[command(name = "simplisafe")]
     SimpliSafe(watchpost::simulator::simplisafe::SimulateArgs),
+    Vxg(watchpost::simulator::vxg::SimulateArgs),
 }
 
 /// Write a completion script for a shell to standard output
@@ -184,6 +186,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Simulate(SimulateArgs { system: SimulatedSystem::SimpliSafe(args) }) => {
             on_runtime(simulate::simplisafe(args))
         }
+        #[cfg(feature = "simulator")]
+        Command::Simulate(SimulateArgs { system: SimulatedSystem::Vxg(args) }) => on_runtime(simulate::vxg(args)),
         Command::Completions(args) => completions(args.shell),
     };
     exit.into()

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use watchpost::simulator::{een, milestone::RunError, simplisafe};
+use watchpost::simulator::{een, milestone::RunError, simplisafe, vxg};
 
 use super::{Exit, descriptors::Descriptors, is_reader_gone, signals::Signals, terminal};
 
@@ -26,6 +26,17 @@ pub(super) async fn simplisafe(args: simplisafe::SimulateArgs) -> Exit {
         return Exit::Usage;
     }
     until_ended(simplisafe::run(args)).await
+}
+
+/// `watchpost simulate vxg`.
+pub(super) async fn vxg(args: vxg::SimulateArgs) -> Exit {
+    if args.cameras == 0 {
+        terminal::complain(
+            "error: invalid value '0' for '--cameras <N>': a cloud without cameras tells nothing; give 1 or more",
+        );
+        return Exit::Usage;
+    }
+    until_ended(vxg::run(args)).await
 }
 
 /// Runs a simulator until it ends or a signal comes.

@@ -224,6 +224,10 @@ pub(in crate::simulator) const fn refusal(status: u16) -> Refusal {
     Refusal { status, count: None }
 }
 
+/// How many times a fault strikes before it is off again (`None`: as long as it is on). Written `3` or `all`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times(pub Option<u32>);
+
 /// What a fault may take.
 pub(in crate::simulator) trait Value {
     fn read(text: &str) -> Result<Self, String>
@@ -241,6 +245,9 @@ pub(in crate::simulator) trait Value {
         None
     }
     fn refusal(&mut self) -> Option<&mut Refusal> {
+        None
+    }
+    fn times(&mut self) -> Option<&mut Times> {
         None
     }
 }
@@ -330,6 +337,22 @@ impl Value for Refusal {
         Some(self.status)
     }
     fn refusal(&mut self) -> Option<&mut Refusal> {
+        Some(self)
+    }
+}
+
+impl Value for Times {
+    fn read(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("all", _) => Ok(Self(None)),
+            (_, Ok(times @ 1..)) => Ok(Self(Some(times))),
+            _ => Err("it must be a number from 1, or `all`".to_owned()),
+        }
+    }
+    fn written(&self) -> String {
+        self.0.map_or_else(|| "all".to_owned(), |times| times.to_string())
+    }
+    fn times(&mut self) -> Option<&mut Times> {
         Some(self)
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::faults::Switchable;
+use super::faults::{Switchable, Times, Value};
 
 struct Active<F> {
     fault: F,
@@ -73,6 +73,17 @@ impl<F: Switchable> Switches<F> {
             self.clear(kind);
         }
         Some(status)
+    }
+
+    /// Whether a fault strikes now; uses up one time of a counted one.
+    pub(in crate::simulator) fn strikes(&mut self, kind: F::Kind) -> bool {
+        let Some(active) = self.0.get_mut(&kind) else { return false };
+        let Some(Times(Some(left))) = active.fault.value_mut().and_then(Value::times) else { return true };
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            self.clear(kind);
+        }
+        true
     }
 
     /// The periodic faults that are due now; each is put off by its period.
