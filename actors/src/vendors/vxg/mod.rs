@@ -4,10 +4,11 @@
 //! - [`login`]: whether the server takes the token, and where the present one of a camera is found. [`grant`]: what that yields, and what every call carries.
 //! - [`rest`]: every call, and what its answers mean. [`wire`]: what lists, events, event types, cameras and refusals look like.
 //! - [`directory`]: the cameras that a token opens, with their names.
-//! - [`session`]: asks for events again and again, and for the states of cameras.
+//! - [`session`]: asks for events again and again, and for the states of cameras. [`checkpoint`]: what it needs to go on after a break.
 //!
 //! `docs/vendors/vxg.md` tells the protocol as we understand it, and how sure we are of each fact.
 
+pub mod checkpoint;
 pub mod config;
 pub mod directory;
 pub mod grant;
