@@ -21,7 +21,8 @@ mod reading;
 mod retention;
 mod seen;
 mod telling;
-
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use std::sync::Arc;
