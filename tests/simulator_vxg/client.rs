@@ -20,6 +20,9 @@ pub(crate) const EVENTS: &str = "/api/v2/storage/events/";
 
 pub(crate) const CAMERA: i64 = 237_863;
 
+/// No ids.
+pub(crate) const NONE: [i64; 0] = [];
+
 /// Without a past.
 pub(crate) fn quick() -> Options {
     Options { past: 0, trigger_delay: Duration::from_millis(50), ..Options::default() }

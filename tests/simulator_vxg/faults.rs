@@ -196,7 +196,7 @@ fn rows_that_cannot_be_read_have_their_place_in_the_list() {
     let (simulator, made) = with_rows(&["odd-rows=10ms"], 2);
     eventually("there are odd rows", || simulator.listed() >= 9);
     simulator.clear(FaultKind::OddRows);
-    let rows = acc(&simulator).events("limit=100")["objects"].as_array().unwrap().clone();
+    let rows = group(&simulator).events("limit=100")["objects"].as_array().unwrap().clone();
     assert_eq!(rows.len(), simulator.listed());
     assert!(rows.contains(&Value::Null) && rows.contains(&json!({})));
     assert_eq!(simulator.accepted(None), made);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use watchpost::simulator::vxg::{Options, Simulator};
 
-use crate::client::{CAMERA, EVENTS, acc, at, group, ids, licence, quick, start};
+use crate::client::{CAMERA, EVENTS, NONE, acc, at, group, ids, licence, quick, start};
 
 /// The first camera's events of the seconds 0, 10, 20 … and so on.
 fn with_events(count: u64) -> (Simulator, Vec<i64>) {
@@ -34,7 +34,7 @@ fn a_list_has_twenty_rows_and_at_most_a_thousand_and_says_what_follows() {
     assert_eq!((&last["meta"]["next"], ids(&last)), (&Value::Null, made[1000..].to_vec()));
     let previous = format!("{EVENTS}?include_meta=true&order_by=time&limit=1000&offset=0");
     assert_eq!(last["meta"]["previous"], json!(previous));
-    assert_eq!(caller.ids("offset=2000"), []);
+    assert_eq!(caller.ids("offset=2000"), NONE);
     assert_eq!(simulator.calls()[0].rows, 20);
 }
 
@@ -66,7 +66,7 @@ fn a_window_has_its_bounds_in_it_and_its_times_are_utc() {
         assert_eq!(caller.ids(&query), made[1..3], "{query}");
     }
     assert_eq!(caller.ids(&format!("start={start}.000001")), made[2..]);
-    assert_eq!(caller.ids(&format!("start={end}&end={start}")), []);
+    assert_eq!(caller.ids(&format!("start={end}&end={start}")), NONE);
     assert_eq!(caller.ids(&format!("end={start}")), made[..2]);
     let exact = at(50) + Duration::from_micros(662_355);
     simulator.happen(CAMERA, "motion", exact, Value::Null);
@@ -102,7 +102,7 @@ fn a_list_is_of_the_names_aliases_cameras_and_tags_that_are_asked_for() {
     }
     assert_eq!(caller.ids(&format!("camid={other}")), [cross, far]);
     assert_eq!(caller.ids(&format!("camid={CAMERA},{other},77")), [motion, sound, cross, far]);
-    assert_eq!(licence(&simulator).ids("camid=77"), []);
+    assert_eq!(licence(&simulator).ids("camid=77"), NONE);
     assert_eq!(acc(&simulator).ids(""), [motion, sound]);
     let row = &caller.events("aliases=Line+crossed")["objects"][0];
     assert_eq!((&row["alias"], &row["name"]), (&json!("Line crossed"), &json!("linecross")));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use watchpost::simulator::vxg::Simulator;
 
-use crate::client::{CAMERA, EVENTS, acc, at, group, licence, parse, quick, start, with_faults};
+use crate::client::{CAMERA, EVENTS, NONE, acc, at, group, licence, parse, quick, start, with_faults};
 
 fn window(from: u64, to: u64) -> String {
     format!("start={}&end={}", Simulator::text(at(from)), Simulator::text(at(to)))
@@ -18,7 +18,7 @@ fn bounds_can_be_exclusive_and_the_newest_first() {
     let caller = acc(&simulator);
     simulator.inject(parse("start-exclusive"));
     assert_eq!(caller.ids(&window(0, 2)), made[1..]);
-    assert_eq!(caller.ids(&window(0, 0)), []);
+    assert_eq!(caller.ids(&window(0, 0)), NONE);
     simulator.inject(parse("end-exclusive"));
     assert_eq!(caller.ids(&window(0, 2)), made[1..2]);
     simulator.inject(parse("newest-first"));
@@ -39,7 +39,7 @@ fn times_can_be_without_microseconds_and_with_a_zone() {
     simulator.clear(parse("zoned-times").kind());
     simulator.inject(parse("hidden-micros"));
     assert_eq!(told(), Simulator::text(at(0)));
-    assert_eq!(caller.ids(&window(0, 0)), []);
+    assert_eq!(caller.ids(&window(0, 0)), NONE);
     simulator.inject(parse("whole-seconds"));
     simulator.happen(CAMERA, "motion", exact, Value::Null);
     assert_eq!(caller.ids(&window(0, 0)).len(), 1);
