@@ -208,7 +208,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again_and_garbage_is_as_good_as_nothing() {
-        let known = vec![kept(1_780_000_000_000_000, 33_794_128, 237_863, &[0]), kept(i64::MAX, -1, i64::MIN, &[7, 0, 9])];
+        let known =
+            vec![kept(1_780_000_000_000_000, 33_794_128, 237_863, &[0]), kept(i64::MAX, -1, i64::MIN, &[7, 0, 9])];
         let checkpoint = VxgCheckpoint {
             newest: Some(Newest { at: 5, id: 6, camera: 7 }),
             first: Some(First { told_from: 1, began: 2 }),
@@ -226,7 +227,8 @@ mod tests {
 
     #[test]
     fn a_quiet_hour_of_a_thousand_cameras_takes_little_room() {
-        let events = (0..10_000).map(|nth| kept(1_780_000_000_000_000 + nth * 360_000, 33_000_000 + nth, nth % 1_000, &[0]));
+        let events =
+            (0..10_000).map(|nth| kept(1_780_000_000_000_000 + nth * 360_000, 33_000_000 + nth, nth % 1_000, &[0]));
         let text = KeptEvents(events.collect()).write();
         assert!(text.len() < 100_000, "{}", text.len());
     }

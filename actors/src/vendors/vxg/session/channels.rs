@@ -10,7 +10,7 @@ use super::polls::jittered;
 use super::telling::item;
 use crate::model::Origin;
 use crate::model::event::{Meaning, StateMeaning};
-use crate::model::ids::EventId;
+use crate::model::ids::{EventId, fingerprint};
 use crate::model::vocabulary;
 use crate::transport::request::{RestAnswer, RestCall};
 use crate::vendors::vxg::grant::Grant;
@@ -112,7 +112,8 @@ impl VxgSession {
         let read = page.read_rows(Channel::read);
         reading.has_unreadable |= !read.skipped.is_empty();
         for skipped in &read.skipped {
-            self.teller.doubt(&skipped.why, page.rows.get(skipped.row).map_or("", |row| row.get()), todo);
+            let row = page.rows.get(skipped.row).map_or("", |row| row.get());
+            self.teller.doubt(&skipped.why, fingerprint(row), todo);
         }
         let before = reading.rows.len();
         for channel in read.rows.iter().filter(|channel| self.config.cameras.contains(channel.id)) {
@@ -144,7 +145,8 @@ impl VxgSession {
             return self.list_channels_if_due(now, todo);
         }
         if self.polls.waits_for_cameras() && self.channels.cameras.is_none() {
-            let why = format!("events are to be had by camera alone, and the list of cameras is not to be had: {error}");
+            let why =
+                format!("events are to be had by camera alone, and the list of cameras is not to be had: {error}");
             return self.end(SessionEnd::Retry { why, not_before: error.not_before() }, todo);
         }
         let every = self.config.status_every;

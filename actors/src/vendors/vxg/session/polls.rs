@@ -7,6 +7,7 @@ use super::reading::{CAMERAS, Reading, STEP, Smaller};
 use super::retention::Retention;
 use super::walk::{Row, SECOND, Step, Window};
 use super::{Phase, VxgSession};
+use crate::model::ids::fingerprint;
 use crate::transport::request::RestAnswer;
 use crate::vendors::vxg::checkpoint::First;
 use crate::vendors::vxg::config::{Cameras, VxgConfig};
@@ -239,8 +240,11 @@ impl VxgSession {
             _ => None,
         };
         let read = page.read_rows(Event::read);
+        let mut unreadable = Vec::new();
         for skipped in &read.skipped {
-            self.teller.doubt(&skipped.why, page.rows.get(skipped.row).map_or("", |row| row.get()), todo);
+            let print = fingerprint(page.rows.get(skipped.row).map_or("", |row| row.get()));
+            unreadable.push(print);
+            self.teller.doubt(&skipped.why, print, todo);
         }
         let row = |event: Event<'_>| {
             let (meta, camera) = (event.meta_print().0, event.camera.or(only));
@@ -254,7 +258,7 @@ impl VxgSession {
         let can_halve = !reading.is_smallest();
         let walk = reading.walk(limit);
         let window = walk.window();
-        match walk.page(&page, rows, can_halve) {
+        match walk.page(&page, rows, &unreadable, can_halve) {
             Step::Page => self.ask(now, Ask::Page, todo),
             Step::Over { to } => {
                 if let Some((listed, counted)) = walk.miscounted {

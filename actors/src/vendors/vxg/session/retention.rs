@@ -138,7 +138,13 @@ impl VxgSession {
     pub(super) fn tell_gap(&self, item: Option<String>, from: i64, to: i64, reason: &str, todo: &mut Todo) {
         let time = |at: i64| Timestamp::from_microsecond(at).unwrap_or(Timestamp::UNIX_EPOCH);
         let (from, to) = (time(from), time(to.max(from)));
-        let gap = Gap { item: item.filter(|item| !item.is_empty()), from, to, reason: reason.into(), recovered: "later_events" };
+        let gap = Gap {
+            item: item.filter(|item| !item.is_empty()),
+            from,
+            to,
+            reason: reason.into(),
+            recovered: "later_events",
+        };
         todo.enter(Entry::Gap(Box::new(gap)));
     }
 }

@@ -10,7 +10,6 @@ use super::seen::News;
 use super::walk::Row;
 use crate::model::Origin;
 use crate::model::event::Meaning;
-use crate::model::ids::fingerprint;
 use crate::model::vocabulary::slug;
 use crate::vendors::members::Members;
 use crate::vendors::vxg::checkpoint::Newest;
@@ -116,9 +115,9 @@ impl Teller {
     }
 
     /// A row cannot be read: once is enough to tell of it, though it is listed again and again.
-    pub(super) fn doubt(&mut self, why: &str, row: &str, todo: &mut Todo) {
-        if self.doubted.len() < DOUBTS_MOST && self.doubted.insert(fingerprint(row)) {
-            todo.act(Action::Warn(format!("an event in the list cannot be read: {why}")));
+    pub(super) fn doubt(&mut self, why: &str, print: u128, todo: &mut Todo) {
+        if self.doubted.len() < DOUBTS_MOST && self.doubted.insert(print) {
+            todo.act(Action::Warn(format!("a row of a list cannot be read: {why}")));
         }
     }
 

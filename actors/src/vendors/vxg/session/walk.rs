@@ -70,11 +70,15 @@ struct Query {
     ids: HashSet<i64, RandomState>,
     /// Of all rows that could be read, in their order.
     times: Vec<i64>,
-    unreadable: usize,
+    /// Those that could not, by what they look like.
+    unreadable: HashSet<u128, RandomState>,
     total: Option<u64>,
     /// The row with which the next page should begin.
     joint: Option<i64>,
+    /// It did not, so that rows may have been passed over.
     has_drifted: bool,
+    /// There were fewer rows on a page than there had been on the one before it, so that some were.
+    has_shrunk: bool,
     /// Pages in a row that brought nothing.
     stale: u32,
 }
@@ -136,10 +140,9 @@ impl Walk {
         self.rows.into_values()
     }
 
-    /// Takes in a page. `rows` are those of its rows that could be read; a window that cannot be halved is read whatever is in it.
-    pub(super) fn page(&mut self, page: &Page<'_>, rows: Vec<Row>, can_halve: bool) -> Step {
+    /// Takes in a page. `rows` are those of its rows that could be read, and of the others the prints; a window that cannot be halved is read whatever is in it.
+    pub(super) fn page(&mut self, page: &Page<'_>, rows: Vec<Row>, unreadable: &[u128], can_halve: bool) -> Step {
         let (asked, listed) = (self.asked(), page.rows.len());
-        let unreadable = listed.saturating_sub(rows.len());
         let is_last = page.is_last(asked);
         self.pages += 1;
         if self.expected.take().zip(page.total_count).is_some_and(|(expected, total)| total < expected) {
@@ -148,14 +151,15 @@ impl Walk {
             return self.restart(before(self.window.from));
         }
         let query = &mut self.query;
-        query.has_drifted |= query.total.zip(page.total_count).is_some_and(|(before, now)| now < before);
+        query.has_shrunk |= query.total.zip(page.total_count).is_some_and(|(before, now)| now < before);
         query.total = page.total_count.or(query.total);
         if let Some(joint) = query.joint.take() {
             query.has_drifted |= rows.first().is_none_or(|row| row.id != joint);
         }
         let floor = query.start.saturating_mul(SECOND);
         let mut last = query.times.last().copied().unwrap_or(floor);
-        let mut fresh = unreadable;
+        let fresh_prints = unreadable.iter().filter(|print| query.unreadable.insert(**print)).count();
+        let mut fresh = fresh_prints;
         let last_id = rows.last().map(|row| row.id);
         for row in rows {
             // A server that does not keep to the start has earlier ones, too.
@@ -167,7 +171,6 @@ impl Walk {
                 self.rows.insert(row.id, row);
             }
         }
-        query.unreadable += unreadable;
         query.stale = if fresh == 0 { query.stale + 1 } else { 0 };
         if is_last || query.stale >= 2 {
             return self.ended();
@@ -187,7 +190,7 @@ impl Walk {
                 return Step::Over { to };
             }
             let passed = self.query.times.iter().filter(|at| **at <= start.saturating_mul(SECOND)).count();
-            let passed = (passed + self.query.unreadable) as u64;
+            let passed = (passed + self.query.unreadable.len()) as u64;
             self.expected = self.query.total.map(|total| total.saturating_sub(passed));
             self.query = Query { start, ..Query::default() };
             return Step::Page;
@@ -199,7 +202,7 @@ impl Walk {
             return Step::TooLarge;
         }
         // One row is read again: if it is another, rows have shifted.
-        let joint = last_id.filter(|_| listed > 1 && unreadable == 0);
+        let joint = last_id.filter(|_| listed > 1 && unreadable.is_empty());
         self.query.offset = asked.offset.saturating_add(listed as u64 - u64::from(joint.is_some()));
         self.query.joint = joint;
         Step::Page
@@ -207,20 +210,21 @@ impl Walk {
 
     /// There is nothing behind this page. Whether nothing is missing before it.
     fn ended(&mut self) -> Step {
-        let listed = (self.query.ids.len() + self.query.unreadable) as u64;
+        let listed = (self.query.ids.len() + self.query.unreadable.len()) as u64;
         let total = self.query.total.unwrap_or(listed);
-        let is_covered = listed >= total;
-        if is_covered && !self.query.has_drifted {
+        let (is_covered, has_drifted, has_shrunk) = (listed >= total, self.query.has_drifted, self.query.has_shrunk);
+        if is_covered && !has_drifted && !has_shrunk {
             return Step::Over { to: self.window.to };
         }
         // Twice the same answer is no accident: it counts what it does not list.
-        if !self.query.has_drifted && self.misfit.replace((listed, total)) == Some((listed, total)) {
+        if !has_drifted && !has_shrunk && self.misfit.replace((listed, total)) == Some((listed, total)) {
             self.miscounted = Some((listed, total));
             return Step::Over { to: self.window.to };
         }
         if self.again >= AGAIN_MOST {
             // Rows of one moment may come in another order each time: where as many are there as are counted, none is missing.
-            return if is_covered { Step::Over { to: self.window.to } } else { Step::Unstable };
+            let is_whole = is_covered && !has_shrunk;
+            return if is_whole { Step::Over { to: self.window.to } } else { Step::Unstable };
         }
         self.again += 1;
         self.restart(self.query.start)

@@ -1,0 +1,173 @@
+//! What was missed is recovered, and told to be missing where it cannot be.
+
+use super::*;
+
+/// Events of two cameras every minute, for so many minutes.
+fn busy(talk: &mut Talk, minutes: u64) {
+    for _ in 0..minutes {
+        talk.happen(7);
+        talk.happen(8);
+        talk.wait(60);
+    }
+}
+
+fn missed(talk: &mut Talk, minutes: u64) {
+    for _ in 0..minutes {
+        talk.happen(7);
+        talk.happen(8);
+        talk.pass(Duration::from_secs(60));
+    }
+}
+
+#[test]
+fn an_outage_is_recovered_in_order_and_without_a_gap() {
+    for minutes in [1, 30, 100, 400] {
+        let mut talk = Talk::live();
+        busy(&mut talk, 20);
+        talk.forget();
+        talk.lose(1);
+        missed(&mut talk, minutes);
+        talk.server.limit = 50;
+        talk.start();
+        let ids = talk.ids();
+        assert_eq!(ids.len() as u64, minutes * 2);
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(talk.told().iter().all(|(_, origin)| *origin == Origin::Backfill));
+        assert_eq!((talk.gaps(), talk.onlines), (vec![], 2));
+        let id = talk.happen(7);
+        talk.wait(6);
+        assert_eq!(talk.told().last(), Some(&(&*id.to_string(), Origin::Live)));
+    }
+}
+
+#[test]
+fn what_was_listed_late_during_an_outage_is_found() {
+    let mut talk = Talk::live();
+    busy(&mut talk, 90);
+    talk.forget();
+    talk.lose(300);
+    let late = talk.late(3_500, 7);
+    talk.start();
+    assert_eq!(talk.told(), [(&*late.to_string(), Origin::Backfill)]);
+}
+
+#[test]
+fn what_retention_has_taken_is_a_gap_up_to_the_first_event_that_is_left() {
+    let mut talk = Talk::live();
+    busy(&mut talk, 60);
+    talk.forget();
+    talk.lose(0);
+    missed(&mut talk, 300);
+    talk.server.keeps = Some(7_200);
+    talk.start();
+    let [(reason, item, seconds)] = &talk.gaps()[..] else { panic!("{:?}", talk.gaps()) };
+    assert_eq!((&**reason, &**item), ("retention", ""));
+    assert!((10_700..10_900).contains(seconds), "{seconds}");
+    assert_eq!(talk.told().len(), 240);
+    talk.again(10);
+    talk.again(7_300);
+    assert_eq!(talk.gaps().len(), 2, "once for each outage: {:?}", talk.gaps());
+}
+
+#[test]
+fn a_long_outage_of_which_everything_is_kept_is_no_gap() {
+    let mut talk = Talk::live();
+    busy(&mut talk, 10);
+    talk.lose(0);
+    talk.pass(Duration::from_secs(86_400));
+    talk.start();
+    assert_eq!(talk.gaps(), []);
+}
+
+#[test]
+fn one_camera_whose_events_are_gone_has_a_gap_of_its_own() {
+    let mut talk = Talk::live();
+    busy(&mut talk, 10);
+    talk.lose(9_000);
+    let id = talk.late(1_000, 7);
+    talk.server.events.retain(|event| event.camera != 7 || event.id == id);
+    talk.start();
+    let gaps = talk.gaps();
+    assert!(
+        gaps.len() == 1 && gaps[0].0 == "retention" && gaps[0].1 == "cameras/7" && (7_900..8_100).contains(&gaps[0].2),
+        "{gaps:?}"
+    );
+}
+
+#[test]
+fn where_nothing_was_known_the_newest_event_ever_tells_of_retention() {
+    for (keeps, older, gaps) in [(Some(50_000), false, 0), (Some(3_600), false, 1), (Some(12_000), true, 0)] {
+        let mut talk = Talk::live();
+        talk.happen(7);
+        talk.wait(8_000);
+        talk.forget();
+        talk.lose(9_000);
+        talk.server.keeps = keeps;
+        if older {
+            // It was not kept by age: something from before the outage is left.
+            talk.server.events.clear();
+            talk.late(10_000, 7);
+        }
+        talk.start();
+        assert_eq!(talk.gaps().len(), gaps, "{keeps:?} {:?}", talk.gaps());
+        assert_eq!(talk.calls_to("/events/33000001/").len(), usize::from(!older), "{:?}", talk.called);
+    }
+    let mut talk = Talk::live();
+    talk.lose(90_000);
+    talk.start();
+    assert_eq!(talk.gaps(), [], "where there never was one, nothing tells");
+}
+
+#[test]
+fn a_refused_commit_loses_nothing_and_repeats_nothing() {
+    let mut talk = Talk::live();
+    let id = talk.happen(7);
+    talk.refuses = true;
+    talk.wait(6);
+    assert!(talk.was_refused && talk.told().is_empty());
+    talk.again(1);
+    assert_eq!(talk.ids(), [id]);
+    talk.again(1);
+    assert_eq!(talk.ids(), [id]);
+}
+
+#[test]
+fn a_quiet_connection_stores_little() {
+    let mut talk = Talk::live();
+    talk.happen(7);
+    talk.wait(60);
+    let mut kept = talk.kept.clone();
+    let mut changes = 0;
+    for _ in 0..600 {
+        talk.wait(1);
+        changes += usize::from(std::mem::replace(&mut kept, talk.kept.clone()) != talk.kept);
+    }
+    assert!((30..=61).contains(&changes), "{changes}");
+}
+
+#[test]
+fn a_first_start_that_is_broken_off_begins_where_it_began() {
+    let mut talk = Talk::with(config(), |common| common.backfill_on_first_start = Duration::from_secs(20_000));
+    for nth in 0..300 {
+        talk.late(nth * 60, 7);
+    }
+    talk.server.limit = 10;
+    talk.start();
+    let all = talk.told().len();
+    assert_eq!(all, 300);
+    // Its server fails in the middle.
+    let mut talk = Talk::with(config(), |common| common.backfill_on_first_start = Duration::from_secs(20_000));
+    for nth in 0..300 {
+        talk.late(nth * 60 + 5, 7);
+    }
+    let middle = talk.server_now() - 9_000 * SECOND;
+    talk.server.poison = Some((middle, middle + 20_000 * SECOND));
+    talk.start();
+    talk.wait(20);
+    assert!(talk.end.is_some() && talk.onlines == 0 && !talk.told().is_empty(), "{:?}", talk.told().len());
+    talk.server.poison = None;
+    let between = talk.late(5, 8);
+    talk.again(30);
+    assert_eq!(talk.told().len(), 301);
+    assert!(talk.ids().contains(&between));
+}
