@@ -155,10 +155,18 @@ impl VxgSession {
     }
 
     fn take(&mut self, now: Now, ask: Ask, answer: &RestAnswer, todo: &mut Todo) {
+        let Some(grant) = self.grant.clone() else { return };
+        // A page of a proxy's comes with a status of success, too.
         match ask {
             Ask::Page => self.paged(now, answer, todo),
-            Ask::Edge => self.edge_is_there(now, todo),
-            Ask::Event(_) => self.newest_is_kept(now, true, todo),
+            Ask::Edge => match rest::read_page(&grant, answer) {
+                Ok(_) => self.edge_is_there(now, todo),
+                Err(error) => self.failed(now, ask, &error, todo),
+            },
+            Ask::Event(_) => match rest::read_event(&grant, answer) {
+                Ok(_) => self.newest_is_kept(now, true, todo),
+                Err(error) => self.failed(now, ask, &error, todo),
+            },
             Ask::Oldest(_) => self.oldest_told(now, answer, todo),
             Ask::Channels => self.channels_paged(now, answer, todo),
         }

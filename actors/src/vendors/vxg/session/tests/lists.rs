@@ -242,7 +242,7 @@ fn a_flood_is_read_in_parts_and_in_order() {
     talk.wait(100);
     let now = talk.server_now();
     for nth in 0..12_500 {
-        talk.server.accept(now, now - nth * 10_000, 7, "motion", Value::Null);
+        talk.server.accept(now, now - nth * 9_000, 7, "motion", Value::Null);
     }
     talk.wait(6);
     assert_eq!(talk.told().len(), 12_500);

@@ -138,8 +138,8 @@ impl Server {
         assert!(get("token").is_none(), "the token is in the address");
         let path: Vec<_> = call.url.path().trim_matches('/').split('/').collect();
         let is_channels = path.ends_with(&["channels"]);
-        let special = if is_channels { self.channels_down.clone() } else { None };
-        let trouble = special.or_else(|| self.down.clone()).or_else(|| self.troubles.pop_front().filter(|_| true));
+        let next = if is_channels { self.channels_down.clone() } else { self.troubles.pop_front() };
+        let trouble = self.down.clone().or(next);
         let reply = |status: u16, body: String, retry_after: Option<u64>| {
             let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
             if self.tells_date {
