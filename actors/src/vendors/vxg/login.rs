@@ -24,8 +24,6 @@ use crate::transport::request::{RestAnswer, RestCall};
 use crate::vendors::address::place;
 use crate::vendors::{Login, LoginError, LoginStep, Now};
 
-/// Cameras that the verifying call names at most: an address has its limits.
-const MOST_NAMED: usize = 100;
 /// How long a server that wants fewer requests is left alone, where it does not say.
 const SLOW_DOWN: Duration = Duration::from_secs(30);
 
@@ -61,6 +59,8 @@ enum Stage {
 struct Shown {
     grant: Grant,
     token: SecretString,
+    /// A camera was named.
+    named: bool,
 }
 
 impl VxgLogin {
@@ -90,24 +90,22 @@ impl VxgLogin {
                 grant.base = base;
             }
         }
-        let call = rest::events(&grant, &self.newest(&grant));
-        self.stage = Stage::Events(Shown { grant, token });
-        self.call(call)
+        let camera = grant.camera;
+        self.events(Shown { grant, token, named: camera.is_some() }, camera)
     }
 
-    /// The newest event of what is followed.
-    fn newest<'a>(&'a self, grant: &'a Grant) -> EventsQuery<'a> {
-        let cameras = match grant.scheme() {
-            Scheme::Acc => grant.camera.as_slice(),
-            Scheme::Si | Scheme::LKey => self.config.cameras.named(),
-        };
-        EventsQuery {
+    /// Asks for the newest event: that of a camera, or of all that the token opens.
+    fn events(&mut self, shown: Shown, camera: Option<i64>) -> LoginStep<Grant> {
+        let query = EventsQuery {
             order: EventOrder::Newest,
             page: Asked { limit: 1, offset: 0 },
-            cameras: cameras.get(..MOST_NAMED).unwrap_or(cameras),
+            cameras: camera.as_slice(),
             include_meta: false,
             ..EventsQuery::default()
-        }
+        };
+        let call = rest::events(&shown.grant, &query);
+        self.stage = Stage::Events(shown);
+        self.call(call)
     }
 
     fn judge(&mut self, now: Now, shown: Shown, answer: Result<(), CallError>) -> LoginStep<Grant> {
@@ -129,7 +127,7 @@ impl VxgLogin {
                 words(detail.as_deref())
             )),
             // The token was looked at before the rest of the call.
-            CallError::Bad { status: 400, .. } if shown.grant.scheme() != Scheme::Acc && is_unnamed(&self.config) => {
+            CallError::Bad { status: 400, .. } if shown.grant.scheme() != Scheme::Acc && !shown.named => {
                 self.list(shown, None)
             }
             CallError::Bad { status, detail } => refuse(format!(
@@ -148,13 +146,18 @@ impl VxgLogin {
     }
 
     /// Some servers may want to be told whose events: then the list of cameras tells as well whether the token is good.
-    fn list(&mut self, shown: Shown, after: Option<ChannelList>) -> LoginStep<Grant> {
+    fn list(&mut self, mut shown: Shown, after: Option<ChannelList>) -> LoginStep<Grant> {
         let list = match after {
             Some(ChannelList::V3) => Some(ChannelList::V5),
             Some(ChannelList::V5) => None,
             None => ChannelList::of(shown.grant.scheme()),
         };
         let Some(list) = list else {
+            // Not at first: one of several may be gone, and the token be good.
+            if let Some(first) = self.config.cameras.named().first().copied() {
+                shown.named = true;
+                return self.events(shown, Some(first));
+            }
             return refuse(format!(
                 "{} gives neither events without their cameras nor a list of these: name them in `cameras`",
                 place(&shown.grant.base)
@@ -166,7 +169,7 @@ impl VxgLogin {
     }
 
     fn granted(&mut self, shown: Shown) -> LoginStep<Grant> {
-        let Shown { grant, token } = shown;
+        let Shown { grant, token, .. } = shown;
         let at = place(&grant.base);
         let camera = grant.camera.map_or_else(|| "one camera".to_owned(), |camera| format!("camera {camera}"));
         let who = match grant.scheme() {
@@ -184,7 +187,7 @@ impl VxgLogin {
     }
 
     fn unauthorized(&mut self, now: Now, shown: Shown, detail: Option<&str>) -> LoginStep<Grant> {
-        let Shown { grant, token } = shown;
+        let Shown { grant, token, .. } = shown;
         self.refused.push(token);
         if let Some(next) = self.untried.pop() {
             return self.show(next);
@@ -323,11 +326,6 @@ fn access(shown: &Shown) -> String {
     let access = read.and_then(|read| read.access).filter(|access| !access.eq_ignore_ascii_case("all"));
     access
         .map_or(String::new(), |access| format!(", and it has access \"{}\"", crate::settings::mistake::shown(&access)))
-}
-
-/// No camera is named.
-fn is_unnamed(config: &VxgConfig) -> bool {
-    config.cameras.named().is_empty()
 }
 
 #[cfg(test)]
