@@ -22,6 +22,10 @@ const SINK: &str = "[[sink]]\nname = \"out\"\nkind = \"stdout\"\n";
 fn variable(name: &str) -> Option<OsString> {
     match name {
         "HQ_PASSWORD" => Some("p&ss".into()),
+        // {"camid":42,"token":"share.x","access":"all","api":"web.cloud.test"}
+        "CAMERA_TOKEN" => {
+            Some("eyJjYW1pZCI6NDIsInRva2VuIjoic2hhcmUueCIsImFjY2VzcyI6ImFsbCIsImFwaSI6IndlYi5jbG91ZC50ZXN0In0=".into())
+        }
         "EMPTY" => Some("".into()),
         "HOOK_SECRET" => Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()),
         "HOOK_SHORT" => Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLQ==".into()),
@@ -232,7 +236,7 @@ fn mistakes_in_any_connection_are_told() {
         (
             with_line("vendor = \"genetec\""),
             r#"3:10: [connection "hq"] vendor: unknown vendor "genetec""#,
-            r#"one of "milestone", "een", "simplisafe""#,
+            r#"one of "milestone", "een", "simplisafe", "vxg""#,
         ),
         (
             CONNECTION.replace("vendor = \"milestone\"\n", "") + SINK,
@@ -298,6 +302,50 @@ fn mistakes_in_any_connection_are_told() {
             CONNECTION.replace("[[connection]]", "[connection]") + SINK,
             "1:1: connection: expected an array of tables, found a table",
             "write [[connection]]",
+        ),
+    ]);
+}
+
+#[test]
+fn mistakes_in_a_vxg_connection_are_told() {
+    const YARD: &str = "[[connection]]\nname = \"yard\"\nvendor = \"vxg\"\ntoken = { env = \"CAMERA_TOKEN\" }\n";
+    let with = |line: &str| format!("{YARD}{line}\n{SINK}");
+    assert!(findings(&with("")).is_empty());
+    assert_told(&[
+        (
+            format!("[[connection]]\nname = \"yard\"\nvendor = \"vxg\"\n{SINK}"),
+            r#"1:1: [connection "yard"] token: required, but missing"#,
+            r#"add token = { env = "VXG_TOKEN" }"#,
+        ),
+        (
+            with("cameras = [43]"),
+            r#"5:12: [connection "yard"] cameras[0]: the token opens camera 42 alone"#,
+            "write cameras = [42], or leave it out",
+        ),
+        (
+            with("scheme = \"Bearer\""),
+            r#"5:10: [connection "yard"] scheme: unknown value "Bearer""#,
+            r#"one of "Acc", "SI", "LKey""#,
+        ),
+        (
+            with("poll_every = \"200ms\""),
+            r#"5:14: [connection "yard"] poll_every: 200ms is too often for a server elsewhere"#,
+            r#"write "1s" or more"#,
+        ),
+        (
+            with("url = \"https://web.cloud.test/api/v2\""),
+            r#"5:7: [connection "yard"] url: the address ends with a path that watchpost adds itself"#,
+            r#"write only the server: "https://web.cloud.test""#,
+        ),
+        (
+            with("scheme = \"LKey\"").replace("CAMERA_TOKEN", "HQ_PASSWORD"),
+            r#"1:1: [connection "yard"] url: required here, for the token does not tell its server"#,
+            r#"add url = "https://web.<installation>.cloud-vms.com", the address of VXG's dashboard"#,
+        ),
+        (
+            with("pol_every = \"5s\""),
+            r#"5:1: [connection "yard"] pol_every: unknown key"#,
+            "did you mean `poll_every`?",
         ),
     ]);
 }

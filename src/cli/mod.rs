@@ -6,8 +6,8 @@
 //! - `sinks`, `dead_letters`, `replay`: deliveries, as they are stored in the data folder (`data`).
 //! - `descriptors`: as many as the system allows. `table`: tables for people. `terminal`: standard output and standard error, without a panic when nobody reads them. `signals`: Ctrl-C and SIGTERM.
 //! - `login`: the steps of a login that need a person; `person`: who answers its questions.
-//! - `media`: pictures and recordings, fetched to files.
-//! - `vendors`: what commands can do with a connection's vendor; `milestone`, `een` and `simplisafe` are such rooms. `logins`, `trial`: one login and one subscription, as the engine makes them.
+//! - `media`: pictures and recordings, fetched to files. `vxg`: what VXG's cameras can be asked to do.
+//! - `vendors`: what commands can do with a connection's vendor; `milestone`, `een`, `simplisafe` and `vxg` are such rooms. `logins`, `trial`: one login and one subscription, as the engine makes them.
 
 mod check;
 #[cfg(feature = "sqlite")]
@@ -37,13 +37,13 @@ mod simulate;
 #[cfg(feature = "sqlite")]
 mod sinks;
 mod storage;
-#[cfg(feature = "sqlite")]
 mod table;
 mod terminal;
 #[cfg(all(test, feature = "sqlite"))]
 mod testing;
 mod trial;
 mod vendors;
+mod vxg;
 
 use std::{future::Future, io, process::ExitCode};
 
@@ -108,6 +108,7 @@ enum Command {
     Login(login::LoginArgs),
     #[cfg(feature = "sqlite")]
     Media(media::MediaArgs),
+    Vxg(vxg::VxgArgs),
     #[cfg(feature = "sqlite")]
     Sinks(sinks::SinksArgs),
     #[cfg(feature = "sqlite")]
@@ -168,6 +169,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Login(args) => on_runtime(login::run(args)),
         #[cfg(feature = "sqlite")]
         Command::Media(args) => on_runtime(media::run(args)),
+        Command::Vxg(args) => on_runtime(vxg::run(args)),
         #[cfg(feature = "sqlite")]
         Command::Sinks(args) => sinks::run(&args),
         #[cfg(feature = "sqlite")]
@@ -204,7 +206,7 @@ impl Command {
             // The output of the others is for people, and says the same in better words.
             #[cfg(feature = "simulator")]
             Self::Demo(_) => "error,actix_http=off",
-            Self::Check(_) | Self::Completions(_) => "error",
+            Self::Check(_) | Self::Vxg(_) | Self::Completions(_) => "error",
             #[cfg(feature = "sqlite")]
             Self::Login(_) | Self::Media(_) | Self::Sinks(_) | Self::DeadLetters(_) | Self::Replay(_) => "error",
         }

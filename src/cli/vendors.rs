@@ -7,7 +7,7 @@ use watchpost::{
     config::EngineSettings,
 };
 
-use super::{een, milestone, simplisafe};
+use super::{een, milestone, simplisafe, vxg};
 
 /// What a look at a system has told, in lines for a person.
 #[derive(Debug, Default)]
@@ -53,6 +53,7 @@ pub(super) struct Visitor {
     milestone: milestone::Visitor,
     een: een::Visitor,
     simplisafe: simplisafe::Visitor,
+    vxg: vxg::Visitor,
 }
 
 impl Visitor {
@@ -62,6 +63,7 @@ impl Visitor {
             milestone: milestone::Visitor::default(),
             een: een::Visitor::new(settings.data_dir.clone()),
             simplisafe: simplisafe::Visitor::new(settings),
+            vxg: vxg::Visitor::default(),
         }
     }
 
@@ -71,6 +73,7 @@ impl Visitor {
             VendorSettings::Milestone(config) => self.milestone.visit(config, &connection.common).await,
             VendorSettings::Een(config) => self.een.visit(config, &connection.common).await,
             VendorSettings::SimpliSafe(config) => self.simplisafe.visit(config, &connection.common).await,
+            VendorSettings::Vxg(config) => self.vxg.visit(config, &connection.common).await,
             other => {
                 let mut findings = Findings::default();
                 findings.fail(format!("vendor \"{}\" cannot be looked at by this version", other.name()));
