@@ -55,6 +55,14 @@ impl AuthorizeError {
     pub(crate) fn given_up() -> Self {
         Self::Unavailable { why: "the login was given up".into() }
     }
+
+    /// Whether asking again later can help, with nobody changing anything.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused { again_at, .. } => again_at.is_some(),
+            Self::Braked { .. } | Self::Unavailable { .. } | Self::NotThis { .. } => true,
+        }
+    }
 }
 
 /// Asks for a turn.

@@ -13,13 +13,15 @@
 //! - [`transport`]: WebSocket and REST. [`vendors`]: each vendor's protocol, as pure code.
 //! - `connection`: one actor per session; `account`, `gate`, `lookup`, `caller`: login and names, shared by connections of one user at one server.
 //! - `state_tracker`, `lane`, `names`, `seen`: repeats, names, what changes, commit. [`journal`]: what storage must promise.
-//! - [`media`]: pictures and recordings, fetched to files.
+//! - [`media`]: pictures and recordings, fetched to files. [`commands`]: what a vendor is asked to do. `beside`: the login for both.
 //! - `supervisor`: starts, watches, starts again. [`watch`], [`callbacks`]: who wants to know.
 #![forbid(unsafe_code)]
 
 mod account;
+mod beside;
 pub mod callbacks;
 mod caller;
+pub mod commands;
 mod connection;
 mod engine;
 mod fatal;

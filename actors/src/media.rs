@@ -3,35 +3,30 @@
 //! A [`FetchMedia`] goes from the front to the connection's arbiter, and is done there beside whatever the connection does: it may be online or not.
 //! [`fetch_alone`] does the same without an engine, for a program that ends with it.
 
-use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use actix_rt::task::JoinHandle;
-use rustls::ClientConfig;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use crate::account::{Account, Authorize, EndAccount, Granted};
-use crate::caller::{Caller, Calls};
+use crate::account::Granted;
+use crate::beside::{Admission, Alone, Means, authorized};
 use crate::connection::Launcher;
 use crate::engine::ConnectionConfig;
-use crate::gate::{AuthorizeError, Gate};
+use crate::gate::AuthorizeError;
 use crate::journal::JournalHandle;
 use crate::messages::{FetchMedia, FetchedMedia, MediaError};
 use crate::model::ids::ConnectionName;
-use crate::refusals::Refusals;
 use crate::retry::jitter;
-use crate::supervisor::{account_name, gate_name};
 use crate::telemetry::MediaFetched;
 use crate::transport::download::{Download, DownloadError, Downloads, Limits, Part};
 use crate::transport::request::{Method, RestAnswer, RestCall};
-use crate::transport::{Brake, RestError, brake::Brakes};
-use crate::vendors::{Judgement, Login, Media, Vendor, WithVendor};
+use crate::transport::{Brake, RestError};
+use crate::vendors::{Judgement, Media, Vendor, WithVendor};
 
 /// How many are fetched at the same time on one arbiter. Others wait, and their patience runs.
 pub(crate) const AT_ONCE: usize = 8;
@@ -52,9 +47,7 @@ pub type Progress<'a> = &'a mut dyn FnMut(u64, Option<u64>);
 pub(crate) struct Fetch<V: Vendor> {
     pub(crate) ask: FetchMedia,
     pub(crate) config: V::Config,
-    pub(crate) account: Addr<Account<V::Login>>,
-    pub(crate) tls: Arc<ClientConfig>,
-    pub(crate) brake: Option<Arc<Brake>>,
+    pub(crate) means: Means<V>,
 }
 
 impl<V: Vendor> Handler<Fetch<V>> for Launcher {
@@ -63,7 +56,7 @@ impl<V: Vendor> Handler<Fetch<V>> for Launcher {
     fn handle(&mut self, fetch: Fetch<V>, _: &mut Self::Context) -> Self::Result {
         let places = self.fetching();
         Box::pin(async move {
-            let Fetch { ask, config, account, tls, brake } = fetch;
+            let Fetch { ask, config, means: Means { account, tls, brake } } = fetch;
             let media = media_of::<V>(&ask.connection, &config)?;
             let authorize = async |refused| authorized(&account, refused).await;
             let ground = Ground { media: &*media, downloads: Downloads::new(&tls), brake, places: &places };
@@ -77,13 +70,6 @@ fn media_of<V: Vendor>(
     config: &V::Config,
 ) -> Result<Box<dyn Media<Grant = V::Grant>>, MediaError> {
     V::media(config).ok_or_else(|| MediaError::NotThisVendor { connection: connection.clone(), vendor: V::NAME })
-}
-
-async fn authorized<L: Login + Unpin>(
-    account: &Addr<Account<L>>,
-    refused: Option<u64>,
-) -> Result<Granted<L::Grant>, AuthorizeError> {
-    account.send(Authorize::new(refused, false)).await.unwrap_or_else(|_| Err(AuthorizeError::given_up()))
 }
 
 /// Fetches without an engine: logs in as the connection would, and keeps in the journal what that has it keep. To be used under an actix system, and
@@ -100,11 +86,11 @@ pub async fn fetch_alone(
     progress: Progress<'_>,
     stop: impl Future<Output = ()>,
 ) -> Result<FetchedMedia, MediaError> {
-    let alone = Alone { connection, journal: journal.clone(), ask, progress, stop: Box::pin(stop) };
+    let alone = FetchAlone { connection, journal: journal.clone(), ask, progress, stop: Box::pin(stop) };
     connection.vendor.with(alone).await
 }
 
-struct Alone<'a> {
+struct FetchAlone<'a> {
     connection: &'a ConnectionConfig,
     journal: JournalHandle,
     ask: &'a FetchMedia,
@@ -112,7 +98,7 @@ struct Alone<'a> {
     stop: Pin<Box<dyn Future<Output = ()> + 'a>>,
 }
 
-impl<'a> WithVendor for Alone<'a> {
+impl<'a> WithVendor for FetchAlone<'a> {
     type Output = Pin<Box<dyn Future<Output = Result<FetchedMedia, MediaError>> + 'a>>;
 
     fn with<V: Vendor>(self, config: &V::Config) -> Self::Output {
@@ -121,41 +107,18 @@ impl<'a> WithVendor for Alone<'a> {
     }
 }
 
-impl Alone<'_> {
+impl FetchAlone<'_> {
     async fn run<V: Vendor>(self, config: V::Config) -> Result<FetchedMedia, MediaError> {
-        let Self { connection, journal, ask, progress, mut stop } = self;
+        let Self { connection, journal, ask, progress, stop } = self;
         let media = media_of::<V>(&ask.connection, &config)?;
-        let common = &connection.common;
-        let tls =
-            common.tls.client_config().map_err(|error| MediaError::Login { why: error.to_string(), again: false })?;
-        let (gate, name) = (gate_name::<V>(&config, &common.tls), account_name(V::account(&config), &common.tls));
-        let refusals = Refusals::new(journal.clone(), &gate, true);
-        let (secret, rate) = (V::secret(&config).clone(), V::logins_per_second(&config));
-        let gate = Gate::new(secret, V::resume_window(&config), rate, refusals).start();
-        let login = V::login(&config, common);
-        let brake = V::service(&config).map(|service| Brakes::default().of(&service, V::is_blocked));
-        let calls = Calls::new(Caller::new(&tls).start(), brake.clone());
-        let account = Account::new(name, login, gate, journal, calls).start();
-        let pending: RefCell<Option<JoinHandle<()>>> = RefCell::default();
-        let authorize = async |refused| {
-            let (answer, granted) = tokio::sync::oneshot::channel();
-            let account = account.clone();
-            let login = async move { drop(answer.send(authorized(&account, refused).await)) };
-            pending.replace(Some(actix_rt::spawn(login)));
-            granted.await.unwrap_or_else(|_| Err(AuthorizeError::given_up()))
-        };
+        let alone = Alone::<V>::new(&config, &connection.common, journal)
+            .map_err(|error| MediaError::Login { why: error.to_string(), again: false })?;
         let places = Semaphore::new(1);
-        let ground = Ground { media: &*media, downloads: Downloads::new(&tls), brake, places: &places };
-        let outcome = tokio::select! {
-            outcome = fetch_into(&ground, authorize, ask, progress) => outcome,
-            () = &mut stop => Err(MediaError::Stopped),
-        };
-        if let Some(login) = pending.take() {
-            // One that has panicked has said so already.
-            let _ = login.await;
-        }
-        account.do_send(EndAccount);
-        outcome
+        let Means { tls, brake, .. } = &alone.means;
+        let ground = Ground { media: &*media, downloads: Downloads::new(tls), brake: brake.clone(), places: &places };
+        let authorize = async |refused| alone.authorize(refused).await;
+        let fetched = fetch_into(&ground, authorize, ask, progress);
+        alone.until(fetched, stop).await.unwrap_or(Err(MediaError::Stopped))
     }
 }
 
@@ -198,7 +161,7 @@ impl From<DownloadError> for Trouble {
 
 async fn fetch<G>(
     ground: &Ground<'_, G>,
-    mut authorize: impl AsyncFnMut(Option<u64>) -> Result<Granted<G>, AuthorizeError>,
+    authorize: impl AsyncFnMut(Option<u64>) -> Result<Granted<G>, AuthorizeError>,
     ask: &FetchMedia,
     progress: Progress<'_>,
 ) -> Result<FetchedMedia, MediaError> {
@@ -207,10 +170,10 @@ async fn fetch<G>(
     // Before anything is asked that could not be made use of.
     let mut part = Part::beside(&ask.file).await?;
     let limits = Limits { max_bytes: ask.max_bytes, ..Limits::default() };
-    let (mut refused, mut pause) = (None, FIRST_PAUSE);
+    let (mut admission, mut pause) = (Admission::new(authorize), FIRST_PAUSE);
     loop {
         // The one in hand as long as it is good: patience may outlast it.
-        let granted = authorize(refused).await?;
+        let granted = admission.grant().await?;
         let outcome = {
             // An error would mean that the semaphore is closed, and nobody closes it.
             let _place = ground.places.acquire().await.ok();
@@ -221,12 +184,9 @@ async fn fetch<G>(
                 part.keep().await?;
                 return Ok(fetched);
             }
-            Err(Trouble::Unauthorized) if refused.is_none() => {
-                refused = Some(granted.serial);
-                continue;
-            }
             Err(Trouble::Unauthorized) => {
-                return Err(MediaError::Refused("the login is good, and yet not taken here (401)".to_owned()));
+                admission.refuse(&granted).map_err(MediaError::Refused)?;
+                continue;
             }
             Err(Trouble::Never(error)) => return Err(error),
             Err(Trouble::NotNow { error, asked }) => (error, asked),

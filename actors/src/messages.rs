@@ -1,6 +1,8 @@
 //! Every message that an embedder may send, in one place. All go to the engine's front, the [`Supervisor`](crate::Supervisor), by
 //! [`EngineHandle::send`](crate::EngineHandle::send) or to the address itself.
 
+mod commands;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +20,11 @@ use crate::model::status::ConnectionStatus;
 use crate::transport::TlsError;
 use crate::transport::download::{DownloadError, FileError};
 use crate::watch::{Subject, WatchId, WatchUpdate};
+
+pub use commands::{
+    AddEventType, AddedEventType, CommandError, CreateEvent, EventType, EventTypeCaps, ListEventTypes, SetEventType,
+    TriggerEvent, Triggered, VendorEvent,
+};
 
 /// Every connection, by name.
 #[derive(Debug, Clone, Copy, Message)]
@@ -248,11 +255,7 @@ impl From<FileError> for MediaError {
 
 impl From<AuthorizeError> for MediaError {
     fn from(error: AuthorizeError) -> Self {
-        let again = match &error {
-            AuthorizeError::Refused { again_at, .. } => again_at.is_some(),
-            AuthorizeError::Braked { .. } | AuthorizeError::Unavailable { .. } | AuthorizeError::NotThis { .. } => true,
-        };
-        Self::Login { why: error.to_string(), again }
+        Self::Login { why: error.to_string(), again: error.may_pass() }
     }
 }
 

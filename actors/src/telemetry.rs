@@ -280,6 +280,43 @@ impl MediaFetched<'_> {
     }
 }
 
+/// A vendor has done what it was asked to do, or not.
+pub(crate) struct CommandDone<'a> {
+    pub(crate) connection: &'a ConnectionName,
+    /// What it was asked to do: `create-event`.
+    pub(crate) command: &'static str,
+    pub(crate) result: Result<(), &'a dyn fmt::Display>,
+}
+
+impl CommandDone<'_> {
+    pub(crate) fn emit(self) {
+        let Self { connection, command, result } = self;
+        match result {
+            Ok(()) => info!(%connection, command, "A command was carried out."),
+            Err(error) => warn!(%connection, command, %error, "A command was not carried out."),
+        }
+        let result = if result.is_ok() { "done" } else { "failed" };
+        let connection = connection.to_string();
+        counter!("watchpost_commands_total", "connection" => connection, "command" => command, "result" => result)
+            .increment(1);
+    }
+}
+
+/// Something went wrong with a command, which goes on.
+pub(crate) struct CommandTroubled<'a> {
+    pub(crate) connection: &'a ConnectionName,
+    pub(crate) command: &'static str,
+    pub(crate) trouble: &'a str,
+}
+
+impl CommandTroubled<'_> {
+    pub(crate) fn emit(self) {
+        let Self { connection, command, trouble } = self;
+        warn!(%connection, command, trouble, "A command has met with trouble, and goes on.");
+        counter!("watchpost_command_troubles_total", "connection" => connection.to_string()).increment(1);
+    }
+}
+
 /// A question to a directory was answered, or not.
 pub(crate) struct NameAsked<'a> {
     pub(crate) account: &'a str,

@@ -8,6 +8,7 @@ use actix::prelude::*;
 use tokio::sync::Semaphore;
 
 use super::{Clients, Connection, Control, Setup};
+use crate::commands;
 use crate::media;
 use crate::transport::{RestClient, WebSocketClient};
 use crate::vendors::Vendor;
@@ -23,17 +24,30 @@ pub(crate) struct Launcher {
     clients: HashMap<usize, (Arc<rustls::ClientConfig>, Clients)>,
     /// Places for those who fetch pictures and recordings here.
     fetching: Rc<Semaphore>,
+    /// Places for the calls of commands here.
+    commanding: Rc<Semaphore>,
 }
 
 impl Default for Launcher {
     fn default() -> Self {
-        Self { clients: HashMap::new(), fetching: Rc::new(Semaphore::new(media::AT_ONCE)) }
+        let [fetching, commanding] = [media::AT_ONCE, commands::AT_ONCE].map(|most| Rc::new(Semaphore::new(most)));
+        Self { clients: HashMap::new(), fetching, commanding }
     }
 }
 
 impl Launcher {
     pub(crate) fn fetching(&self) -> Rc<Semaphore> {
         Rc::clone(&self.fetching)
+    }
+
+    pub(crate) fn commanding(&self) -> Rc<Semaphore> {
+        Rc::clone(&self.commanding)
+    }
+
+    /// The client that connections with these settings share here, or another.
+    pub(crate) fn rest(&self, tls: &Arc<rustls::ClientConfig>) -> RestClient {
+        let known = self.clients.get(&(Arc::as_ptr(tls) as usize));
+        known.map_or_else(|| RestClient::new(tls), |(_, clients)| clients.rest.clone())
     }
 }
 

@@ -7,11 +7,13 @@ use actix::prelude::*;
 use tokio::sync::oneshot;
 
 use super::{Row, Supervisor};
-use crate::connection::Control;
+use crate::beside::Means;
+use crate::commands::{Command, Perform};
+use crate::connection::{Control, Launcher};
 use crate::lookup::{OwnedDirectories, ResolveNames};
 use crate::media::Fetch;
 use crate::messages::{
-    AddConnection, AddError, ConnectionInfo, FetchMedia, FetchedMedia, GetState, ListConnections, MediaError,
+    AddConnection, AddError, CommandError, ConnectionInfo, FetchMedia, FetchedMedia, GetState, ListConnections, MediaError,
     NamedItem, PanicConnection, QueryStates, RemoveConnection, Resolve, RestartConnection, StopAll, UnknownConnection,
     Unwatch, Watch,
 };
@@ -149,6 +151,16 @@ impl Handler<Resolve> for Supervisor {
     }
 }
 
+impl Supervisor {
+    /// What is needed to do something beside a connection, and the arbiter to do it on.
+    fn means<V: Vendor>(&self, row: &Row, config: &V::Config) -> Option<(Means<V>, Addr<Launcher>)> {
+        let known = self.accounts.get(&row.account)?.downcast_ref::<OwnedDirectories<V>>()?;
+        let shard = self.ground.shards.get(row.shard)?;
+        let (account, tls) = (known.share().account, Arc::clone(&row.tls));
+        Some((Means { account, tls, brake: self.brake::<V>(config) }, shard.launcher.clone()))
+    }
+}
+
 /// Sends a fetch to the connection's arbiter.
 struct BeginFetch<'a> {
     supervisor: &'a Supervisor,
@@ -161,13 +173,10 @@ impl WithVendor for BeginFetch<'_> {
 
     fn with<V: Vendor>(self, config: &V::Config) -> Self::Output {
         let Self { supervisor, row, ask } = self;
-        let known = supervisor.accounts.get(&row.account).and_then(|known| known.downcast_ref::<OwnedDirectories<V>>());
-        let (Some(known), Some(shard)) = (known, supervisor.ground.shards.get(row.shard)) else {
+        let Some((means, launcher)) = supervisor.means::<V>(row, config) else {
             return Box::pin(std::future::ready(Err(UnknownConnection(ask.connection).into())));
         };
-        let (config, account, tls) = (config.clone(), known.share().account, Arc::clone(&row.tls));
-        let brake = supervisor.brake::<V>(&config);
-        let fetch = shard.launcher.send(Fetch::<V> { ask, config, account, tls, brake });
+        let fetch = launcher.send(Fetch::<V> { ask, config: config.clone(), means });
         Box::pin(async move { fetch.await.unwrap_or(Err(MediaError::Stopping)) })
     }
 }
@@ -180,6 +189,38 @@ impl Handler<FetchMedia> for Supervisor {
             return Box::pin(std::future::ready(Err(UnknownConnection(ask.connection).into())));
         };
         row.config.vendor.with(BeginFetch { supervisor: self, row, ask })
+    }
+}
+
+/// Sends a command to the connection's arbiter.
+struct BeginCommand<'a, C> {
+    supervisor: &'a Supervisor,
+    row: &'a Row,
+    ask: C,
+}
+
+impl<C: Command> WithVendor for BeginCommand<'_, C> {
+    type Output = ResponseFuture<Result<C::Output, CommandError>>;
+
+    fn with<V: Vendor>(self, config: &V::Config) -> Self::Output {
+        let Self { supervisor, row, ask } = self;
+        let Some((means, launcher)) = supervisor.means::<V>(row, config) else {
+            return Box::pin(std::future::ready(Err(UnknownConnection(ask.connection().clone()).into())));
+        };
+        let (config, common) = (config.clone(), row.config.common.clone());
+        let performed = launcher.send(Perform::<V, C> { ask, config, common, means });
+        Box::pin(async move { performed.await.unwrap_or(Err(CommandError::Stopping)) })
+    }
+}
+
+impl<C: Command> Handler<C> for Supervisor {
+    type Result = ResponseFuture<Result<C::Output, CommandError>>;
+
+    fn handle(&mut self, ask: C, _: &mut Self::Context) -> Self::Result {
+        let Some(row) = self.table.get(ask.connection()) else {
+            return Box::pin(std::future::ready(Err(UnknownConnection(ask.connection().clone()).into())));
+        };
+        row.config.vendor.with(BeginCommand { supervisor: self, row, ask })
     }
 }
 

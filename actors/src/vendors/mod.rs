@@ -11,6 +11,7 @@
 //! here, a line there, and a variant of [`VendorSettings`].
 
 mod address;
+mod commands;
 mod directory;
 pub mod een;
 mod entries;
@@ -35,6 +36,7 @@ use crate::refusals::Refusals;
 use crate::settings::{CommonSettings, Fields, Heartbeat, Secret};
 use crate::transport::RestAnswer;
 
+pub use commands::{Answered, BoxedJob, Commands, Job, JobStep};
 pub use directory::{Directory, Forget, Learned, LearnedMeaning, NameKey, Taken};
 pub use entries::Entries;
 pub(crate) use entries::{NotedKind, Words};
@@ -102,6 +104,10 @@ pub trait Vendor: 'static {
     }
     /// How pictures and recordings are fetched; none where the vendor has no such thing.
     fn media(_: &Self::Config) -> Option<Box<dyn Media<Grant = Self::Grant>>> {
+        None
+    }
+    /// How the vendor does what it is asked to do; none where it can be asked nothing of the kind.
+    fn commands(_: &Self::Config, _: &CommonSettings) -> Option<Box<dyn Commands<Grant = Self::Grant>>> {
         None
     }
     /// The service, by whatever tells it from another, if it blocks the address of who asks too often: see [`transport::brake`](crate::transport::brake).

@@ -5,10 +5,12 @@
 //! - [`rest`]: every call, and what its answers mean. [`wire`]: what lists, events, event types, cameras and refusals look like.
 //! - [`directory`]: the cameras that a token opens, with their names.
 //! - [`session`]: asks for events again and again, and for the states of cameras. [`checkpoint`]: what it needs to go on after a break.
+//! - [`commands`]: lists and changes the types of events that a camera has, makes events, and has cameras make them.
 //!
 //! `docs/vendors/vxg.md` tells the protocol as we understand it, and how sure we are of each fact.
 
 pub mod checkpoint;
+pub mod commands;
 pub mod config;
 pub mod directory;
 pub mod grant;
@@ -18,6 +20,7 @@ pub mod session;
 pub mod token;
 pub mod wire;
 
+pub use commands::VxgCommands;
 pub use config::VxgConfig;
 pub use directory::VxgDirectory;
 pub use grant::Grant;
@@ -26,7 +29,7 @@ pub use session::VxgSession;
 
 use std::time::Duration;
 
-use super::{Resume, Vendor};
+use super::{Commands, Resume, Vendor};
 use crate::settings::{CommonSettings, Heartbeat, Secret};
 
 /// VXG Cloud VMS.
@@ -50,6 +53,10 @@ impl Vendor for Vxg {
 
     fn secret(config: &VxgConfig) -> &Secret {
         &config.token
+    }
+
+    fn commands(_: &VxgConfig, common: &CommonSettings) -> Option<Box<dyn Commands<Grant = Grant>>> {
+        Some(Box::new(VxgCommands::new(common.request_timeout)))
     }
 
     fn resume_window(_: &VxgConfig) -> Duration {

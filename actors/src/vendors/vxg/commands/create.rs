@@ -1,0 +1,179 @@
+//! An event on the server, once.
+//!
+//! ```text
+//! POST ─► an id: done        ─► no answer, 5xx …: look for the tag ─► there: done
+//!                                                                  ─► not there, three times: POST again
+//! ```
+//! VXG has no way to make a call safe to repeat. So each event has a tag of its own in `meta`, by which the list tells whether it is there.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+
+use super::super::grant::Grant;
+use super::super::rest::{self, CallError};
+use super::lookup::Known;
+use super::walk::Walk;
+use super::{Next, Stop, Work, borrowed, check_meta, pause_for, read, stop, told, was_sent};
+use crate::messages::{CommandError, CreateEvent, VendorEvent};
+use crate::transport::RestError;
+use crate::transport::request::RestAnswer;
+use crate::vendors::Now;
+
+/// How often the event is sent.
+const MOST_POSTS: u32 = 3;
+/// When it is looked for: so long after the answer failed to come, and after each look that has not found it. A list may lag behind.
+const LOOKS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+/// Looks that may fail in a row.
+const MOST_FAILED: u32 = 6;
+/// Around the event's time, to which the server may give another precision.
+const AROUND: SignedDuration = SignedDuration::from_secs(2);
+/// What the tag says.
+const DATA: &str = "created";
+
+pub(super) struct Create {
+    name: String,
+    time: Option<Timestamp>,
+    meta: Vec<(String, String)>,
+    tag: String,
+    posts: u32,
+    pause: Option<Duration>,
+    stage: Stage,
+}
+
+enum Stage {
+    Post,
+    /// The last answer was none, for this reason, and the event may be there.
+    Look { why: String, walk: Walk, looks: usize, failed: u32 },
+    Done(VendorEvent),
+}
+
+impl Create {
+    pub(super) fn new(ask: &CreateEvent, unique: &str) -> Self {
+        let (name, time, tag) = (ask.name.clone(), ask.time, format!("watchpost-{unique}"));
+        Self { name, time, meta: ask.meta.clone(), tag, posts: 0, pause: None, stage: Stage::Post }
+    }
+
+    /// What the event is to have as `meta`.
+    fn tags(&self) -> Vec<(&str, &str)> {
+        borrowed(&self.meta).into_iter().chain([(self.tag.as_str(), DATA)]).collect()
+    }
+
+    fn made(&self, id: i64, known: &Known, time: Timestamp) -> VendorEvent {
+        let meta = self.tags().into_iter().map(|(tag, data)| (tag.to_owned(), Value::from(data)));
+        let (item, name) = (known.item.clone(), self.name.clone());
+        VendorEvent { id: id.to_string(), item, name, time, meta: Map::from_iter(meta) }
+    }
+
+    /// The time is that of the first try: the event is then the same however often it is sent.
+    fn time(&mut self, now: Now) -> Timestamp {
+        *self.time.get_or_insert(now.wall)
+    }
+
+    fn posted(&mut self, now: Now, grant: &Grant, known: &Known, answer: Result<&RestAnswer, &RestError>) -> Result<(), Stop> {
+        let time = self.time(now);
+        let error = match read(answer, |answer| rest::read_id(grant, answer)) {
+            Ok(id) => {
+                self.stage = Stage::Done(self.made(id, known, time));
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let (why, not_before) = (error.to_string(), error.not_before());
+        let is_doubtful = matches!(error, CallError::Passing { .. }) && was_sent(answer);
+        if is_doubtful {
+            let mut walk = Walk::from(&self.name, time.saturating_sub(AROUND).unwrap_or(time));
+            walk.end = Some(time.saturating_add(AROUND).unwrap_or(time));
+            walk.tag = Some(self.tag.clone());
+            self.stage = Stage::Look { why, walk, looks: 0, failed: 0 };
+            self.pause = Some(not_before.and_then(|pause| pause_for(Some(pause))).unwrap_or_default().max(LOOKS[0]));
+            return Ok(());
+        }
+        let may_try = error.is_retryable() && self.posts < MOST_POSTS;
+        match (stop(&known.item, error), pause_for(not_before).filter(|_| may_try)) {
+            (Stop::Failed(_), Some(pause)) => {
+                self.pause = Some(pause);
+                Ok(())
+            }
+            (stopped, _) => Err(stopped),
+        }
+    }
+}
+
+impl Work for Create {
+    type Output = VendorEvent;
+
+    fn check(&self) -> Result<(), CommandError> {
+        check_meta(&self.meta)
+    }
+
+    fn next(&mut self, now: Now, grant: &Grant, known: &Known) -> Result<Next<VendorEvent>, CommandError> {
+        if let Some(pause) = self.pause.take() {
+            return Ok(Next::Wait(pause));
+        }
+        let time = self.time(now);
+        match &self.stage {
+            Stage::Post => {
+                known.supported(&self.name)?;
+                self.posts += 1;
+                Ok(Next::Call(rest::create_event(grant, known.camera, &self.name, time, &self.tags())))
+            }
+            Stage::Look { walk, .. } => Ok(Next::Call(walk.call(grant, known.camera))),
+            Stage::Done(event) => Ok(Next::Done(event.clone())),
+        }
+    }
+
+    fn answer(
+        &mut self,
+        now: Now,
+        grant: &Grant,
+        known: &Known,
+        answer: Result<&RestAnswer, &RestError>,
+    ) -> Result<(), Stop> {
+        let Stage::Look { why, walk, looks, failed } = &mut self.stage else {
+            return self.posted(now, grant, known, answer);
+        };
+        let mut found = None;
+        let taken = walk.take(grant, known.camera, answer, |event| {
+            if event.has_tag(&self.tag) {
+                found = Some(told(&known.item, &event));
+            }
+        });
+        if let Some(event) = found {
+            self.stage = Stage::Done(event);
+            return Ok(());
+        }
+        match taken {
+            Ok(false) => {}
+            Ok(true) => {
+                walk.restart();
+                (*looks, *failed) = (*looks + 1, 0);
+                if let Some(pause) = LOOKS.get(*looks) {
+                    self.pause = Some(*pause);
+                } else if self.posts < MOST_POSTS {
+                    self.stage = Stage::Post;
+                } else {
+                    let why = format!("{}: {why}; it was sent {} times, and is not there", known.item, self.posts);
+                    return Err(CommandError::Unavailable(why).into());
+                }
+            }
+            Err(CallError::Unauthorized(_)) => return Err(Stop::Unauthorized),
+            Err(error) => {
+                walk.restart();
+                *failed += 1;
+                let pause = pause_for(error.not_before().or(LOOKS.get(*looks).copied()));
+                if !error.is_retryable() || *failed > MOST_FAILED || pause.is_none() {
+                    return Err(CommandError::Unsure(format!(
+                        "{}: whether the event was made is not known: {why}; and the list does not tell: {error}. It \
+                         has the tag {} in meta, if it is there",
+                        known.item, self.tag
+                    ))
+                    .into());
+                }
+                self.pause = pause;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! A camera is asked for an event, and it is seen whether that comes.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::grant::Grant;
+use super::super::rest::{self, CallError};
+use super::super::wire::Event;
+use super::lookup::Known;
+use super::types::unaddressable;
+use super::walk::Walk;
+use super::{Next, Stop, Work, borrowed, check_meta, pause_for, read, stop, told, was_sent};
+use crate::messages::{CommandError, TriggerEvent, Triggered, VendorEvent};
+use crate::transport::RestError;
+use crate::transport::request::RestAnswer;
+use crate::vendors::Now;
+
+/// How often the list is read.
+const POLL_EVERY: Duration = Duration::from_secs(1);
+/// How far behind the asked time the camera may put the event: clocks differ.
+const BEHIND: SignedDuration = SignedDuration::from_secs(120);
+/// Tries of what is certain to have done nothing.
+const TRIES: u32 = 3;
+/// How long the list may take, whatever is left of the wait.
+const LEAST: Duration = Duration::from_secs(5);
+
+pub(super) struct Trigger {
+    name: String,
+    time: Option<Timestamp>,
+    meta: Vec<(String, String)>,
+    wait: Option<Duration>,
+    tries: u32,
+    pause: Option<Duration>,
+    /// Events that were there before.
+    before: HashSet<i64>,
+    stage: Stage,
+}
+
+enum Stage {
+    Begin,
+    /// What is there already.
+    Before(Walk),
+    Post,
+    /// The camera is asked, if there is no doubt about that.
+    Watch { walk: Walk, until: Instant, doubt: Option<String>, blind: Option<String>, found: Vec<VendorEvent> },
+    Done(Option<VendorEvent>),
+}
+
+impl Trigger {
+    pub(super) fn new(ask: &TriggerEvent) -> Self {
+        Self {
+            name: ask.name.clone(),
+            time: ask.time,
+            meta: ask.meta.clone(),
+            wait: ask.wait,
+            tries: 0,
+            pause: None,
+            before: HashSet::new(),
+            stage: Stage::Begin,
+        }
+    }
+
+    fn time(&mut self, now: Now) -> Timestamp {
+        *self.time.get_or_insert(now.wall)
+    }
+
+    /// From the asked time on, or from now on where the camera goes by its own clock.
+    fn walk(&self, now: Now, time: Timestamp) -> Walk {
+        let start = time.min(now.wall);
+        Walk::from(&self.name, start.saturating_sub(BEHIND).unwrap_or(start))
+    }
+
+    fn triggerable(&self, known: &Known) -> Result<(), CommandError> {
+        let can = |can: Option<bool>| can == Some(true);
+        if can(known.supported(&self.name)?.caps.can_be_triggered) {
+            return Ok(());
+        }
+        let names = known.types.iter().filter(|kind| can(kind.caps.can_be_triggered)).map(|kind| kind.name.clone());
+        let (item, name) = (known.item.clone(), self.name.clone());
+        Err(CommandError::NotTriggerable { item, name, triggerable: names.collect() })
+    }
+
+    /// Nothing is done yet: the same once more after a pause, or not at all.
+    fn later(&mut self, known: &Known, error: CallError) -> Result<(), Stop> {
+        self.tries += 1;
+        let may_try = error.is_retryable() && self.tries < TRIES;
+        let pause = pause_for(error.not_before()).filter(|_| may_try);
+        match (stop(&known.item, error), pause) {
+            (Stop::Failed(_), Some(pause)) => {
+                self.pause = Some(pause);
+                Ok(())
+            }
+            (stopped, _) => Err(stopped),
+        }
+    }
+
+    fn posted(
+        &mut self,
+        now: Now,
+        grant: &Grant,
+        known: &Known,
+        answer: Result<&RestAnswer, &RestError>,
+    ) -> Result<(), Stop> {
+        let doubt = match read(answer, |answer| rest::succeeded(grant, answer).and_then(|()| no_page(answer))) {
+            Ok(()) => None,
+            Err(CallError::Passing { why, .. }) if was_sent(answer) => Some(why),
+            Err(error) => return self.later(known, error),
+        };
+        let time = self.time(now);
+        self.stage = match (self.wait, doubt) {
+            (Some(wait), doubt) => {
+                let until = now.instant.checked_add(wait).unwrap_or(now.instant);
+                Stage::Watch { walk: self.walk(now, time), until, doubt, blind: None, found: Vec::new() }
+            }
+            (None, None) => Stage::Done(None),
+            (None, Some(why)) => {
+                let why = format!("{}: whether the camera was asked is not known: {why}", known.item);
+                return Err(CommandError::Unsure(why).into());
+            }
+        };
+        Ok(())
+    }
+
+    fn watched(
+        &mut self,
+        now: Now,
+        grant: &Grant,
+        known: &Known,
+        answer: Result<&RestAnswer, &RestError>,
+    ) -> Result<(), Stop> {
+        let time = self.time(now);
+        let Stage::Watch { walk, until, doubt, blind, found } = &mut self.stage else { return Ok(()) };
+        let taken = walk.take(grant, known.camera, answer, |event| {
+            if !self.before.contains(&event.id) {
+                found.push(told(&known.item, &event));
+            }
+        });
+        match taken {
+            Ok(false) => return Ok(()),
+            Ok(true) => *blind = None,
+            Err(CallError::Unauthorized(_)) => return Err(Stop::Unauthorized),
+            Err(error) if error.is_retryable() => *blind = Some(error.to_string()),
+            Err(error) => {
+                let why = format!("{}: whether the event has come is not known: {error}", known.item);
+                return Err(CommandError::Unsure(why).into());
+            }
+        }
+        // Of several that are new, the one that was asked for has the asked time, or one that is near.
+        let nearest = found.iter().min_by_key(|event| event.time.duration_since(time).unsigned_abs());
+        if let Some(event) = nearest {
+            self.stage = Stage::Done(Some(event.clone()));
+            return Ok(());
+        }
+        walk.restart();
+        if now.instant < *until {
+            self.pause = Some(POLL_EVERY.min(*until - now.instant));
+            return Ok(());
+        }
+        Err(match (doubt.take(), blind.take()) {
+            (None, None) => {
+                let (item, name) = (known.item.clone(), self.name.clone());
+                CommandError::NothingAppeared { item, name, waited: self.wait.unwrap_or_default() }
+            }
+            (Some(why), _) => CommandError::Unsure(format!(
+                "{}: whether the camera was asked is not known, and no event has appeared: {why}",
+                known.item
+            )),
+            (None, Some(why)) => CommandError::Unsure(format!(
+                "{}: the camera is asked, and whether the event has come is not known: {why}",
+                known.item
+            )),
+        }
+        .into())
+    }
+}
+
+impl Work for Trigger {
+    type Output = Triggered;
+
+    fn check(&self) -> Result<(), CommandError> {
+        check_meta(&self.meta)
+    }
+
+    fn next(&mut self, now: Now, grant: &Grant, known: &Known) -> Result<Next<Triggered>, CommandError> {
+        if let Some(pause) = self.pause.take() {
+            return Ok(Next::Wait(pause));
+        }
+        let time = self.time(now);
+        if matches!(self.stage, Stage::Begin) {
+            self.triggerable(known)?;
+            self.stage = if self.wait.is_some() { Stage::Before(self.walk(now, time)) } else { Stage::Post };
+        }
+        Ok(match &self.stage {
+            Stage::Before(walk) => Next::Call(walk.call(grant, known.camera)),
+            Stage::Begin | Stage::Post => {
+                let meta = borrowed(&self.meta);
+                let call = rest::trigger_event(grant, known.camera, &self.name, time, &meta);
+                Next::Call(call.ok_or_else(|| unaddressable(&self.name))?)
+            }
+            Stage::Watch { walk, until, .. } => {
+                let mut call = walk.call(grant, known.camera);
+                call.timeout = until.saturating_duration_since(now.instant).max(LEAST);
+                Next::Call(call)
+            }
+            Stage::Done(occurrence) => Next::Done(Triggered { asked: time, occurrence: occurrence.clone() }),
+        })
+    }
+
+    fn answer(
+        &mut self,
+        now: Now,
+        grant: &Grant,
+        known: &Known,
+        answer: Result<&RestAnswer, &RestError>,
+    ) -> Result<(), Stop> {
+        let Stage::Before(walk) = &mut self.stage else {
+            return match self.stage {
+                Stage::Watch { .. } => self.watched(now, grant, known, answer),
+                _ => self.posted(now, grant, known, answer),
+            };
+        };
+        let before = &mut self.before;
+        let note = |event: Event<'_>| {
+            before.insert(event.id);
+        };
+        match walk.take(grant, known.camera, answer, note) {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                (self.stage, self.tries) = (Stage::Post, 0);
+                Ok(())
+            }
+            Err(error) => {
+                walk.restart();
+                self.later(known, error)
+            }
+        }
+    }
+}
+
+/// What a trigger is answered with is not documented; a page of a proxy's it is not.
+fn no_page(answer: &RestAnswer) -> Result<(), CallError> {
+    if answer.body.trim_ascii_start().starts_with(b"<") {
+        let why = "the server's answer is a page, and none of VXG's API".to_owned();
+        return Err(CallError::Passing { why, not_before: None });
+    }
+    Ok(())
+}
