@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
+#[cfg(feature = "sqlite")]
 use jiff::Timestamp;
 
 use super::terminal;
@@ -42,6 +43,7 @@ impl Cell {
         Self::new(Tone::Plain, text)
     }
 
+    #[cfg(feature = "sqlite")]
     pub(super) fn count(count: u64) -> Self {
         Self::plain(count.to_string())
     }
@@ -112,6 +114,7 @@ pub(super) fn colours() -> bool {
 }
 
 /// How long ago something was, in two units at most: `3h 12m`.
+#[cfg(feature = "sqlite")]
 pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
     let seconds = u64::try_from(now.as_second().saturating_sub(then.as_second())).unwrap_or_default();
     let whole = humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string();

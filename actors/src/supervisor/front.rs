@@ -13,9 +13,9 @@ use crate::connection::{Control, Launcher};
 use crate::lookup::{OwnedDirectories, ResolveNames};
 use crate::media::Fetch;
 use crate::messages::{
-    AddConnection, AddError, CommandError, ConnectionInfo, FetchMedia, FetchedMedia, GetState, ListConnections, MediaError,
-    NamedItem, PanicConnection, QueryStates, RemoveConnection, Resolve, RestartConnection, StopAll, UnknownConnection,
-    Unwatch, Watch,
+    AddConnection, AddError, CommandError, ConnectionInfo, FetchMedia, FetchedMedia, GetState, ListConnections,
+    MediaError, NamedItem, PanicConnection, QueryStates, RemoveConnection, Resolve, RestartConnection, StopAll,
+    UnknownConnection, Unwatch, Watch,
 };
 use crate::model::ids::ConnectionName;
 use crate::model::state::State;

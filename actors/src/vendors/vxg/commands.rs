@@ -260,7 +260,10 @@ fn pause_for(not_before: Option<Duration>) -> Option<Duration> {
 /// A request that was never sent has done nothing.
 fn was_sent(answer: Result<&RestAnswer, &RestError>) -> bool {
     use crate::transport::Fault;
-    !matches!(answer, Err(RestError::Failed { fault: Fault::Connect(_) | Fault::Tls { .. } | Fault::Unsendable(_), .. }))
+    !matches!(
+        answer,
+        Err(RestError::Failed { fault: Fault::Connect(_) | Fault::Tls { .. } | Fault::Unsendable(_), .. })
+    )
 }
 
 #[cfg(test)]

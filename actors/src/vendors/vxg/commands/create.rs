@@ -45,7 +45,12 @@ pub(super) struct Create {
 enum Stage {
     Post,
     /// The last answer was none, for this reason, and the event may be there.
-    Look { why: String, walk: Walk, looks: usize, failed: u32 },
+    Look {
+        why: String,
+        walk: Walk,
+        looks: usize,
+        failed: u32,
+    },
     Done(VendorEvent),
 }
 
@@ -71,7 +76,13 @@ impl Create {
         *self.time.get_or_insert(now.wall)
     }
 
-    fn posted(&mut self, now: Now, grant: &Grant, known: &Known, answer: Result<&RestAnswer, &RestError>) -> Result<(), Stop> {
+    fn posted(
+        &mut self,
+        now: Now,
+        grant: &Grant,
+        known: &Known,
+        answer: Result<&RestAnswer, &RestError>,
+    ) -> Result<(), Stop> {
         let time = self.time(now);
         let error = match read(answer, |answer| rest::read_id(grant, answer)) {
             Ok(id) => {

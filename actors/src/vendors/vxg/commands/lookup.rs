@@ -56,11 +56,19 @@ pub(super) struct Lookup {
 enum Stage {
     Begin,
     /// The item is a name, and a list may have it.
-    Listing { list: ChannelList, offset: u64, cameras: Vec<(i64, String)> },
+    Listing {
+        list: ChannelList,
+        offset: u64,
+        cameras: Vec<(i64, String)>,
+    },
     /// The item is a name, and the token opens this camera alone.
     Own(i64),
     /// The types are read.
-    Types { camera: i64, offset: u64, types: Vec<EventType> },
+    Types {
+        camera: i64,
+        offset: u64,
+        types: Vec<EventType>,
+    },
     Known(Known),
 }
 
@@ -91,7 +99,9 @@ impl Lookup {
             Stage::Listing { list, offset, .. } => again(rest::channels(grant, *list, page_at(*offset))),
             Stage::Own(camera) => rest::camera(grant, *camera),
             Stage::Types { camera, offset, .. } => rest::event_types(grant, *camera, page_at(*offset)),
-            Stage::Begin | Stage::Known(_) => return Err(CommandError::Invalid("nothing is to be looked up".to_owned())),
+            Stage::Begin | Stage::Known(_) => {
+                return Err(CommandError::Invalid("nothing is to be looked up".to_owned()));
+            }
         })
     }
 
@@ -104,7 +114,9 @@ impl Lookup {
         match (id.parse::<i64>(), own) {
             (Ok(id), Some(own)) if id != own => Err(self.unknown(format!("the access token opens camera {own} alone"))),
             (Ok(id), _) if id > 0 => Ok(types_of(id)),
-            (Ok(_), _) => Err(CommandError::Invalid(format!("{id} is no camera id: it is a whole number, like 237863"))),
+            (Ok(_), _) => {
+                Err(CommandError::Invalid(format!("{id} is no camera id: it is a whole number, like 237863")))
+            }
             (Err(_), _) if id.len() < self.wanted.len() => {
                 Err(CommandError::Invalid(format!("\"{}\" is no item: write cameras/237863", shown(&self.wanted))))
             }
@@ -206,12 +218,7 @@ impl Lookup {
         Ok(())
     }
 
-    fn take_own(
-        &mut self,
-        grant: &Grant,
-        answer: Result<&RestAnswer, &RestError>,
-        camera: i64,
-    ) -> Result<(), Stop> {
+    fn take_own(&mut self, grant: &Grant, answer: Result<&RestAnswer, &RestError>, camera: i64) -> Result<(), Stop> {
         let name = match read(answer, |answer| rest::read_channel(grant, answer)) {
             Ok(channel) => channel.name.as_deref().map(str::trim).unwrap_or_default().to_owned(),
             // Whether an access token is told the name is not documented.

@@ -44,7 +44,13 @@ enum Stage {
     Before(Walk),
     Post,
     /// The camera is asked, if there is no doubt about that.
-    Watch { walk: Walk, until: Instant, doubt: Option<String>, blind: Option<String>, found: Vec<VendorEvent> },
+    Watch {
+        walk: Walk,
+        until: Instant,
+        doubt: Option<String>,
+        blind: Option<String>,
+        found: Vec<VendorEvent>,
+    },
     Done(Option<VendorEvent>),
 }
 
