@@ -147,8 +147,9 @@ impl VxgSession {
         self.polls.began = asked;
         if self.cursor.is_new {
             self.begin_history(asked);
-        } else if asked.saturating_sub(self.cursor.read_until) > sweep && self.cursor.first.is_none() {
-            self.polls.retention = Some(Retention::new(&self.cursor));
+        } else if self.cursor.first.is_none() {
+            let away = asked.saturating_sub(self.cursor.read_until);
+            self.polls.retention = (away > overlap).then(|| Retention::new(&self.cursor, away, away > sweep));
         }
         Reading::new(true, self.cursor.from(), asked, STEP)
     }

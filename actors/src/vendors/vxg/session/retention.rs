@@ -29,7 +29,7 @@ pub(super) struct Retention {
     cameras: BTreeMap<i64, Kept>,
     /// The first event of any camera after the outage began.
     first: Option<i64>,
-    /// Something is listed from before the outage.
+    /// Something is listed from before it.
     has_older: bool,
     /// Whether anything was lost, where nothing was known by which to tell, and the server had to be asked.
     told: Option<bool>,
@@ -42,10 +42,12 @@ struct Kept {
 }
 
 impl Retention {
-    pub(super) fn new(cursor: &Cursor) -> Self {
+    /// The outage was as long as `away`. What is known from longer before it than that tells nothing: it may be gone, and what came after it be kept.
+    pub(super) fn new(cursor: &Cursor, away: i64, is_long: bool) -> Self {
         let until = cursor.read_until;
-        let cameras = cursor.seen.cameras_until(until).map(|camera| (camera, Kept::default())).collect();
-        Self { until, cameras, first: None, has_older: false, told: None }
+        let since = if is_long { i64::MIN } else { until.saturating_sub(away) };
+        let cameras = cursor.seen.cameras(since, until).map(|camera| (camera, Kept::default())).collect();
+        Self { until, cameras, first: None, has_older: false, told: (!is_long).then_some(false) }
     }
 
     /// Rows that are listed, before they are known.

@@ -119,9 +119,10 @@ impl Seen {
         up_to
     }
 
-    /// The cameras of which something is known that happened up to then.
-    pub(super) fn cameras_until(&self, until: i64) -> impl Iterator<Item = i64> {
-        self.by_time.range(..=(until, i64::MAX)).map(|(_, known)| known.camera)
+    /// The cameras of which something is known that happened in that time.
+    pub(super) fn cameras(&self, since: i64, until: i64) -> impl Iterator<Item = i64> {
+        let range = (since.min(until), i64::MIN)..=(until, i64::MAX);
+        self.by_time.range(range).map(|(_, known)| known.camera)
     }
 
     #[cfg(test)]
@@ -161,6 +162,6 @@ mod tests {
             seen.note(at, at * 3, at % 2, 0);
         }
         assert_eq!((seen.shrink(4), seen.shrink(4)), (Some(5), None));
-        assert_eq!(seen.cameras_until(7).collect::<Vec<_>>(), [0, 1]);
+        assert_eq!(seen.cameras(0, 7).collect::<Vec<_>>(), [0, 1]);
     }
 }

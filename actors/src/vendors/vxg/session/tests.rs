@@ -265,7 +265,7 @@ impl Talk {
     /// An event arrives that happened so many seconds ago.
     fn late(&mut self, ago: i64, camera: i64) -> i64 {
         let now = self.server_now();
-        self.server.accept(now, now - ago * SECOND, camera, "motion", Value::Null)
+        self.server.accept(now - ago * SECOND, camera, "motion", Value::Null)
     }
 
     fn happen(&mut self, camera: i64) -> i64 {

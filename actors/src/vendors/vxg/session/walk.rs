@@ -68,8 +68,9 @@ struct Query {
     start: i64,
     offset: u64,
     ids: HashSet<i64, RandomState>,
-    /// Of all rows that could be read, in their order.
+    /// Of all rows that could be read, each row once.
     times: Vec<i64>,
+    last: Option<i64>,
     /// Those that could not, by what they look like.
     unreadable: HashSet<u128, RandomState>,
     total: Option<u64>,
@@ -157,7 +158,7 @@ impl Walk {
             query.has_drifted |= rows.first().is_none_or(|row| row.id != joint);
         }
         let floor = query.start.saturating_mul(SECOND);
-        let mut last = query.times.last().copied().unwrap_or(floor);
+        let mut last = query.last.unwrap_or(floor);
         let fresh_prints = unreadable.iter().filter(|print| query.unreadable.insert(**print)).count();
         let mut fresh = fresh_prints;
         let last_id = rows.last().map(|row| row.id);
@@ -165,12 +166,15 @@ impl Walk {
             // A server that does not keep to the start has earlier ones, too.
             self.by_time &= row.at >= last && row.at >= floor;
             last = row.at;
-            query.times.push(row.at);
-            fresh += usize::from(query.ids.insert(row.id));
+            if query.ids.insert(row.id) {
+                query.times.push(row.at);
+                fresh += 1;
+            }
             if self.window.contains(row.at) {
                 self.rows.insert(row.id, row);
             }
         }
+        query.last = Some(last);
         query.stale = if fresh == 0 { query.stale + 1 } else { 0 };
         if is_last || query.stale >= 2 {
             return self.ended();

@@ -44,7 +44,7 @@ enum Step {
     Refuse {
         seconds: u64,
     },
-    /// It takes the oldest while it is read.
+    /// Its pages have so many rows from now on.
     Limit {
         rows: usize,
     },
@@ -118,6 +118,11 @@ fn oddities() -> impl Strategy<Value = Oddities> {
     })
 }
 
+/// As many as are asked for, else as many as take a moment.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(12)
+}
+
 struct Run {
     talk: Talk,
     /// The ids of what must be told, and the metas that each has had when a list was read.
@@ -177,7 +182,7 @@ impl Run {
                     let whole = self.talk.server.whole_seconds;
                     // Cut to its second it is older by up to one.
                     let at = if whole { at.max(now - (SWEEP - 1) * SECOND) } else { at };
-                    let id = self.talk.server.accept(now, at, *camera, "motion", Value::Null);
+                    let id = self.talk.server.accept(at, *camera, "motion", Value::Null);
                     self.all.insert(id);
                 }
             }
@@ -232,7 +237,7 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_is_missing_and_nothing_comes_twice(steps in proptest::collection::vec(step(), 0..25), oddities in oddities()) {
@@ -267,11 +272,15 @@ proptest! {
         every in 20..400_u64,
         limit in prop_oneof![Just(1_000_usize), 2..30_usize],
     ) {
-        let mut talk = Talk::live();
+        let mut config = config();
+        config.poll_every = Duration::from_secs(60);
+        config.poll_most = config.poll_every;
+        let mut talk = Talk::with(config, |_| ());
+        talk.start();
         talk.server.limit = limit;
         for _ in 0..30 {
             talk.happen(7);
-            talk.wait(60);
+            talk.wait(70);
         }
         talk.forget();
         talk.lose(0);

@@ -19,7 +19,6 @@ pub(super) struct Happening {
     pub(super) camera: i64,
     /// In microseconds since 1970, as all times here.
     pub(super) at: i64,
-    pub(super) arrived: i64,
     pub(super) name: String,
     pub(super) meta: Value,
 }
@@ -113,11 +112,11 @@ impl Server {
     }
 
     /// Takes an event in that happened at `at`.
-    pub(super) fn accept(&mut self, now: i64, at: i64, camera: i64, name: &str, meta: Value) -> i64 {
+    pub(super) fn accept(&mut self, at: i64, camera: i64, name: &str, meta: Value) -> i64 {
         self.last_id += 1;
         let at = if self.whole_seconds { at.div_euclid(SECOND) * SECOND } else { at };
         let (id, name) = (self.last_id, name.to_owned());
-        self.events.push(Happening { id, camera, at, arrived: now, name, meta });
+        self.events.push(Happening { id, camera, at, name, meta });
         id
     }
 
