@@ -3,27 +3,19 @@
 use std::time::{Duration, Instant};
 
 use super::calls::Ask;
-use super::reading::{CAMERAS, Reading, STEP, Smaller};
+use super::reading::{CAMERAS, Reading, STEP};
 use super::retention::Retention;
-use super::walk::{Row, SECOND, Step, Window};
+use super::walk::{Row, SECOND, Step};
 use super::{Phase, VxgSession};
 use crate::model::ids::fingerprint;
 use crate::transport::request::RestAnswer;
 use crate::vendors::vxg::checkpoint::First;
 use crate::vendors::vxg::config::{Cameras, VxgConfig};
-use crate::vendors::vxg::rest::{self, CallError, MOST_ROWS};
+use crate::vendors::vxg::rest::{self, MOST_ROWS};
 use crate::vendors::vxg::token::Scheme;
 use crate::vendors::vxg::wire::{Asked, Event};
-use crate::vendors::{Action, Now, SessionEnd, Todo};
+use crate::vendors::{Action, Now, Todo};
 
-/// A call that fails is made again after 1, 2 and 4 s.
-const TRIES: u32 = 4;
-/// One for the smallest window, of which it is known that others can be read, after 8 s, too.
-const TRIES_SMALLEST: u32 = 5;
-/// So often in a row a server may ask to be left alone; then the try ends.
-const BUSY_MOST: u32 = 8;
-/// For longer than this the try does not wait, unless polls are as far apart: it ends, and users see that.
-const WAIT_MOST: Duration = Duration::from_secs(30);
 /// A first answer that shows our clock to be wrong by more than this was asked for with wrong times.
 const CLOCK_WRONG: i64 = 30 * SECOND;
 
@@ -38,24 +30,24 @@ pub(super) struct Polls {
     pub(super) is_catching_up: bool,
     /// The server's time when that began.
     pub(super) began: i64,
-    next_at: Option<Instant>,
-    retry_at: Option<Instant>,
-    next_sweep: Option<Instant>,
+    pub(super) next_at: Option<Instant>,
+    pub(super) retry_at: Option<Instant>,
+    pub(super) next_sweep: Option<Instant>,
     /// Grows when the server is slow or wants fewer calls.
     pub(super) interval: Duration,
     /// Its last answer was slow, or a refusal for want of time.
-    is_strained: bool,
+    pub(super) is_strained: bool,
     /// Refusals of that kind in a row.
-    busy: u32,
-    limit: u32,
+    pub(super) busy: u32,
+    pub(super) limit: u32,
     /// Cameras in one call.
-    chunk: usize,
+    pub(super) chunk: usize,
     /// The server wants cameras to be named.
-    by_ids: bool,
+    pub(super) by_ids: bool,
     /// The cameras of each group that the window under way is read for; an empty group is all that the token opens.
-    groups: Vec<Vec<i64>>,
+    pub(super) groups: Vec<Vec<i64>>,
     /// What made the look at the live edge necessary.
-    trouble: String,
+    pub(super) trouble: String,
 }
 
 impl Polls {
@@ -181,7 +173,7 @@ impl VxgSession {
         }
     }
 
-    fn ask_page(&mut self, now: Now, todo: &mut Todo) {
+    pub(super) fn ask_page(&mut self, now: Now, todo: &mut Todo) {
         let begins = self.polls.reading.as_ref().is_some_and(|reading| reading.group() == 0 && !reading.has_walk());
         if begins {
             // Without a list of cameras to name there is nothing to ask yet: see `channels_listed`.
@@ -361,114 +353,6 @@ impl VxgSession {
         if !std::mem::replace(&mut polls.is_strained, true) {
             polls.interval = (polls.interval * 2).min(self.config.poll_most.max(self.config.poll_every));
         }
-    }
-
-    pub(super) fn page_failed(&mut self, now: Now, error: &CallError, todo: &mut Todo) {
-        if self.polls.reading.is_none() {
-            return self.read_if_due(now, todo);
-        }
-        match error {
-            CallError::Forbidden(_) => {
-                let why = format!("the list of events: {error}: use a token with access \"all\"");
-                return self.end(SessionEnd::Halt(why), todo);
-            }
-            CallError::NotFound(_) => {
-                let why = format!("the list of events: {error}: is `url` right?");
-                return self.end(SessionEnd::retry(why), todo);
-            }
-            CallError::Busy { not_before } | CallError::Passing { not_before: not_before @ Some(_), .. } => {
-                return self.is_busy(now, *not_before, error, todo);
-            }
-            _ => {}
-        }
-        if let CallError::Bad { status, .. } = error {
-            if matches!(status, 413 | 414) && self.polls.cameras().len() > 1 {
-                self.polls.chunk = self.polls.cameras().len().div_ceil(2);
-                return self.begin_window_anew(now, todo);
-            }
-            let names_none = self.polls.cameras().is_empty() && self.channels.are_listed();
-            if !self.polls.by_ids && names_none {
-                // Not documented for tokens of more than one camera: it may want to be told which.
-                self.polls.by_ids = true;
-                return self.begin_window_anew(now, todo);
-            }
-        }
-        let Some(reading) = &mut self.polls.reading else { return };
-        reading.tries += 1;
-        let most = match (reading.is_at_fault, reading.is_smallest()) {
-            _ if !error.is_retryable() => 1,
-            (false, _) => TRIES,
-            (true, false) => 1,
-            (true, true) => TRIES_SMALLEST,
-        };
-        if reading.tries < most {
-            let pause = Duration::from_secs(1 << (reading.tries - 1).min(3));
-            self.polls.retry_at = Some(now.instant + pause);
-            return;
-        }
-        self.polls.trouble = error.to_string();
-        self.ask(now, Ask::Edge, todo);
-    }
-
-    fn begin_window_anew(&mut self, now: Now, todo: &mut Todo) {
-        if let Some(reading) = &mut self.polls.reading {
-            reading.again();
-        }
-        self.ask_page(now, todo);
-    }
-
-    fn is_busy(&mut self, now: Now, not_before: Option<Duration>, error: &CallError, todo: &mut Todo) {
-        let polls = &mut self.polls;
-        polls.interval = (polls.interval * 2).min(self.config.poll_most.max(self.config.poll_every));
-        polls.is_strained = true;
-        polls.busy += 1;
-        let wait = not_before.unwrap_or_default().max(self.polls.interval);
-        if self.polls.busy > BUSY_MOST || wait > WAIT_MOST.max(self.config.poll_most) {
-            return self.end(SessionEnd::Retry { why: error.to_string(), not_before: Some(wait) }, todo);
-        }
-        self.polls.retry_at = Some(now.instant + wait);
-    }
-
-    /// The latest events cannot be had either: it is not the window.
-    pub(super) fn edge_failed(&mut self, error: &CallError, todo: &mut Todo) {
-        let why = std::mem::take(&mut self.polls.trouble);
-        let why = if why.is_empty() { error.to_string() } else { why };
-        let not_before = error.not_before();
-        self.end(SessionEnd::Retry { why: format!("the list of events: {why}"), not_before }, todo);
-    }
-
-    /// The latest events can be had: it is the window that cannot be read.
-    pub(super) fn edge_is_there(&mut self, now: Now, todo: &mut Todo) {
-        let Some(reading) = &mut self.polls.reading else { return };
-        let was_at_fault = std::mem::replace(&mut reading.is_at_fault, true);
-        if reading.is_smallest() && !was_at_fault && reading.tries > 1 {
-            self.polls.retry_at = Some(now.instant + Duration::from_secs(1 << (reading.tries - 1).min(3)));
-            return;
-        }
-        self.read_smaller(now, todo);
-    }
-
-    /// Reads half of a window that cannot be read as a whole; what is too small for that is lost.
-    fn read_smaller(&mut self, now: Now, todo: &mut Todo) {
-        let Some(reading) = &mut self.polls.reading else { return };
-        match reading.smaller() {
-            Smaller::Half => self.ask_page(now, todo),
-            Smaller::Lost(lost) => self.lose(now, lost, todo),
-        }
-    }
-
-    fn lose(&mut self, now: Now, lost: Window, todo: &mut Todo) {
-        self.tell_gap(None, lost.from, lost.to, "window_failed", todo);
-        self.cursor.floor = self.cursor.floor.max(lost.to.saturating_add(1));
-        self.cursor.change();
-        let Some(reading) = &mut self.polls.reading else { return };
-        reading.has_news = true;
-        reading.pass(lost);
-        if reading.is_over() {
-            self.polls.settling = self.polls.reading.take();
-            return self.ask_evidence(now, todo);
-        }
-        self.ask_page(now, todo);
     }
 
     /// The list of cameras is there: a reading may have waited for it.

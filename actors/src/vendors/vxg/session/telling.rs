@@ -26,11 +26,13 @@ const DOUBTS_MOST: usize = 256;
 /// Cameras whose names are asked for when an event comes of them.
 const STRANGERS_MOST: usize = 4_096;
 
+/// Name, alias, and whether it is of an update.
+type Type = (Box<str>, Option<Box<str>>, bool);
+
 /// Makes occurrences of rows.
 #[derive(Debug, Default)]
 pub(super) struct Teller {
-    /// By name, alias, and whether it is of an update.
-    meanings: HashMap<(Box<str>, Option<Box<str>>, bool), Arc<Meaning>, RandomState>,
+    meanings: HashMap<Type, Arc<Meaning>, RandomState>,
     /// The cameras whose names are known or have been asked for.
     cameras: HashSet<i64, RandomState>,
     doubted: HashSet<u128, RandomState>,

@@ -96,7 +96,7 @@ fn a_changed_meta_is_an_update_and_told_once() {
     talk.again(5);
     talk.wait(600);
     assert_eq!(talk.told().len(), 3);
-    let update = &talk.stored.iter().filter(|event| event.kind == "vxg.motion.updated").next_back().unwrap();
+    let update = talk.stored.iter().rfind(|event| event.kind == "vxg.motion.updated").unwrap();
     assert!(update.id.starts_with(&format!("{id}~")) && update.id.len() == id.to_string().len() + 17, "{}", update.id);
 }
 
