@@ -109,7 +109,10 @@ fn the_token_tells_scheme_server_and_camera_and_what_is_written_wins() {
     assert_eq!(leads(&sound(&acc(), &[])), (Scheme::Acc, at("https://web.cloud.test/"), Some(42)));
     assert_eq!(leads(&sound(&si(), &[])), (Scheme::Si, at("https://web.cloud.test/"), None));
     let url = ("url", text("https://elsewhere.test:8443"));
-    assert_eq!(leads(&sound(&acc(), &[url.clone()])), (Scheme::Acc, at("https://elsewhere.test:8443/"), Some(42)));
+    assert_eq!(
+        leads(&sound(&acc(), std::slice::from_ref(&url))),
+        (Scheme::Acc, at("https://elsewhere.test:8443/"), Some(42))
+    );
     assert_eq!(leads(&sound(&si(), &[("scheme", text("Acc"))])), (Scheme::Acc, at("https://web.cloud.test/"), None));
     let told = [("scheme", text("Acc")), ("cameras", ids(&[7]))];
     assert_eq!(leads(&sound(&si(), &told)), (Scheme::Acc, at("https://web.cloud.test/"), Some(7)));
@@ -152,7 +155,7 @@ fn a_token_that_is_not_fetched_is_no_mistake_whatever_stands_beside_it() {
 #[test]
 fn an_opaque_token_is_taken_for_a_licence_key_and_that_is_said() {
     let url = ("url", text("https://web.cloud.test"));
-    let (severity, at, message, hint) = finding("0paque", &[url.clone()]);
+    let (severity, at, message, hint) = finding("0paque", std::slice::from_ref(&url));
     assert_eq!((severity, at), (Severity::Warning, "token".into()));
     assert!(message.contains("licence key") && hint.contains("\"LKey\"") && !message.contains("0paque"), "{message}");
     let (config, _) = read_with("0paque", &[url]);
@@ -223,7 +226,7 @@ fn times_that_do_not_go_together_are_told_and_defaults_give_way() {
 #[test]
 fn a_server_on_this_machine_may_be_asked_at_any_pace_whoever_names_it() {
     let fast = ("poll_every", text("200ms"));
-    assert_eq!(sound(&token(None, "127.0.0.1"), &[fast.clone()]).poll_every, 200 * MILLISECOND);
+    assert_eq!(sound(&token(None, "127.0.0.1"), std::slice::from_ref(&fast)).poll_every, 200 * MILLISECOND);
     assert_eq!(sound(&si(), &[fast.clone(), ("url", text("http://[::1]:9"))]).poll_every, 200 * MILLISECOND);
     let (_, at, ..) = finding(&token(None, "127.0.0.1"), &[fast, ("url", text("https://web.cloud.test"))]);
     assert_eq!(at, "poll_every".into());
