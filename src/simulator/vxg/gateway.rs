@@ -2,7 +2,7 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
 
 use actix_web::{FromRequest, HttpRequest, HttpResponse, http::Method, rt, web};
@@ -368,6 +368,3 @@ fn add_unknown(value: &mut Value) {
         _ => {}
     }
 }
-
-/// How long a minute is, for whoever counts requests.
-pub(super) const MINUTE: Duration = Duration::from_secs(60);

@@ -24,6 +24,9 @@ use crate::simulator::common::{faults::Switchable, hub, running::Served, switche
 /// How often the retention is looked after.
 const SWEEP: Duration = Duration::from_millis(100);
 
+/// For how long requests are remembered one by one.
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
+
 /// The most complaints that are kept.
 const COMPLAINTS: usize = 10_000;
 
@@ -167,7 +170,7 @@ impl Core {
     pub(super) fn note_recent(&mut self, endpoint: &'static str) -> usize {
         let now = Instant::now();
         self.recent.push_back((now, endpoint));
-        while self.recent.front().is_some_and(|(at, _)| now - *at > Duration::from_secs(60)) {
+        while self.recent.front().is_some_and(|(at, _)| now - *at > MINUTE) {
             self.recent.pop_front();
         }
         self.recent.len()

@@ -103,6 +103,11 @@ impl Store {
         self.events.get_mut(&id).filter(|event| event.gone.is_none())
     }
 
+    /// An event, deleted or not.
+    pub(super) fn known(&self, id: i64) -> Option<&Event> {
+        self.events.get(&id)
+    }
+
     pub(super) fn contains(&self, id: i64) -> bool {
         self.events.contains_key(&id)
     }

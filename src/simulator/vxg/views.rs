@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Call, Complaint, Counters, EventRecord, Happening, Origin, Simulator, Truth, VersionRecord, gateway::MINUTE, stamp,
+    Call, Complaint, Counters, EventRecord, Happening, Origin, Simulator, Truth, VersionRecord, hub::MINUTE, stamp,
     store::Event,
 };
 
@@ -91,8 +91,7 @@ impl Simulator {
 
     /// One of them.
     pub fn event(&self, id: i64) -> Option<EventRecord> {
-        let core = self.lock();
-        core.world.store.all().find(|event| event.id == id).map(record)
+        self.lock().world.store.known(id).map(record)
     }
 
     /// The ids of all events that the server has accepted and still has, of a camera or of all, in the order of arrival; rows that are none are not
