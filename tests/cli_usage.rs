@@ -37,7 +37,7 @@ fn wrong_usage_exits_with_2_and_says_what_is_wrong() {
 
 #[test]
 fn every_command_explains_itself_with_an_example() {
-    for command in ["run", "check", "demo", "media", "simulate", "completions"] {
+    for command in ["run", "check", "demo", "media", "vxg", "simulate", "completions"] {
         let (code, stdout, _) = finish(program(&[command, "--help"]));
         assert_eq!(code, Some(0));
         assert!(stdout.contains("Examples:") && stdout.contains(&format!("watchpost {command}")), "{stdout}");
