@@ -12,6 +12,8 @@ use watchpost::actors::model::{ConnectionName, Origin, Sequence};
 pub struct Store {
     memory: Arc<Mutex<Memory>>,
     troubles: Arc<(Mutex<Troubles>, Condvar)>,
+    /// How often it was taken from an engine before.
+    owner: usize,
 }
 
 #[derive(Default)]
@@ -20,6 +22,8 @@ struct Troubles {
     refuse: usize,
     refused: usize,
     hang: bool,
+    /// Clones of owners before this one store nothing any more.
+    owner: usize,
     /// When something was stored.
     stored: Vec<Instant>,
 }
@@ -38,6 +42,12 @@ impl Store {
     /// Refuses the next `count` appends that hold events of the vendor.
     pub fn refuse(&self, count: usize) {
         lock(&self.troubles.0).refuse = count;
+    }
+
+    /// Takes it from the engine that has it, as a sudden end does: what that one still has in hand is never stored.
+    pub fn take(&mut self) {
+        self.owner += 1;
+        lock(&self.troubles.0).owner = self.owner;
     }
 
     /// How many appends were refused.
@@ -60,6 +70,9 @@ impl Store {
         let (troubles, changed) = &*self.troubles;
         let vendors = append.events.iter().any(|event| event.origin != Origin::Engine);
         let mut now = changed.wait_while(lock(troubles), |now| now.hang).unwrap_or_else(PoisonError::into_inner);
+        if now.owner != self.owner {
+            return Err(JournalError::Unavailable("its engine has ended".to_owned()));
+        }
         if now.refuse > 0 && vendors {
             now.refuse -= 1;
             now.refused += 1;
@@ -68,7 +81,7 @@ impl Store {
         if vendors {
             now.stored.push(Instant::now());
         }
-        drop(now);
+        // Still locked: nothing is stored behind the back of who takes it.
         lock(&self.memory).append(vec![append]).pop().unwrap_or(Err(JournalError::Closed))
     }
 }

@@ -10,7 +10,7 @@ use watchpost::actors::settings::{CommonSettings, Secret};
 use watchpost::actors::vendors::vxg::{Vxg, VxgConfig};
 use watchpost::actors::vendors::{Vendor, VendorSettings};
 use watchpost::actors::{ConnectionConfig, Engine, EngineHandle};
-use watchpost::simulator::vxg::{Options, Simulator};
+use watchpost::simulator::vxg::{Call, Options, Simulator};
 
 use crate::audit;
 use crate::common::{DEADLINE, MS, SECOND, Store, block_on, engine, eventually, pace, raw_lines};
@@ -109,9 +109,20 @@ impl Cloud {
         assert!(block_on(self.engine.take().unwrap().shutdown(DEADLINE)), "everything is stored in time");
     }
 
-    /// Ends the engine without a word.
+    /// Ends the engine without a word, and with whatever it has in hand.
     pub(crate) fn kill(&mut self) {
+        self.store.take();
         drop(self.engine.take());
+    }
+
+    /// Lets time pass for the server, of which the engine that is to come knows nothing.
+    pub(crate) fn let_pass(&self, time: Duration) {
+        self.sim.set_clock(i64::try_from(time.as_millis()).unwrap());
+    }
+
+    /// Lists of events that were asked for since the first `before` calls.
+    pub(crate) fn lists(&self, before: usize) -> Vec<Call> {
+        self.sim.calls().into_iter().skip(before).filter(|call| call.endpoint == "events").collect()
     }
 
     pub(crate) fn engine(&self) -> &EngineHandle {

@@ -7,4 +7,9 @@ mod common;
 
 mod arrivals;
 mod audit;
+mod breaks;
 mod cloud;
+mod defects;
+mod mixes;
+mod opens;
+mod troubles;
