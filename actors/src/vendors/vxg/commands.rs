@@ -229,7 +229,7 @@ fn told(item: &str, event: &Event<'_>) -> messages::VendorEvent {
         item: item.to_owned(),
         name: event.name.clone().into_owned(),
         time: event.time,
-        meta: meta.unwrap_or_else(Map::new),
+        meta: meta.unwrap_or_default(),
     }
 }
 
