@@ -214,7 +214,7 @@ fn a_token_that_is_refused_and_one_that_may_not_say_what_to_do() {
     cloud.fails("create cloud CAMERA motion", 1, &["403", "access \"all\""]);
     assert!(cloud.done("create yard CAMERA motion").contains("Created"));
     cloud.simulator.inject(Fault::Rest(Refusal { status: 401, count: None }));
-    cloud.fails("types cloud CAMERA", 1, &["login refused"]);
+    cloud.fails("types cloud CAMERA", 1, &["does not take the token (401"]);
     cloud.simulator.stop();
     cloud.fails("types cloud CAMERA", 1, &["cannot connect"]);
 }

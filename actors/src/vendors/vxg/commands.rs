@@ -16,8 +16,6 @@ mod walk;
 
 use std::time::Duration;
 
-use serde_json::Map;
-
 use self::lookup::{Known, Lookup};
 use super::grant::Grant;
 use super::rest::CallError;
