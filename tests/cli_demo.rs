@@ -68,6 +68,31 @@ fn a_short_demo_shows_resumed_sessions_and_a_gap_and_loses_nothing_in_silence() 
         assert_eq!(number(&stdout, what), 0, "{stdout}");
     }
     assert!(number(&stdout, "house: states equal") > 20);
+
+    // A yard of which nothing is pushed: what polls find, what comes too late for them, and a camera that goes and comes back.
+    let of_yard = |what: &str| count(&format!(" yard {what}"));
+    assert_eq!(of_yard("** engine.connection: "), 1, "nothing breaks there\n{stdout}");
+    for (item, kind, rest) in [
+        ("Gate", "vxg.motion", ""),
+        ("Loading Yard", "vxg.object_and_scene_detection", ""),
+        ("North Fence", "vxg.linecross", ""),
+        ("Loading Yard", "vxg.motion", "(backfill)"),
+        ("North Fence", "connection.lost", "connection offline"),
+        ("North Fence", "connection.restored", "connection online"),
+        ("Gate", "vxg.motion.updated", ""),
+    ] {
+        let is_it = |line: &str| {
+            line.contains(&format!(" yard {item} ")) && line.contains(&format!(" {kind} ")) && line.ends_with(rest)
+                || line.contains(&format!(" yard {item} ")) && rest.is_empty() && line.ends_with(kind)
+        };
+        assert!(stdout.lines().any(is_it), "{item} {kind} {rest}\n{stdout}");
+    }
+    assert!(number(&stdout, "yard: events told") >= 5);
+    assert_eq!(number(&stdout, "yard: late ones found"), 1, "{stdout}");
+    assert_eq!(number(&stdout, "yard: states equal"), 3);
+    for what in ["yard: events missing or twice", "yard: gaps", "yard: states different"] {
+        assert_eq!(number(&stdout, what), 0, "{stdout}");
+    }
     assert!(count("the simulator resumes the session") >= 1);
     assert!(count("motion.started") > 10);
     assert!(!stdout.contains('\x1b'), "no steering of terminals in a pipe");

@@ -7,7 +7,7 @@ use watchpost::actors::settings::Secret;
 use watchpost::simulator::vxg::{Fault, FaultKind, Options, Refusal, Simulator, Times};
 
 use crate::cloud::{By, Cloud, options};
-use crate::common::{Rng, pace, parallel};
+use crate::common::{DEADLINE, Rng, pace, parallel};
 
 /// Faults of one trial.
 const HAND: usize = 5;
@@ -160,7 +160,8 @@ fn run(trial: &Trial) {
         cloud.sim.clear(fault.kind());
     }
     cloud.store.refuse(0);
-    cloud.settle();
+    // A login that was asked for fewer calls waits for half a minute, and longer the next time.
+    cloud.settle_within(4 * DEADLINE);
     cloud.wait_online();
     assert_eq!(cloud.gaps(), Vec::<Value>::new(), "all of it could be had");
     let calls = cloud.sim.calls().len() as f64;

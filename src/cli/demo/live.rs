@@ -158,6 +158,13 @@ impl Picture {
             ("", &format!("  the house: {} events, {recovered} of them out of its history", tally.heard.told())),
             (FAINT, &format!("   {}", printable(&tally.heard.words))),
         ]);
+        let (yard, of_yard) = (tally.yard(), &tally.of_yard);
+        let colour = if yard.state == ConnectionState::Online { GREEN } else { YELLOW };
+        self.line(&[
+            (colour, &format!("● {} ", yard.state)),
+            ("", &format!("  the yard: {} events, {} of them late", of_yard.told(), of_yard.late())),
+            (FAINT, &format!("   {}", printable(&of_yard.words))),
+        ]);
         let gaps = if tally.gaps > 0 { YELLOW } else { "" };
         self.line(&[
             ("", &format!("{} events   {} repeats left out   ", status.events, status.repeats)),

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! - `stage` lets things happen and go wrong, on a thread of its own. `script` says what and when at the XProtect gateway; `cloud` is the Eagle
-//!   Eye cloud, where nothing breaks; `house` is a house of SimpliSafe, and `story` what happens there.
+//!   Eye cloud, where nothing breaks; `house` is a house of SimpliSafe, and `story` what happens there; `yard` is a yard in VXG's cloud, and what happens there.
 //! - `tally` is what an embedder would know: it hears events from a callback and reads the states.
 //! - `plain` shows it line by line, for a pipe; `live` in place, for a terminal.
 //! - `summary` is the end: the simulator's auditor compares what happened with what was told.
@@ -19,6 +19,7 @@ mod stage;
 mod story;
 mod summary;
 mod tally;
+mod yard;
 
 use std::{
     io::{self, IsTerminal},
@@ -45,6 +46,7 @@ use self::{
     script::Timing,
     stage::{Notice, Stage},
     tally::Tally,
+    yard::Yard,
 };
 use super::{Exit, descriptors::Descriptors, is_reader_gone, milestone, signals::Signals, terminal};
 
@@ -62,9 +64,9 @@ const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Show the engine at work against simulated systems, with connections that break
 ///
-/// A simulated XProtect system, an Eagle Eye cloud and a house of SimpliSafe are started, and the engine watches all of them over real sockets. Every ten seconds or so the
+/// A simulated XProtect system, an Eagle Eye cloud, a house of SimpliSafe and a yard in VXG's cloud are started, and the engine watches all of them over real sockets. Every ten seconds or so the
 /// XProtect system drops the socket, each time in another way; once in a minute it stays away for longer than it keeps a session. SimpliSafe's cloud goes away once in a
-/// minute, and what happens in the house meanwhile is read out of its history. In the end an auditor compares
+/// minute, and what happens in the house meanwhile is read out of its history. In the yard a camera goes and comes back, and what another one uploads late is found. In the end an auditor compares
 /// what happened with what was told: the exit status is 1 if an event was lost in silence or a state is wrong. It remembers every event for that,
 /// about 1 KiB each.
 #[derive(Args)]
@@ -138,6 +140,7 @@ async fn play(args: DemoArgs) -> Result<Exit, Failure> {
     let simulator = Simulator::start(options.clone())?;
     let cloud = Cloud::start()?;
     let house = House::start(timing)?;
+    let yard = Yard::start()?;
     let engine = Engine::start(EngineConfig::default())?;
     // The callback is there before the connection, so that it misses nothing.
     let (told, events) = mpsc::channel(QUEUE);
@@ -152,24 +155,27 @@ async fn play(args: DemoArgs) -> Result<Exit, Failure> {
     engine.send(AddConnection(connection)).await??;
     engine.send(AddConnection(cloud.connection().map_err(Failure::Address)?)).await??;
     engine.send(AddConnection(house.connection().map_err(Failure::Address)?)).await??;
+    engine.send(AddConnection(yard.connection().map_err(Failure::Address)?)).await??;
 
-    let tally = Tally::new(engine.clone(), cloud.clone(), house.clone(), args.length);
-    let demo = Demo { tally, view: view(&simulator, &cloud, &house)?, simulator, cloud, house, events };
+    let tally = Tally::new(engine.clone(), cloud.clone(), house.clone(), yard.clone(), args.length);
+    let demo = Demo { tally, view: view(&simulator, &cloud, &house, &yard)?, simulator, cloud, house, yard, events };
     let exit = demo.run(signals, args.rate, timing).await;
     callback.remove().await;
     engine.shutdown(DEADLINE).await;
     Ok(exit?)
 }
 
-fn view(simulator: &Simulator, cloud: &Cloud, house: &House) -> io::Result<Box<dyn View>> {
+fn view(simulator: &Simulator, cloud: &Cloud, house: &House, yard: &Yard) -> io::Result<Box<dyn View>> {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let title = format!(
-        "watchpost demo: {CONNECTION} is a simulated XProtect at {}, {} an Eagle Eye cloud at {}, {} a SimpliSafe house at {}",
+        "watchpost demo: {CONNECTION} is a simulated XProtect at {}, {} an Eagle Eye cloud at {}, {} a SimpliSafe house at {}, {} a yard in VXG's cloud at {}",
         simulator.url(),
         cloud::CONNECTION,
         cloud.url(),
         house::CONNECTION,
-        house.url()
+        house.url(),
+        yard::CONNECTION,
+        yard.url()
     );
     if io::stdout().is_terminal() && !is_dumb {
         Ok(Box::new(Live::new(title, terminal::colours_are_welcome())))
@@ -184,6 +190,7 @@ struct Demo {
     simulator: Simulator,
     cloud: Cloud,
     house: House,
+    yard: Yard,
     tally: Tally,
     view: Box<dyn View>,
     events: mpsc::Receiver<SharedEvent>,
@@ -191,8 +198,8 @@ struct Demo {
 
 impl Demo {
     async fn run(mut self, mut signals: Signals, rate: u32, timing: Timing) -> io::Result<Exit> {
-        let (stage, mut notices) =
-            Stage::start(self.simulator.clone(), self.cloud.clone(), self.house.clone(), rate, timing)?;
+        let beside = (self.cloud.clone(), self.house.clone(), self.yard.clone());
+        let (stage, mut notices) = Stage::start(self.simulator.clone(), beside, rate, timing)?;
         let mut redraw = interval(REDRAW);
         redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.tally.is_time_up() {

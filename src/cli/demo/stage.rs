@@ -15,6 +15,7 @@ use super::{
     house::House,
     script::{Break, Timing},
     story::Story,
+    yard::{self, Yard},
 };
 
 /// How often events happen.
@@ -33,6 +34,8 @@ pub(super) enum Notice {
     Cloud(String),
     /// Something happens in the house, in its own words, or to its cloud.
     House(String),
+    /// Something happens in the yard, in its cloud's own words.
+    Yard(String),
 }
 
 impl fmt::Display for Notice {
@@ -41,6 +44,7 @@ impl fmt::Display for Notice {
             Self::Gateway(what) => write!(f, "the simulator {what}"),
             Self::Cloud(what) => write!(f, "the cloud: {what}"),
             Self::House(what) => write!(f, "the house: {what}"),
+            Self::Yard(what) => write!(f, "the yard: {what}"),
         }
     }
 }
@@ -54,8 +58,7 @@ impl Stage {
     /// Starts the thread; what it does is told in words. The notices end when it does.
     pub(super) fn start(
         simulator: Simulator,
-        cloud: Cloud,
-        house: House,
+        (cloud, house, yard): (Cloud, House, Yard),
         rate: u32,
         timing: Timing,
     ) -> io::Result<(Self, mpsc::Receiver<Notice>)> {
@@ -67,6 +70,7 @@ impl Stage {
         thread::Builder::new().name("demo-stage".to_owned()).spawn(move || {
             let (mut happened, happenings) = (0, cloud.happenings());
             let (in_house, mut story) = (house.happenings(), Story::new(house, timing));
+            let (in_yard, mut yard) = (yard.happenings(), yard::Story::new(yard, timing));
             while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(TICK) {
                 let due = play.start.elapsed().as_millis().saturating_mul(u128::from(rate)) / 1_000;
                 let due = u64::try_from(due).unwrap_or(u64::MAX);
@@ -80,6 +84,10 @@ impl Stage {
                 story.go_on(&mut |what| play.notify(Notice::House(what)));
                 for happening in in_house.try_iter() {
                     play.notify(Notice::House(happening.words));
+                }
+                yard.go_on(&mut |what| play.notify(Notice::Yard(what)));
+                for happening in in_yard.try_iter() {
+                    play.notify(Notice::Yard(format!("{}: {}", happening.name, happening.words)));
                 }
                 play.go_on();
             }

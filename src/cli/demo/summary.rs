@@ -11,6 +11,7 @@ use crate::cli::terminal;
 pub(super) fn print(report: &Report, tally: &Tally, simulator: &Simulator) -> io::Result<Exit> {
     let cloud = tally.compare();
     let (house, wrong) = (tally.compare_house(), tally.wrong_of_house());
+    let (yard, wrong_of_yard) = (tally.compare_yard(), tally.wrong_of_yard());
     let good = report.is_clean() && tally.is_right_beside() && tally.was_online();
     let states = simulator.states().len();
     let equal = states.saturating_sub(report.state_differences.len());
@@ -36,6 +37,14 @@ pub(super) fn print(report: &Report, tally: &Tally, simulator: &Simulator) -> io
         ("house: gaps", tally.heard.gaps),
         ("house: states equal", house.equal),
         ("house: states different", house.differences.len()),
+        ("yard: events told", tally.of_yard.told()),
+        ("yard: late ones found", tally.of_yard.late()),
+        ("yard: events missing or twice", wrong_of_yard.len()),
+        ("yard: updates of events", tally.of_yard.updates),
+        ("yard: cameras gone or back", tally.of_yard.changes),
+        ("yard: gaps", tally.of_yard.gaps),
+        ("yard: states equal", yard.equal),
+        ("yard: states different", yard.differences.len()),
     ] {
         // Writing into a String does not fail.
         let _ = writeln!(text, "  {what:<31}{count:>7}");
@@ -55,6 +64,9 @@ pub(super) fn print(report: &Report, tally: &Tally, simulator: &Simulator) -> io
     }
     for difference in house.differences.iter().chain(&wrong) {
         let _ = writeln!(text, "  house: {difference}");
+    }
+    for difference in yard.differences.iter().chain(&wrong_of_yard) {
+        let _ = writeln!(text, "  yard: {difference}");
     }
     terminal::print(text.as_bytes())?;
     Ok(if good { Exit::Done } else { Exit::Failed })

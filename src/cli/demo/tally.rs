@@ -23,6 +23,7 @@ use super::{
     cloud::{Cloud, Comparison},
     house::{self, Heard, House},
     stage::Notice,
+    yard::{self, Yard},
 };
 
 /// Events kept to be shown.
@@ -33,6 +34,7 @@ pub(super) struct Tally {
     engine: EngineHandle,
     cloud: Cloud,
     house: House,
+    yard: Yard,
     start: Instant,
     length: Option<Duration>,
     /// Every event of the XProtect system, for the auditor.
@@ -41,6 +43,8 @@ pub(super) struct Tally {
     pub(super) of_cloud: usize,
     /// What was told of the house.
     pub(super) heard: Heard,
+    /// What was told of the yard.
+    pub(super) of_yard: yard::Heard,
     /// The last events, the newest at the end.
     pub(super) recent: VecDeque<SharedEvent>,
     /// What the simulator did last, and when.
@@ -54,16 +58,24 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(engine: EngineHandle, cloud: Cloud, house: House, length: Option<Duration>) -> Self {
+    pub(super) fn new(
+        engine: EngineHandle,
+        cloud: Cloud,
+        house: House,
+        yard: Yard,
+        length: Option<Duration>,
+    ) -> Self {
         Self {
             engine,
             cloud,
             house,
+            yard,
             start: Instant::now(),
             length,
             lines: Vec::new(),
             of_cloud: 0,
             heard: Heard::default(),
+            of_yard: yard::Heard::default(),
             recent: VecDeque::new(),
             notice: None,
             onlines: 0,
@@ -80,6 +92,9 @@ impl Tally {
         let stored = event.get();
         if stored.commit.connection.as_str() == house::CONNECTION {
             return self.heard.take(event);
+        }
+        if stored.commit.connection.as_str() == yard::CONNECTION {
+            return self.of_yard.take(event);
         }
         if stored.commit.connection.as_str() != CONNECTION {
             self.of_cloud += usize::from(stored.event.origin != Origin::Engine);
@@ -103,6 +118,7 @@ impl Tally {
         match notice {
             Notice::Gateway(_) => self.notice = Some((Instant::now(), notice.to_string())),
             Notice::House(words) => self.heard.words = words,
+            Notice::Yard(words) => self.of_yard.words = words,
             // What happens at the stores is seen by the events.
             Notice::Cloud(_) => {}
         }
@@ -133,10 +149,26 @@ impl Tally {
         self.heard.wrong(&self.house)
     }
 
-    /// Whether everything in cloud and house was told, and is as it is.
+    /// How the connection to the yard is doing.
+    pub(super) fn yard(&self) -> ConnectionStatus {
+        self.yard.status(&self.engine)
+    }
+
+    /// Compares the states of the yard's cameras.
+    pub(super) fn compare_yard(&self) -> Comparison {
+        self.yard.compare(&self.engine)
+    }
+
+    /// What happened in the yard and was not told, or told twice.
+    pub(super) fn wrong_of_yard(&self) -> Vec<String> {
+        self.of_yard.wrong(&self.yard)
+    }
+
+    /// Whether everything in cloud, house and yard was told, and is as it is.
     pub(super) fn is_right_beside(&self) -> bool {
-        let comparisons = [self.compare(), self.compare_house()];
-        comparisons.iter().all(|of| of.differences.is_empty()) && self.wrong_of_house().is_empty()
+        let comparisons = [self.compare(), self.compare_house(), self.compare_yard()];
+        let wrong = [self.wrong_of_house(), self.wrong_of_yard()];
+        comparisons.iter().all(|of| of.differences.is_empty()) && wrong.iter().all(Vec::is_empty)
     }
 
     /// How often a session was resumed: each return that was not a new session, for which there would be a gap.

@@ -34,6 +34,8 @@ pub(super) struct Reading {
     pub(super) tries: u32,
     /// The window under way cannot be read, though others can.
     pub(super) is_at_fault: bool,
+    /// The end of one that could not be read as a whole: what is wrong lies before it, or was over.
+    fault_until: i64,
     /// It has brought something.
     pub(super) has_news: bool,
 }
@@ -61,6 +63,7 @@ impl Reading {
             walk: None,
             tries: 0,
             is_at_fault: false,
+            fault_until: i64::MIN,
             has_news: false,
         }
     }
@@ -114,13 +117,17 @@ impl Reading {
         let mut rows = std::mem::take(&mut self.found);
         rows.retain(|row| window.contains(row.at));
         self.next = to.saturating_add(1);
-        (self.group, self.is_at_fault) = (0, false);
+        self.group = 0;
+        // The half that could be read is not the one that is at fault: the search goes on where it stands.
+        self.is_at_fault = self.next <= self.fault_until;
         Some((window, rows))
     }
 
     /// After a window that was read in one piece the next may be longer.
     pub(super) fn grow(&mut self) {
-        self.step = self.step.saturating_mul(2).min(self.most);
+        if !self.is_at_fault {
+            self.step = self.step.saturating_mul(2).min(self.most);
+        }
     }
 
     /// Begins the window under way anew.
@@ -133,9 +140,13 @@ impl Reading {
     /// Gives the window under way up, for a smaller one.
     pub(super) fn smaller(&mut self) -> Smaller {
         let from = self.next;
-        let span = self.window().to.min(self.asked).saturating_sub(from).saturating_add(1);
+        let to = self.window().to.min(self.asked);
+        let span = to.saturating_sub(from).saturating_add(1);
         if span > SMALLEST {
             self.again();
+            if self.is_at_fault {
+                self.fault_until = self.fault_until.max(to);
+            }
             self.step = (span / 2).max(SMALLEST);
             return Smaller::Half;
         }
@@ -149,11 +160,49 @@ impl Reading {
     /// Passes over what cannot be read.
     pub(super) fn pass(&mut self, lost: Window) {
         self.again();
-        self.is_at_fault = false;
+        (self.is_at_fault, self.fault_until) = (false, i64::MIN);
         self.next = if lost.to >= self.asked { i64::MAX } else { lost.to.saturating_add(1) };
     }
 
     pub(super) fn has_walk(&self) -> bool {
         self.walk.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_search_for_what_cannot_be_read_goes_on_where_it_stands() {
+        let asked = 10 * STEP;
+        let bad = 5 * STEP - 90 * SECOND;
+        let mut reading = Reading::new(true, 4 * STEP, asked, STEP);
+        let (mut failures, mut searches) = (0, 0);
+        let lost = loop {
+            let window = reading.walk(100).window();
+            if !window.contains(bad) {
+                assert!(reading.done(window.to, 1).is_some());
+                reading.grow();
+                continue;
+            }
+            failures += 1;
+            // Only the first needs more than one look.
+            searches += usize::from(!reading.is_at_fault);
+            reading.is_at_fault = true;
+            if let Smaller::Lost(lost) = reading.smaller() {
+                break lost;
+            }
+        };
+        assert!(lost.contains(bad) && lost.to - lost.from < 2 * SMALLEST, "{lost:?}");
+        assert!(failures <= 8 && searches == 1, "{failures} failures, {searches} searches");
+        reading.pass(lost);
+        assert!(!reading.is_at_fault);
+        let first = reading.walk(100).window();
+        reading.done(first.to, 1).unwrap();
+        reading.grow();
+        let next = reading.walk(100).window();
+        assert!(next.to - next.from > first.to - first.from, "behind it windows grow again");
     }
 }
