@@ -13,6 +13,7 @@
 //! - `latency` is no flood: events come by a schedule, and what is told is how long they take to a watcher and to a webhook.
 //! - `connections` and `recovery`: many sessions in one process, see `crowd`.
 //! - `accounts`: the sub-accounts of a reseller at Eagle Eye Networks, each with a session of its own.
+//! - `vxg` counts what polling VXG's cloud costs the line; it has no floor.
 //!
 //! `rounds` and `durable` run the two in turn, over the words of `words`, and check that every event was taken, once, and that the states are
 //! those that the generator foretold. `meter` reads what a process has used. `report` sets the figures side by side; what they mean is
@@ -38,6 +39,7 @@ mod report;
 mod rounds;
 mod states;
 mod storage;
+mod vxg;
 mod words;
 
 use std::io::{self, Write};
@@ -87,7 +89,7 @@ struct Args {
     /// Sessions in one run of `connections`
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     sessions: u32,
-    /// How long these are watched; each has one event in this time, and so has each camera of `accounts`
+    /// How long these are watched; each has one event in this time, and so has each camera of `accounts`; `vxg` counts for so long
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = humantime::parse_duration)]
     watch: Duration,
     /// Sessions in one run of `recovery`
@@ -130,6 +132,7 @@ enum Kind {
     Connections,
     Recovery,
     Accounts,
+    Vxg,
 }
 
 /// What the harness starts itself as.
@@ -401,9 +404,11 @@ fn measure(args: &Args) -> Outcome<()> {
     };
     let crowd = if args.tiny || !args.bench { crowd::Dose::TINY } else { crowd::Dose::new(args) };
     let accounts = if args.tiny || !args.bench { accounts::Dose::TINY } else { accounts::Dose::new(args) };
+    let vxg = if args.tiny || !args.bench { vxg::Dose::TINY } else { vxg::Dose::new(args) };
     let mut results = rounds::run(dose, args.only)?;
     results.sections.extend(crowd::measure(crowd, args.only)?);
     results.sections.extend(accounts::measure(accounts, args.only)?);
+    results.sections.extend(vxg::measure(vxg, args.only)?);
     let report = report::Report::new(dose, &results);
     writeln!(io::stdout(), "{report}")?;
     if let Some(path) = &args.json {

@@ -112,7 +112,7 @@ fn what_retention_took_during_an_outage_is_one_gap_and_the_rest_comes() {
     cloud.sim.purge(None, left_from);
     cloud.start_engine();
     cloud.settle();
-    eventually(DEADLINE, "the gap is told", || !cloud.gaps().is_empty());
+    cloud.wait_until(DEADLINE, "the gap is told", || !cloud.gaps().is_empty());
     cloud.wait_online();
     let gaps = cloud.gaps();
     assert_eq!((gaps.len(), &gaps[0]["data"]["reason"]), (1, &json!("retention")), "{gaps:#?}");
@@ -130,7 +130,7 @@ fn what_retention_took_of_one_camera_is_a_gap_of_that_camera() {
     cloud.sim.purge(Some(camera), cloud.ago(2 * HOUR));
     cloud.start_engine();
     cloud.settle();
-    eventually(DEADLINE, "the gap is told", || !cloud.gaps().is_empty());
+    cloud.wait_until(DEADLINE, "the gap is told", || !cloud.gaps().is_empty());
     cloud.wait_online();
     let gaps = cloud.gaps();
     let (reason, item) = (&gaps[0]["data"]["reason"], &gaps[0]["data"]["item"]);
@@ -147,7 +147,7 @@ fn a_stretch_that_cannot_be_read_is_one_gap_and_the_rest_comes() {
     cloud.start_engine();
     let rest = missed.iter().filter(|id| **id != poisoned);
     for event in rest {
-        eventually(3 * DEADLINE, "the rest comes", || !cloud.told(*event).is_empty());
+        cloud.wait_until(3 * DEADLINE, "the rest comes", || !cloud.told(*event).is_empty());
     }
     cloud.wait_online();
     let gaps = cloud.gaps();

@@ -13,7 +13,7 @@ use watchpost::actors::{ConnectionConfig, Engine, EngineHandle};
 use watchpost::simulator::vxg::{Call, Options, Simulator};
 
 use crate::audit;
-use crate::common::{DEADLINE, MS, SECOND, Store, block_on, engine, eventually, pace, raw_lines};
+use crate::common::{DEADLINE, MS, SECOND, Store, block_on, engine, pace, raw_lines};
 
 /// The connection of a [`Cloud`].
 pub(crate) const YARD: &str = "yard";
@@ -166,8 +166,17 @@ impl Cloud {
     }
 
     pub(crate) fn wait_told(&self, event: i64) -> Value {
-        eventually(DEADLINE, &format!("{event} is told"), || !self.told(event).is_empty());
+        self.wait_until(DEADLINE, &format!("{event} is told"), || !self.told(event).is_empty());
         self.told(event).remove(0)
+    }
+
+    /// Waits until something is so, and tells the story if it never is.
+    pub(crate) fn wait_until(&self, deadline: Duration, what: &str, so: impl Fn() -> bool) {
+        let until = Instant::now() + deadline;
+        while !so() {
+            assert!(Instant::now() < until, "in vain for {deadline:?}: {what}\n{}", self.story());
+            pace(20 * MS);
+        }
     }
 
     pub(crate) fn value(&self, camera: i64) -> Option<String> {
@@ -203,7 +212,7 @@ impl Cloud {
     /// The newest of what was asked and told, for the message of a failure.
     pub(crate) fn story(&self) -> String {
         let calls = self.sim.calls();
-        let calls = calls.iter().rev().take(25).rev();
+        let calls = calls.iter().rev().take(60).rev();
         let calls = calls.map(|call| format!("{:?} ago: {} {} {}", call.at.elapsed(), call.status, call.rows, call.path));
         let lines: Vec<_> = self.lines().iter().rev().take(20).rev().map(ToString::to_string).collect();
         format!(

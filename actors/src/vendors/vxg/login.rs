@@ -11,6 +11,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::config::VxgConfig;
@@ -26,6 +27,8 @@ use crate::vendors::{Login, LoginError, LoginStep, Now};
 
 /// How long a server that wants fewer requests is left alone, where it does not say.
 const SLOW_DOWN: Duration = Duration::from_secs(30);
+/// How far back the verifying call looks.
+const RECENT: Duration = Duration::from_secs(60);
 
 /// The login with one token.
 #[derive(Debug)]
@@ -38,6 +41,8 @@ pub struct VxgLogin {
     untried: Vec<SecretString>,
     /// Those that were refused in this login.
     refused: Vec<SecretString>,
+    /// A minute before this login began.
+    recent: Option<Timestamp>,
     /// The licence key was shown in this login.
     asked: bool,
     stage: Stage,
@@ -68,7 +73,7 @@ impl VxgLogin {
     #[must_use]
     pub fn new(config: VxgConfig, timeout: Duration) -> Self {
         let (untried, refused) = (Vec::new(), Vec::new());
-        Self { config, timeout, present: None, untried, refused, asked: false, stage: Stage::Begin }
+        Self { config, timeout, present: None, untried, refused, recent: None, asked: false, stage: Stage::Begin }
     }
 
     fn call(&self, mut call: RestCall) -> LoginStep<Grant> {
@@ -94,10 +99,12 @@ impl VxgLogin {
         self.events(Shown { grant, token, named: camera.is_some() }, camera)
     }
 
-    /// Asks for the newest event: that of a camera, or of all that the token opens.
+    /// Asks for the newest event of the last minute: that of a camera, or of all that the token opens. So the whole history need be neither counted for it nor
+    /// sound. That our clock may be wrong does no harm: none is an answer as well.
     fn events(&mut self, shown: Shown, camera: Option<i64>) -> LoginStep<Grant> {
         let query = EventsQuery {
             order: EventOrder::Newest,
+            start: self.recent,
             page: Asked { limit: 1, offset: 0 },
             cameras: camera.as_slice(),
             include_meta: false,
@@ -278,7 +285,8 @@ impl Login for VxgLogin {
         &self.config.token
     }
 
-    fn begin(&mut self, _: Now) -> LoginStep<Grant> {
+    fn begin(&mut self, now: Now) -> LoginStep<Grant> {
+        self.recent = now.wall.checked_sub(RECENT).ok();
         self.untried.clear();
         self.refused.clear();
         self.asked = false;
