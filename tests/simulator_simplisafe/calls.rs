@@ -266,6 +266,10 @@ fn a_base_station_with_a_lock_complains_when_it_is_asked_right_after_it_was_arme
     assert_eq!(simulator.counters().complaints, 1);
     caller.fetch(&format!("/v1/ss3/subscriptions/{}/sensors?forceUpdate=false", simulator.systems()[1]));
     assert_eq!(simulator.counters().complaints, 1);
+    assert_eq!(simulator.counters().avoidable_complaints, 0, "it may have crossed the push");
+    std::thread::sleep(Duration::from_millis(1_100));
+    ask();
+    assert_eq!((simulator.counters().complaints, simulator.counters().avoidable_complaints), (2, 1));
 }
 
 #[test]

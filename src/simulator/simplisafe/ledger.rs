@@ -126,6 +126,8 @@ pub struct Counters {
     pub reused: u64,
     /// Times that the base station announced that a lock does not respond, since it was asked for its devices right after it was armed or disarmed.
     pub complaints: u64,
+    /// Those of them for a call that came a second or more after that. A call that crosses the push of an arming is nobody's fault.
+    pub avoidable_complaints: u64,
     /// Requests that brought a token to the host of `foreign-media`.
     pub tokens_abroad: u64,
     /// Requests that were answered as to a blocked address.

@@ -12,7 +12,7 @@ use super::{
     hub::Core,
     ledger::Shown,
     stamp,
-    world::{COMPLAINS, Part, Place, Record, kind},
+    world::{COMPLAINS, KNOWN_BY, Part, Place, Record, kind},
 };
 
 /// The most events in a page (a capture of a live account, 2026).
@@ -66,8 +66,10 @@ impl Core {
     /// A base station that is asked for its devices right after it was armed or disarmed takes a lock for broken, and says so aloud.
     fn disturb(&mut self, place: Place) {
         let system = &self.world.systems[place];
-        if system.has_locks() && system.armed_at.is_some_and(|at| at.elapsed() < COMPLAINS) {
+        let Some(armed) = system.armed_at.filter(|_| system.has_locks()) else { return };
+        if armed.elapsed() < COMPLAINS {
             self.counters.complaints += 1;
+            self.counters.avoidable_complaints += u64::from(armed.elapsed() >= KNOWN_BY);
         }
     }
 

@@ -318,6 +318,8 @@ fn nth_sensor(nth: usize) -> (i64, String) {
 
 /// How long after an alarm was set or unset the base station complains of a lock when it is asked for its devices.
 pub(super) const COMPLAINS: Duration = Duration::from_secs(15);
+/// Within this the push of it is on its way, and so may be a call by who cannot know yet.
+pub(super) const KNOWN_BY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

@@ -136,7 +136,7 @@ impl SimpliSafeSession {
     ) {
         let Some(Asked { ask, at, token, again }) = self.calls.open.remove(&id) else { return };
         if let Some(date) = answer.as_ref().ok().and_then(date) {
-            self.clock.set(date, now.wall);
+            self.clock.set(date, now);
         }
         if let Err(RestError::Braked(braked)) = &answer {
             return self.failed(now, ask, Trouble::Braked(braked.until), todo);
@@ -182,7 +182,9 @@ impl SimpliSafeSession {
     /// Puts the calls once more that were refused with the token before.
     pub(super) fn call_again(&mut self, now: Now, todo: &mut Todo) {
         for ask in std::mem::take(&mut self.calls.waiting) {
-            self.call(now, ask, true, todo);
+            if !self.put_off(now, ask) {
+                self.call(now, ask, true, todo);
+            }
         }
     }
 

@@ -106,6 +106,17 @@ impl SimpliSafeSession {
         self.systems.get_mut(&sid).filter(|system| !system.is_v2).map(poll)
     }
 
+    /// Puts off what is asked of a base station that must be left alone by now, and says whether it has done so.
+    pub(super) fn put_off(&mut self, now: Now, ask: Ask) -> bool {
+        let (Ask::Sensors(sid) | Ask::Settings(sid) | Ask::Locks(sid)) = ask else { return false };
+        let is_quiet = self.systems.get(&sid).is_some_and(|system| system.is_quiet(now.instant).is_some());
+        if let Some(poll) = self.poll(ask).filter(|_| is_quiet) {
+            poll.is_asked = false;
+            poll.hurry_or(now.instant);
+        }
+        is_quiet
+    }
+
     fn every(&self, ask: Ask) -> Duration {
         let rarer = if matches!(ask, Ask::Settings(_)) { SETTINGS_RARER } else { 1 };
         self.config.poll_every * rarer
@@ -263,8 +274,10 @@ impl SimpliSafeSession {
             system.locks = Poll::now(now.instant);
         }
         let names = print_names(read.rows.iter().map(|row| (&*row.serial, row.name.as_deref())));
-        // Where the base station was left alone at first, nobody has asked for its names either.
-        let is_renamed = system.names.replace(names).map_or(system.quiet_until.is_some(), |before| before != names);
+        // Where the base station was left alone at first, nobody has asked for its names either; and now that it is, nobody may.
+        let may_ask = system.is_quiet(now.instant).is_none();
+        let is_renamed =
+            may_ask && system.names.replace(names).map_or(system.quiet_until.is_some(), |before| before != names);
         if is_renamed && let Some(row) = read.rows.first() {
             let item = snapshot::device_item(&sid.to_string(), &row.serial);
             todo.act(Action::Forget(Forget::Item(item.into())));

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::history::{History, Walk};
 use super::states::Report;
 use super::telling::QUIET;
+use crate::vendors::Now;
 use crate::vendors::simplisafe::snapshot::system_item;
 use crate::vendors::simplisafe::wire::Camera;
 
@@ -24,6 +25,10 @@ const LOOK_PAUSE: Duration = Duration::from_secs(3);
 const AHEAD_MOST: i64 = 300;
 /// … and the cloud's of ours, as long as no answer has told it.
 const AHEAD_UNTOLD: i64 = 86_400;
+/// The cloud's clock goes as ours does, but for so much. What says that it has leapt further ahead …
+const LEAP: SignedDuration = SignedDuration::from_secs(60);
+/// … is believed when nothing else was said for so long.
+const LEAP_DOUBTED: Duration = Duration::from_secs(900);
 
 /// One system.
 #[derive(Debug)]
@@ -258,20 +263,37 @@ impl Pace {
 }
 
 /// The cloud's clock beside ours, by the `Date` of its answers.
+///
+/// One answer of a wrong time must not put states and histories into time to come, where they would keep out all that follows.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Clock {
     ahead: SignedDuration,
-    /// An answer has told it.
-    is_told: bool,
+    /// The last answer that was believed: when it came, and what it said.
+    told: Option<(Instant, Timestamp)>,
+    /// Since when answers say that it has leapt ahead.
+    leapt: Option<Instant>,
 }
 
 impl Clock {
-    pub(super) fn set(&mut self, date: Timestamp, wall: Timestamp) {
-        (self.ahead, self.is_told) = (date.duration_since(wall), true);
-        // Dates have whole seconds.
-        if self.ahead.abs() < SignedDuration::from_secs(2) {
-            self.ahead = SignedDuration::ZERO;
+    pub(super) fn set(&mut self, date: Timestamp, now: Now) {
+        let ahead = date.duration_since(now.wall);
+        if self.is_leap(date, ahead, now) {
+            let since = *self.leapt.get_or_insert(now.instant);
+            if now.instant.saturating_duration_since(since) < LEAP_DOUBTED {
+                return;
+            }
         }
+        (self.told, self.leapt) = (Some((now.instant, date)), None);
+        // Dates have whole seconds.
+        self.ahead = if ahead.abs() < SignedDuration::from_secs(2) { SignedDuration::ZERO } else { ahead };
+    }
+
+    /// Whether more time has passed in the cloud than here, by either of our clocks: one was set, or the other stood still while the machine slept.
+    fn is_leap(&self, date: Timestamp, ahead: SignedDuration, now: Now) -> bool {
+        let Some((at, told)) = self.told else { return false };
+        let passed = SignedDuration::try_from(now.instant.saturating_duration_since(at)).unwrap_or(SignedDuration::MAX);
+        let is_late = date.duration_since(told) > passed.saturating_add(LEAP);
+        is_late && ahead > self.ahead.saturating_add(LEAP)
     }
 
     pub(super) fn ahead(&self) -> SignedDuration {
@@ -281,13 +303,11 @@ impl Clock {
     pub(super) fn at(&self, wall: Timestamp) -> Timestamp {
         wall.checked_add(self.ahead).unwrap_or(wall)
     }
-}
 
-impl Clock {
     /// When that was which the cloud says happened at `second`: nothing that has happened did so in time to come, by either clock.
     pub(super) fn happened(&self, second: i64, wall: Timestamp) -> i64 {
         let cloud = self.at(wall).as_second();
-        let most = if self.is_told { AHEAD_MOST } else { AHEAD_UNTOLD };
+        let most = if self.told.is_some() { AHEAD_MOST } else { AHEAD_UNTOLD };
         if second > cloud.max(wall.as_second()).saturating_add(most) { cloud } else { second }
     }
 }

@@ -46,6 +46,54 @@ fn pages_that_hold_less_than_was_asked_for_lose_nothing_that_is_not_told() {
 }
 
 #[test]
+fn what_is_told_with_a_wrong_date_keeps_out_nothing_that_follows() {
+    let mut talk = Talk::live();
+    let is = |talk: &Talk| talk.value(&device(HOME, "d2"), "connection").unwrap();
+    talk.cloud.date_off = 86_400;
+    talk.cloud.home().sensors[1].3["offline"] = json!(true);
+    talk.wait(200);
+    assert_eq!(is(&talk), "offline");
+    talk.cloud.date_off = 0;
+    talk.happen(HOME, 3381, json!({"sensorType": 5, "sensorSerial": "d2"}));
+    assert_eq!(is(&talk), "online");
+    talk.wait(500);
+    assert_eq!(is(&talk), "offline", "the list says so still");
+}
+
+#[test]
+fn a_date_that_leaps_ahead_is_believed_when_it_stays_so() {
+    let ahead = |clock: &Clock| clock.ahead().as_secs();
+    let (mut clock, mut now) = (Clock::default(), Now { instant: Instant::now(), wall: begin() });
+    let cloud = |now: Now, ahead: i64| now.wall + SignedDuration::from_secs(ahead);
+    let pass = |now: Now, ours: i64, wall: i64| Now {
+        instant: now.instant + Duration::from_secs(ours.unsigned_abs()),
+        wall: now.wall + SignedDuration::from_secs(wall),
+    };
+    clock.set(cloud(now, 7_200), now);
+    assert_eq!(ahead(&clock), 7_200, "the first is");
+    for _ in 0..3 {
+        now = pass(now, 600, 600);
+        clock.set(cloud(now, 86_400), now);
+        assert_eq!(ahead(&clock), 7_200);
+        now = pass(now, 600, 600);
+        clock.set(cloud(now, 7_200), now);
+        assert_eq!(ahead(&clock), 7_200, "it is back");
+    }
+    clock.set(cloud(now, 86_400), now);
+    now = pass(now, 900, 900);
+    clock.set(cloud(now, 86_400), now);
+    assert_eq!(ahead(&clock), 86_400);
+    // The machine has slept for an hour.
+    now = pass(now, 1, 3_600);
+    clock.set(cloud(now, 86_400), now);
+    assert_eq!(ahead(&clock), 86_400);
+    // Our own clock is set back by an hour.
+    now = pass(now, 1, -3_600);
+    clock.set(cloud(now, 90_000), now);
+    assert_eq!(ahead(&clock), 90_000);
+}
+
+#[test]
 fn a_clock_that_was_wrong_once_hides_nothing() {
     let mut talk = Talk::live();
     let first = id(&talk.happen(HOME, 1602, json!({})));

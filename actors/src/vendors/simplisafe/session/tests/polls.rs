@@ -155,6 +155,27 @@ fn nothing_is_asked_of_a_house_with_locks_for_twenty_seconds_after_it_was_armed(
 }
 
 #[test]
+fn a_call_that_waits_for_a_token_while_a_house_is_armed_waits_for_the_house_too() {
+    let mut talk = Talk::new();
+    talk.cloud.home().sensors.push(lock("l1", 1));
+    talk.start();
+    talk.cloud.hangs = true;
+    talk.wait(70);
+    let asked = talk.calls_to("/11/sensors").len();
+    let armed = talk.second();
+    talk.happen(HOME, 3401, json!({}));
+    // Only now are they answered, and refused.
+    talk.cloud.tokens_from = talk.tokens.len() + 1;
+    talk.cloud.hangs = false;
+    talk.settle();
+    assert_eq!(talk.tokens.len(), talk.cloud.tokens_from);
+    talk.wait(25);
+    let again = talk.calls_to("/11/sensors").split_off(asked);
+    assert!((armed + 20..=armed + 21).contains(&again[0]), "{again:?} {armed}");
+    assert!(talk.calls_to("/22/sensors").contains(&armed), "the other house is asked as ever");
+}
+
+#[test]
 fn a_house_that_was_armed_before_a_break_or_in_it_is_left_alone_after_it() {
     for (missed, history) in [(false, 200), (true, 200), (false, 504)] {
         let mut talk = Talk::new();
