@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::history::{History, Walk};
+use super::history::History;
 use super::states::Report;
 use super::telling::QUIET;
+use super::walk::Walk;
 use crate::vendors::Now;
 use crate::vendors::simplisafe::snapshot::system_item;
 use crate::vendors::simplisafe::wire::Camera;
@@ -52,8 +53,10 @@ pub(super) struct System {
     pub(super) look_again: bool,
     /// Looks since the last regular one that bad frames were the reason of.
     pub(super) bad_frames: u32,
-    /// Tries in a row that have failed.
+    /// Tries in a row that have failed, …
     pub(super) tries: u32,
+    /// … and when the next one was to be: what hurries it must not make it given up sooner.
+    pub(super) retry_at: Option<Instant>,
     pub(super) sensors: Poll,
     pub(super) settings: Poll,
     pub(super) locks: Poll,
@@ -184,6 +187,7 @@ impl System {
             read_at: None,
             look_again: false,
             tries: 0,
+            retry_at: None,
             sensors: Poll::default(),
             settings: Poll::default(),
             locks: Poll::default(),

@@ -144,6 +144,22 @@ fn a_history_that_cannot_be_read_is_asked_again_and_its_gap_told_when_that_is_gi
 }
 
 #[test]
+fn bad_frames_make_a_history_that_fails_given_up_no_sooner() {
+    let mut talk = Talk::live();
+    talk.wait(100);
+    talk.cloud.refuse("subscriptions/11/events", 409, "");
+    for _ in 0..20 {
+        talk.receive("{");
+        talk.settle();
+        talk.wait(20);
+    }
+    assert_eq!((talk.gaps().len(), talk.session.is_caught_up()), (0, false), "it may still come");
+    talk.cloud.refuses.clear();
+    talk.wait(300);
+    assert_eq!((talk.gaps().len(), talk.session.is_caught_up()), (0, true));
+}
+
+#[test]
 fn a_short_error_of_the_history_is_no_gap() {
     let mut talk = Talk::live();
     talk.lose(10);
