@@ -67,6 +67,8 @@ struct Talk {
     tokens: Vec<bool>,
     opened: usize,
     forgot: usize,
+    /// What people were told of it.
+    warned: Vec<String>,
     end: Option<SessionEnd>,
     /// What was stored: id, type, origin, and the gap's words.
     stored: Vec<Stored>,
@@ -106,6 +108,7 @@ impl Talk {
             tokens: Vec::new(),
             opened: 0,
             forgot: 0,
+            warned: Vec::new(),
             end: None,
             stored: Vec::new(),
         }
@@ -235,6 +238,7 @@ impl Talk {
             Action::Wake(at) => self.wake = at,
             Action::Online => self.onlines += 1,
             Action::Forget(_) => self.forgot += 1,
+            Action::Warn(what) => self.warned.push(what),
             Action::End(end) => self.end = Some(end),
             other => panic!("no session of this vendor wants {other:?}"),
         }

@@ -137,6 +137,8 @@ fn garbage_is_passed_over_and_what_it_was_is_read_out_of_the_history() {
     assert_eq!(talk.told(), [(&*lost, Origin::Backfill)]);
     assert_eq!((talk.gaps().len(), talk.opened, talk.end.is_none()), (0, 1, true));
     assert!(talk.calls_to("/11/events").len() <= 5, "and not once for each frame");
+    assert_eq!(talk.warned.len(), 1, "one word for all of them: {:?}", talk.warned);
+    assert!(talk.warned[0].starts_with("a frame of 0 bytes cannot be read"), "{:?}", talk.warned);
     let event = talk.happen(HOME, 1400, json!({}));
     assert_eq!(talk.ids(), [&*lost, &*id(&event)]);
 }
