@@ -39,7 +39,15 @@ impl Kind for SimpliSafe {
     ];
 
     fn start() -> Self {
-        let sim = Simulator::start(Options { systems: 1, sensors: 3, past: 0, ..Options::default() }).unwrap();
+        // What `fromTimestamp` means is not known. With the other meaning no more than a page of the past could be had.
+        let sim = Simulator::start(Options {
+            systems: 1,
+            sensors: 3,
+            past: 0,
+            faults: vec![Fault::FromOlder],
+            ..Options::default()
+        })
+        .unwrap();
         let system = sim.systems()[0];
         Self { sim, system }
     }
