@@ -6,16 +6,12 @@ use std::time::Instant;
 use watchpost::actors::model::ConnectionState::{Delayed, Halted, Online};
 
 use crate::common::{MS, pace};
-use crate::kinds::{Een, InOrder, Kind, Milestone, SimpliSafe};
+use crate::kinds::{Een, InOrder, Kind, Milestone, SimpliSafe, Vxg};
 use crate::telemetry::telemetry;
 use crate::trial::Trial;
 
 /// More than a batch holds.
-const FLOOD: usize = 5_000;
-/// A batch holds at most so many events, and what was read in one go with the last of them.
-const BATCH: usize = 4_096;
-/// A machine that is busy takes longer to notice.
-const BUSY: u32 = 3;
+const FLOOD: usize = 6_000;
 
 /// How many events can happen meanwhile and are all held.
 fn held<K: Kind>() -> usize {
@@ -89,8 +85,12 @@ fn a_lost_channel_is_delayed_and_online_again_and_all_that_is_held_comes_once<K:
 
 fn what_the_vendor_no_longer_holds_lies_in_a_gap<K: Kind>() {
     let trial = Trial::<K>::online();
-    trial.make(3);
-    trial.wait_told();
+    for _ in 0..2 {
+        trial.make(3);
+        trial.wait_told();
+        // What was told at the very last may be no evidence yet.
+        pace(K::EXACT_TO + 200 * MS);
+    }
     trial.kind.go_away();
     trial.wait_for(Delayed);
     trial.make(K::TOO_MANY);
@@ -117,7 +117,7 @@ fn a_channel_that_falls_silent_is_noticed_in_time<K: Kind>() {
     trial.make(held::<K>());
     trial.wait("the silence is noticed", || trial.changes().len() > online);
     let noticed = begun.elapsed();
-    assert!(noticed < BUSY * K::noticed_within(), "after {noticed:?}");
+    assert!(noticed < K::noticed_within(), "after {noticed:?}");
     trial.kind.end_silence();
     trial.wait_for(Online);
     trial.make(3);
@@ -156,7 +156,7 @@ fn a_flood_comes_once_and_in_order<K: Kind>() {
     trial.make(FLOOD);
     trial.wait_told();
     trial.assert_in_order(InOrder::Live);
-    assert!(trial.largest_commit() < 2 * BATCH, "{}", trial.largest_commit());
+    assert!(trial.largest_commit() <= K::AT_ONCE, "{}", trial.largest_commit());
     assert!(trial.gaps().is_empty() || K::FLOODS_ARE_GAPS, "{}", trial.story());
     trial.end();
 }
@@ -167,12 +167,16 @@ fn a_journal_that_hangs_holds_reading_back_and_loses_nothing<K: Kind>() {
     trial.wait_told();
     trial.store.hang(true);
     trial.make(FLOOD);
-    trial.wait("reading waits", || trial.count("watchpost_held_back_total", &[]) > 0);
+    // What is being stored may be as much as the vendor tells at once; what is read behind it is bounded.
+    trial.wait("reading waits", || {
+        trial.make(50);
+        trial.count("watchpost_held_back_total", &[]) > 0
+    });
     trial.make(10);
     trial.store.hang(false);
     trial.wait_told();
     trial.assert_in_order(InOrder::Live);
-    assert!(trial.largest_commit() < 2 * BATCH, "{}", trial.largest_commit());
+    assert!(trial.largest_commit() <= K::AT_ONCE, "{}", trial.largest_commit());
     assert!(trial.gaps().is_empty() || K::FLOODS_ARE_GAPS, "{}", trial.story());
     assert_eq!(trial.changes(), ["online"], "{}", trial.story());
     trial.end();
@@ -286,5 +290,6 @@ promises! {
     slow_answers_lose_nothing;
     milestone: Milestone,
     een: Een,
-    simplisafe: SimpliSafe
+    simplisafe: SimpliSafe,
+    vxg: Vxg
 }

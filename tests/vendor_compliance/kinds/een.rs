@@ -107,7 +107,7 @@ impl Kind for Een {
     }
 
     fn noticed_within() -> Duration {
-        DEAD_AFTER
+        3 * DEAD_AFTER
     }
 
     fn talk_garbage(&self, garbage: bool) {

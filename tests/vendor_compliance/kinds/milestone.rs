@@ -98,7 +98,7 @@ impl Kind for Milestone {
     }
 
     fn noticed_within() -> Duration {
-        DEAD_AFTER
+        3 * DEAD_AFTER
     }
 
     fn talk_garbage(&self, garbage: bool) {

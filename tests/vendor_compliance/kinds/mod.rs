@@ -3,6 +3,7 @@
 mod een;
 mod milestone;
 mod simplisafe;
+mod vxg;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use watchpost::actors::vendors::VendorSettings;
 pub(crate) use een::Een;
 pub(crate) use milestone::Milestone;
 pub(crate) use simplisafe::SimpliSafe;
+pub(crate) use vxg::Vxg;
 
 /// A vendor's simulator, with what every vendor must survive. Whatever it does it does at once, and to the one connection that there is.
 ///
@@ -27,13 +29,15 @@ pub(crate) trait Kind: Sized + Send + Sync + 'static {
     const HELD: usize = usize::MAX;
     /// Every break is a gap: what happened and was undone meanwhile is not held.
     const BREAKS_ARE_GAPS: bool = false;
+    /// A commit holds no more events: a batch, and what was read in one go with the last of it.
+    const AT_ONCE: usize = 2 * 4_096;
     /// A flood is a gap even where all of it comes: nobody can tell whether that was all.
     const FLOODS_ARE_GAPS: bool = false;
     /// So many events, each so long after the one before it, are all told, or held, whenever the engine ends and starts among them.
     const FLOW: (usize, Duration) = (5_000, Duration::ZERO);
     /// What is told in the order in which it has happened.
     const IN_ORDER: InOrder;
-    /// How exact the times are that it tells.
+    /// How exact the times are that it tells, those of its events or that of its clock.
     const EXACT_TO: Duration = Duration::from_millis(1);
     /// Of so many events while nobody listens some are lost, once the vendor [forgets](Self::forget).
     const TOO_MANY: usize;
@@ -56,7 +60,7 @@ pub(crate) trait Kind: Sized + Send + Sync + 'static {
     /// told with.
     fn happen_unknown(&self) -> (String, String);
 
-    /// Begins or ends to refuse logins for good, as for a wrong secret. What is logged in already stays so.
+    /// Begins or ends to refuse logins for good, as for a wrong secret.
     fn refuse_logins(&self, refuse: bool);
 
     /// How many logins were tried.
@@ -77,7 +81,7 @@ pub(crate) trait Kind: Sized + Send + Sync + 'static {
     /// The next channel can be heard again.
     fn end_silence(&self) {}
 
-    /// How long that can go unnoticed with the settings of a trial.
+    /// How long that can go unnoticed with the settings of a trial, and on a machine that is busy.
     fn noticed_within() -> Duration;
 
     /// Says something once that cannot be read, as text.
@@ -88,7 +92,7 @@ pub(crate) trait Kind: Sized + Send + Sync + 'static {
     /// Begins or ends to say what cannot be read, again and again, between what can be.
     fn talk_garbage(&self, garbage: bool);
 
-    /// Takes so long for every answer but those of the channel, or no longer.
+    /// Takes so long for every answer to a call, or no longer.
     fn answer_slowly(&self, wait: Option<Duration>);
 }
 

@@ -108,7 +108,7 @@ impl Kind for SimpliSafe {
     }
 
     fn noticed_within() -> Duration {
-        DEAD_AFTER
+        3 * DEAD_AFTER
     }
 
     fn say_garbage(&self) {
