@@ -31,6 +31,8 @@ pub(super) enum Source {
     Locks,
 }
 
+/// Lists of devices in a row that lack one of which events alone have told: then what they told is not known any more.
+const UNLISTED: u8 = 5;
 /// The group that two lists tell.
 const LOCK: &str = "lock";
 /// That of doors.
@@ -211,10 +213,11 @@ impl States {
         for item in known.iter().filter(|item| !by_item.contains_key(&***item)) {
             let of = self.items.entry(item.clone()).or_default();
             of.is_locks &= report.source != Source::Locks;
-            if of.states.iter().any(|state| state.source == report.source) {
+            let is_unlisted = report.source == Source::Sensors && **item != *system && of.is_told_by_events();
+            if is_unlisted || of.states.iter().any(|state| state.source == report.source) {
                 of.missing = of.missing.saturating_add(1);
-                // One list in a while lacks what is there all the same.
-                if of.missing >= 2 {
+                // One list in a while lacks what is there all the same, and another one may have it.
+                if of.missing >= if is_unlisted { UNLISTED } else { 2 } {
                     changed |= of.leave(item, report, into);
                 }
             }

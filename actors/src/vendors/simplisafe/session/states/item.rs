@@ -83,7 +83,12 @@ impl Item {
         is_changed
     }
 
-    /// Two lists in a row lack it: what they told is not known any more, nor what events told before, unless another list has it.
+    /// Whether no answer has told anything of it.
+    pub(super) fn is_told_by_events(&self) -> bool {
+        self.states.iter().filter(|state| state.is_known()).all(|state| state.source == Source::Event)
+    }
+
+    /// Enough lists in a row lack it: what they told is not known any more, nor what events told before, unless another list has it.
     pub(super) fn leave(&mut self, item: &str, report: &Report, into: &mut Entries) -> bool {
         let is_others = |state: &State| !matches!(state.source, Source::Event) && state.source != report.source;
         let is_elsewhere = self.states.iter().any(|state| state.is_known() && is_others(state));

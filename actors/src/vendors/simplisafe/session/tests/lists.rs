@@ -80,3 +80,14 @@ fn a_system_of_version_2_is_not_asked_for_what_it_does_not_have() {
     talk.wait(200);
     assert!(!talk.calls_to("ss3/subscriptions/11").is_empty());
 }
+
+#[test]
+fn what_events_alone_told_of_a_device_that_no_list_has_is_forgotten() {
+    let mut talk = Talk::live();
+    let is = |talk: &Talk| talk.value(&device(HOME, "d9"), "connection").unwrap();
+    talk.happen(HOME, 1381, json!({"sensorType": 5, "sensorSerial": "d9"}));
+    talk.wait(180);
+    assert_eq!(is(&talk), "offline", "another list may have it");
+    talk.wait(300);
+    assert_eq!(is(&talk), "unknown");
+}
