@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Instant;
 
 use watchpost::actors::model::ConnectionState::{Delayed, Halted, Online};
+use watchpost::actors::vendors::VENDORS;
 
 use crate::common::{MS, pace};
 use crate::kinds::{Een, InOrder, Kind, Milestone, SimpliSafe, Vxg};
@@ -268,8 +269,17 @@ fn slow_answers_lose_nothing<K: Kind>() {
     trial.end();
 }
 
+#[test]
+fn every_vendor_that_there_is_has_a_row() {
+    let vendors: Vec<&str> = VENDORS.iter().map(|vendor| vendor.name).collect();
+    assert_eq!(ROWS, vendors);
+}
+
 macro_rules! promises {
-    ($($promise:ident)*; $($name:ident: $kind:ty),*) => { promises!(@ [$($promise)*] $($name: $kind),*); };
+    ($($promise:ident)*; $($name:ident: $kind:ty),*) => {
+        const ROWS: &[&str] = &[$(<$kind>::VENDOR),*];
+        promises!(@ [$($promise)*] $($name: $kind),*);
+    };
     (@ $promises:tt $($name:ident: $kind:ty),*) => { $(mod $name { promises!(@@ $kind, $promises); })* };
     (@@ $kind:ty, [$($promise:ident)*]) => { use super::*; $(#[test] fn $promise() { super::$promise::<$kind>(); })* };
 }

@@ -31,6 +31,7 @@ pub(crate) struct Trial<K> {
     pub(crate) name: String,
     made: Arc<Mutex<Vec<Made>>>,
     engine: Option<EngineHandle>,
+    killed: bool,
 }
 
 /// Something that has happened.
@@ -89,7 +90,14 @@ impl<K: Kind> Trial<K> {
         telemetry();
         // So that none is the beginning of another.
         let name = format!("{}-{:03}", K::VENDOR, TRIALS.fetch_add(1, Ordering::AcqRel));
-        Self { kind: Arc::new(K::start()), store: Store::default(), name, made: Arc::default(), engine: None }
+        Self {
+            kind: Arc::new(K::start()),
+            store: Store::default(),
+            name,
+            made: Arc::default(),
+            engine: None,
+            killed: false,
+        }
     }
 
     /// The same, and a connection that is online.
@@ -128,6 +136,7 @@ impl<K: Kind> Trial<K> {
     /// Ends the engine without a word.
     pub(crate) fn kill(&mut self) {
         drop(self.engine.take());
+        self.killed = true;
     }
 
     pub(crate) fn info(&self) -> ConnectionInfo {
@@ -281,7 +290,8 @@ impl<K: Kind> Trial<K> {
             assert_eq!(self.changes().last().map(String::as_str), Some("stopped"));
         }
         self.assert_honest();
-        assert_eq!(self.count("watchpost_connection_panics_total", &[]), 0, "{}", self.story());
+        // An engine that ends without a word may take its connections for panicked, whose threads end under them.
+        assert!(self.killed || self.count("watchpost_connection_panics_total", &[]) == 0, "{}", self.story());
         self.assert_counted();
         self.assert_discreet();
     }
@@ -306,6 +316,7 @@ impl<K: Kind> Trial<K> {
     /// No secret was logged, at any level, nor stored, nor is it in what is shown of the settings.
     #[track_caller]
     fn assert_discreet(&self) {
+        assert!(telemetry().find(" TRACE ").is_some() && telemetry().find(&self.name).is_some(), "it is listened to");
         let settings = format!("{:?}", self.connection());
         let lines: Vec<_> = crate::common::raw_lines(&self.store).iter().map(Value::to_string).collect();
         for secret in self.kind.secrets() {
