@@ -231,9 +231,10 @@ impl<K: Kind> Trial<K> {
         self.wait("all of it is told, or lies in a gap", || {
             let told = self.told();
             let gaps: Vec<_> = told.iter().filter(|told| told.kind == "gap").map(span).collect();
-            self.untold(&told)
-                .iter()
-                .all(|made| gaps.iter().any(|(from, to)| *from - tolerance <= made.at && made.at <= *to + tolerance))
+            self.untold(&told).iter().all(|made| {
+                gaps.iter()
+                    .any(|(from, to)| *from - K::GAPS_BEGIN_LATE - tolerance <= made.at && made.at <= *to + tolerance)
+            })
         });
         self.assert_honest();
     }
@@ -290,9 +291,11 @@ impl<K: Kind> Trial<K> {
             assert_eq!(self.changes().last().map(String::as_str), Some("stopped"));
         }
         self.assert_honest();
-        // An engine that ends without a word may take its connections for panicked, whose threads end under them.
-        assert!(self.killed || self.count("watchpost_connection_panics_total", &[]) == 0, "{}", self.story());
-        self.assert_counted();
+        // An engine that is killed may store what it does not come to count, and takes a connection for panicked whose thread ends under it.
+        if !self.killed {
+            assert_eq!(self.count("watchpost_connection_panics_total", &[]), 0, "{}", self.story());
+            self.assert_counted();
+        }
         self.assert_discreet();
     }
 

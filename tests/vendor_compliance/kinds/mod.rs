@@ -39,6 +39,8 @@ pub(crate) trait Kind: Sized + Send + Sync + 'static {
     const IN_ORDER: InOrder;
     /// How exact the times are that it tells, those of its events or that of its clock.
     const EXACT_TO: Duration = Duration::from_millis(1);
+    /// A gap may begin so much later than the first thing that is missing in it.
+    const GAPS_BEGIN_LATE: Duration = Duration::ZERO;
     /// Of so many events while nobody listens some are lost, once the vendor [forgets](Self::forget).
     const TOO_MANY: usize;
     /// How its channel breaks.
