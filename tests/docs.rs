@@ -563,14 +563,12 @@ fn every_message_that_is_explained_can_be_met() {
 fn every_reason_of_a_gap_is_explained_and_no_other() {
     // Literals in sessions that are single words with `_` in them are reasons, and what was recovered, and these.
     let others = ["alarm_memory", "exit_delay"];
-    for (vendor, recovered) in
-        [
-            ("milestone", &[][..]),
-            ("een", &["latest_states"]),
-            ("simplisafe", &["later_events", "latest_states"]),
-            ("vxg", &["later_events"]),
-        ]
-    {
+    for (vendor, recovered) in [
+        ("milestone", &[][..]),
+        ("een", &["latest_states"]),
+        ("simplisafe", &["later_events", "latest_states"]),
+        ("vxg", &["later_events"]),
+    ] {
         let mut paths = Vec::new();
         sources(&root().join("actors/src/vendors").join(vendor).join("session"), &mut paths);
         paths

@@ -44,11 +44,8 @@ pub(crate) struct Dose {
 }
 
 impl Dose {
-    pub(crate) const TINY: Self = Self {
-        cameras: [1, 10, 100],
-        length: Duration::from_secs(1),
-        poll_every: Some(Duration::from_millis(200)),
-    };
+    pub(crate) const TINY: Self =
+        Self { cameras: [1, 10, 100], length: Duration::from_secs(1), poll_every: Some(Duration::from_millis(200)) };
 
     pub(crate) fn new(args: &Args) -> Self {
         Self { cameras: [1, 100, 1_000], length: args.watch, poll_every: None }
@@ -163,7 +160,7 @@ fn one(dose: Dose, cameras: usize, rate: u32) -> Outcome<Run> {
     let common = CommonSettings::new(Vxg::HEARTBEAT);
     let vendor = VendorSettings::Vxg(Box::new(config));
     let connection = ConnectionConfig { name: NAME.parse()?, common, vendor };
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     runtime.block_on(engine.send(watchpost::actors::messages::AddConnection(connection)))??;
     until("it is not online", || {
         engine.states().status(NAME).is_some_and(|status| status.state == ConnectionState::Online)

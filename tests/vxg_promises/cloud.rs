@@ -115,11 +115,6 @@ impl Cloud {
         drop(self.engine.take());
     }
 
-    /// Lets time pass for the server, of which the engine that is to come knows nothing.
-    pub(crate) fn let_pass(&self, time: Duration) {
-        self.sim.set_clock(i64::try_from(time.as_millis()).unwrap());
-    }
-
     /// Lists of events that were asked for since the first `before` calls.
     pub(crate) fn lists(&self, before: usize) -> Vec<Call> {
         self.sim.calls().into_iter().skip(before).filter(|call| call.endpoint == "events").collect()
@@ -213,7 +208,8 @@ impl Cloud {
     pub(crate) fn story(&self) -> String {
         let calls = self.sim.calls();
         let calls = calls.iter().rev().take(60).rev();
-        let calls = calls.map(|call| format!("{:?} ago: {} {} {}", call.at.elapsed(), call.status, call.rows, call.path));
+        let calls =
+            calls.map(|call| format!("{:?} ago: {} {} {}", call.at.elapsed(), call.status, call.rows, call.path));
         let lines: Vec<_> = self.lines().iter().rev().take(20).rev().map(ToString::to_string).collect();
         format!(
             "{:#?}\nnewest calls:\n{}\nnewest lines:\n{}",

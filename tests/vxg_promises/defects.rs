@@ -210,9 +210,10 @@ fn d11_a_certificate_that_nobody_vouches_for_gets_no_token() {
 
 #[test]
 fn rows_that_shift_while_they_are_read_are_neither_lost_nor_told_twice() {
-    for faults in [vec![Fault::DriftInsert(watchpost::simulator::vxg::Times(Some(3)))], vec![
-        Fault::DriftDelete(watchpost::simulator::vxg::Times(Some(3))),
-    ]] {
+    for faults in [
+        vec![Fault::DriftInsert(watchpost::simulator::vxg::Times(Some(3)))],
+        vec![Fault::DriftDelete(watchpost::simulator::vxg::Times(Some(3)))],
+    ] {
         for cap in [5, 40] {
             let faults = faults.iter().copied().chain([Fault::LimitCap(cap), Fault::SameTime(60)]).collect();
             let cloud = Cloud::online(Options { faults, ..options() }, By::Group);

@@ -92,7 +92,8 @@ fn deal(rng: &mut Rng) -> Vec<Vec<Fault>> {
     }
     let mut hands: Vec<Vec<Fault>> = vec![Vec::new(); DECK.len().div_ceil(HAND)];
     for fault in deck {
-        let is_apart = |one: FaultKind, other: FaultKind| APART.contains(&(one, other)) || APART.contains(&(other, one));
+        let is_apart =
+            |one: FaultKind, other: FaultKind| APART.contains(&(one, other)) || APART.contains(&(other, one));
         let fits = |hand: &&mut Vec<Fault>| hand.iter().all(|known| !is_apart(known.kind(), fault.kind()));
         let hand = hands.iter_mut().filter(fits).min_by_key(|hand| hand.len()).unwrap();
         hand.push(fault);

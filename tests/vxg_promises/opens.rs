@@ -39,7 +39,8 @@ fn a_token_of_any_kind_is_shown_by_its_scheme_and_opens_what_it_opens() {
         cloud.settle();
         let schemes = cloud.sim.counters().schemes;
         assert_eq!(schemes.keys().collect::<Vec<_>>(), [&scheme], "{by:?}");
-        let names: Vec<_> = cloud.lines().iter().filter_map(|line| line["itemname"].as_str().map(str::to_owned)).collect();
+        let names: Vec<_> =
+            cloud.lines().iter().filter_map(|line| line["itemname"].as_str().map(str::to_owned)).collect();
         assert_eq!(names.len(), if by == By::Camera { 1 } else { 4 }, "each event has its camera's name");
         assert_eq!(cloud.sim.complaints(), [], "{by:?}");
     }
@@ -121,10 +122,7 @@ fn a_camera_that_goes_and_comes_back_is_told_as_state_and_event() {
         pace(500 * MS);
         cloud.sim.set_status(camera, Some("Active"));
         wait_truth(&cloud);
-        let both = [
-            change("connection.lost", "offline", "live"),
-            change("connection.restored", "online", "live"),
-        ];
+        let both = [change("connection.lost", "offline", "live"), change("connection.restored", "online", "live")];
         assert_eq!(changes(&cloud, camera), both, "{by:?}");
         cloud.sim.set_status(camera, None);
         wait_truth(&cloud);

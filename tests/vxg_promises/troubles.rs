@@ -30,7 +30,8 @@ fn a_token_that_changes_in_mid_run_is_read_through_the_licence_key() {
         let options = Options { faults: fault.into_iter().collect(), ..options() };
         // The same seed makes the same licence key.
         let key = watchpost::simulator::vxg::Simulator::start(options.clone()).unwrap().licence_key();
-        let cloud = Cloud::with(options, By::Camera, move |config| config.license_key = Some(Secret::from(key.clone())));
+        let cloud =
+            Cloud::with(options, By::Camera, move |config| config.license_key = Some(Secret::from(key.clone())));
         cloud.wait_online();
         let camera = cloud.first();
         for nth in 1..=3 {
@@ -66,7 +67,8 @@ fn a_camera_without_tokens_halts_and_so_does_one_that_may_only_watch() {
     for (fault, words) in [(None, "the licence key tells no other"), (Some(Fault::OnlyWatch), "access \"all\"")] {
         let options = Options { faults: fault.into_iter().collect(), ..options() };
         let key = watchpost::simulator::vxg::Simulator::start(options.clone()).unwrap().licence_key();
-        let cloud = Cloud::with(options, By::Camera, move |config| config.license_key = Some(Secret::from(key.clone())));
+        let cloud =
+            Cloud::with(options, By::Camera, move |config| config.license_key = Some(Secret::from(key.clone())));
         cloud.wait_online();
         match fault {
             None => assert!(cloud.sim.revoke_token(cloud.first())),

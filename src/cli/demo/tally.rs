@@ -58,13 +58,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(
-        engine: EngineHandle,
-        cloud: Cloud,
-        house: House,
-        yard: Yard,
-        length: Option<Duration>,
-    ) -> Self {
+    pub(super) fn new(engine: EngineHandle, cloud: Cloud, house: House, yard: Yard, length: Option<Duration>) -> Self {
         Self {
             engine,
             cloud,

@@ -11,7 +11,7 @@ use super::calls::Ask;
 use super::cursor::Cursor;
 use super::seen::Seen;
 use super::telling::{NO_CAMERA, item};
-use super::walk::Row;
+use super::walk::{Row, SECOND};
 use crate::transport::request::RestAnswer;
 use crate::vendors::vxg::rest::{self, CallError};
 use crate::vendors::vxg::wire::Event;
@@ -19,12 +19,16 @@ use crate::vendors::{Entry, Gap, Now, SessionEnd, Todo};
 
 /// So often the server is asked whether it still keeps an event.
 const TRIES: u32 = 4;
+/// The server's time is known by its `Date`, cut to whole seconds: what was told in the last moment before an outage may seem to have happened after it.
+const SLACK: i64 = 2 * SECOND;
 
 /// What the first reading after a long outage finds of what was known before it.
 #[derive(Debug)]
 pub(super) struct Retention {
     /// When the list was last read before the outage.
     until: i64,
+    /// What is known from up to then was told before it.
+    known_until: i64,
     /// Those of which something was known then.
     cameras: BTreeMap<i64, Kept>,
     /// The first event of any camera after the outage began.
@@ -46,15 +50,17 @@ impl Retention {
     pub(super) fn new(cursor: &Cursor, away: i64, is_long: bool) -> Self {
         let until = cursor.read_until;
         let since = if is_long { i64::MIN } else { until.saturating_sub(away) };
-        let cameras = cursor.seen.cameras(since, until).map(|camera| (camera, Kept::default())).collect();
-        Self { until, cameras, first: None, has_older: false, told: (!is_long).then_some(false) }
+        let known_until = if is_long { until.saturating_add(SLACK) } else { until };
+        let cameras = cursor.seen.cameras(since, known_until).map(|camera| (camera, Kept::default())).collect();
+        Self { until, known_until, cameras, first: None, has_older: false, told: (!is_long).then_some(false) }
     }
 
     /// Rows that are listed, before they are known.
     pub(super) fn heed(&mut self, rows: &[Row], seen: &Seen) {
         let earlier = |first: Option<i64>, at: i64| Some(first.map_or(at, |first| first.min(at)));
         for row in rows {
-            let is_older = row.at <= self.until;
+            let was_known = || row.at <= self.known_until && seen.contains(row.id);
+            let is_older = row.at <= self.until || was_known();
             self.has_older |= is_older;
             let kept = self.cameras.get_mut(&row.camera.unwrap_or(NO_CAMERA));
             if !is_older {
