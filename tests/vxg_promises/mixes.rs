@@ -77,11 +77,13 @@ const DECK: &[Fault] = &[
     Fault::Flap(Duration::from_millis(300)),
 ];
 
-/// Lies that fit together: nothing of a page tells any more that there is another one.
+/// Lies that fit together: nothing of a page tells any more that there is another one. And pages in no order, while rows arrive: nobody can say that none is
+/// missing, and so a gap is due, though none may be.
 const APART: &[(FaultKind, FaultKind)] = &[
     (FaultKind::LimitCap, FaultKind::NoMeta),
     (FaultKind::LimitCap, FaultKind::NextNever),
     (FaultKind::LimitCap, FaultKind::TotalSmall),
+    (FaultKind::LimitCap, FaultKind::OutOfOrder),
 ];
 
 /// All faults, in hands of a few, each in one of them.
