@@ -96,8 +96,8 @@ pub(super) struct Walk {
     expected: Option<u64>,
     pages: u32,
     again: u32,
-    /// Rows that were there and rows that were told, the last time that these did not fit.
-    misfit: Option<(u64, u64)>,
+    /// By how much the count was beyond the rows, the last time that these did not fit.
+    misfit: Option<u64>,
     /// The server counts rows that it does not list.
     pub(super) miscounted: Option<(u64, u64)>,
 }
@@ -220,8 +220,9 @@ impl Walk {
         if is_covered && !has_drifted && !has_shrunk {
             return Step::Over { to: self.window.to };
         }
-        // Twice the same answer is no accident: it counts what it does not list.
-        if !has_drifted && !has_shrunk && self.misfit.replace((listed, total)) == Some((listed, total)) {
+        // Twice the same excess is no accident: it counts what it does not list. Meanwhile rows may have come, in both.
+        let excess = total.saturating_sub(listed);
+        if !has_drifted && !has_shrunk && self.misfit.replace(excess) == Some(excess) {
             self.miscounted = Some((listed, total));
             return Step::Over { to: self.window.to };
         }
@@ -243,4 +244,24 @@ impl Walk {
 /// The last whole second before a moment.
 fn before(at: i64) -> i64 {
     at.saturating_sub(1).div_euclid(SECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_counts_too_many_is_found_out_while_rows_arrive() {
+        let mut walk = Walk::new(Window { from: 0, to: 100 * SECOND }, 1_000);
+        let row = |id: i64| Row { at: id * SECOND, id, camera: None, meta: 0, json: "{}".into() };
+        let mut page = |rows: i64, counted: u64| {
+            let objects = vec!["{}"; usize::try_from(rows).unwrap_or_default()].join(",");
+            let body = format!(r#"{{"meta":{{"next":null,"total_count":{counted}}},"objects":[{objects}]}}"#);
+            let page = Page::read(body.as_bytes()).ok()?;
+            Some(walk.page(&page, (1..=rows).map(row).collect(), &[], true))
+        };
+        assert_eq!(page(3, 9), Some(Step::Page), "it is read again");
+        assert_eq!(page(4, 10), Some(Step::Over { to: 100 * SECOND }));
+        assert_eq!(walk.miscounted, Some((4, 10)));
+    }
 }
