@@ -195,13 +195,14 @@ fn a_list_of_cameras_that_fails_holds_no_event_up() {
 
 #[test]
 fn what_nobody_knows_of_the_server_changes_nothing() {
-    let unknown: [&[Fault]; 9] = [
+    let unknown: [&[Fault]; 10] = [
         &[Fault::StartExclusive, Fault::EndExclusive, Fault::NewestFirst],
         &[Fault::WholeSeconds, Fault::MetaAlways],
         &[Fault::HiddenMicros, Fault::MetaNull],
         &[Fault::ZonedTimes, Fault::MetaEmpty, Fault::TextIds],
         &[Fault::RandomIds, Fault::UnknownMembers, Fault::NoThumb],
         &[Fault::LimitCap(3), Fault::TotalAbsent],
+        &[Fault::LimitCap(50), Fault::LimitRefused],
         &[Fault::LimitCap(3), Fault::NextForever, Fault::OutOfOrder],
         &[Fault::NoMeta],
         &[Fault::TotalLarge(9), Fault::OddRows(100 * MS)],

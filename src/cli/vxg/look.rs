@@ -11,9 +11,9 @@ use watchpost::actors::{
             Grant, Vxg, VxgConfig,
             config::Cameras,
             directory::{Camera, Catalog},
-            rest::{self, CallError},
+            rest::{self, CallError, PageSize},
             token::{AccessToken, Scheme},
-            wire::{Asked, EventType},
+            wire::EventType,
         },
     },
 };
@@ -178,10 +178,16 @@ fn ids(catalog: &Catalog, config: &VxgConfig) -> String {
 
 /// Whether event types can be read, which the commands need, and events come without.
 async fn types(admission: &Admission, camera: i64, findings: &mut Findings) {
-    let call = rest::event_types(&admission.grant, camera, Asked { limit: rest::MOST_ROWS, offset: 0 });
-    let read = match admission.rest.call(&call).await {
-        Ok(answer) => rest::read_page(&admission.grant, &answer).map(|page| page.read_rows(EventType::read).rows),
-        Err(error) => Err((&error).into()),
+    let mut size = PageSize::default();
+    let read = loop {
+        let call = rest::event_types(&admission.grant, camera, size.at(0));
+        let read = match admission.rest.call(&call).await {
+            Ok(answer) => rest::read_page(&admission.grant, &answer).map(|page| page.read_rows(EventType::read).rows),
+            Err(error) => Err((&error).into()),
+        };
+        if !read.as_ref().is_err_and(|error| size.lessen(error)) {
+            break read;
+        }
     };
     match read {
         Ok(types) => {

@@ -11,7 +11,7 @@ use bytestring::ByteString;
 
 use super::config::VxgConfig;
 use super::grant::Grant;
-use super::rest::{self, CallError, ChannelList, MOST_ROWS};
+use super::rest::{self, CallError, ChannelList, PageSize};
 use super::token::Scheme;
 use super::wire::{Asked, Channel, Page, Rows};
 use crate::model::event::Item;
@@ -73,6 +73,7 @@ pub struct VxgDirectory {
     is_replaced: bool,
     /// The list that the token opens; `None` for an access token.
     list: Option<ChannelList>,
+    size: PageSize,
     /// An access token's camera, if it is known.
     camera: Option<i64>,
     catalog: Option<Arc<Catalog>>,
@@ -99,6 +100,7 @@ impl VxgDirectory {
             grant,
             is_replaced: config.license_key.is_some(),
             list,
+            size: PageSize::default(),
             camera,
             catalog,
             items: HashMap::new(),
@@ -172,9 +174,16 @@ impl VxgDirectory {
     ) -> Result<Option<String>, CallError> {
         let (list, reading, offset) = ask;
         match rest::read_page(grant, answer) {
-            Ok(page) => Ok(self.take_page(&page, list, reading, page_at(offset), taken)),
+            Ok(page) => {
+                self.size.taken();
+                Ok(self.take_page(&page, list, reading, self.size.at(offset), taken))
+            }
             Err(error) => {
                 self.readings.remove(&reading);
+                if self.size.lessen(&error) {
+                    taken.next.push(Ask::First(list));
+                    return Ok(None);
+                }
                 let is_closed = matches!(answer.status, 403..=405);
                 if list == ChannelList::V3 && is_closed && self.list == Some(ChannelList::V3) {
                     self.list = Some(ChannelList::V5);
@@ -231,10 +240,6 @@ impl Camera {
     }
 }
 
-fn page_at(offset: u64) -> Asked {
-    Asked { limit: MOST_ROWS, offset }
-}
-
 /// The subject of a camera's events.
 #[must_use]
 pub fn item(camera: i64) -> String {
@@ -274,8 +279,8 @@ impl Directory for VxgDirectory {
 
     fn call(&self, grant: &Grant, ask: &Ask) -> RestCall {
         match *ask {
-            Ask::First(list) => rest::channels(grant, list, page_at(0)),
-            Ask::Next { list, offset, .. } => rest::channels(grant, list, page_at(offset)),
+            Ask::First(list) => rest::channels(grant, list, self.size.at(0)),
+            Ask::Next { list, offset, .. } => rest::channels(grant, list, self.size.at(offset)),
             Ask::Camera(id) => rest::camera(grant, id),
         }
     }

@@ -3,6 +3,7 @@
 //! Paths end with a slash, times have no zone, and the token is in the header alone: in an address it would be logged on its way.
 
 mod answers;
+mod size;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -15,6 +16,7 @@ use crate::transport::request::{Body, Method, RestCall, Retry};
 use crate::vendors::address::under;
 
 pub use answers::{CallError, read_channel, read_event, read_event_type, read_id, read_page, succeeded};
+pub use size::PageSize;
 
 /// The most rows that are asked for at once: no client of VXG's asks for more, and the server's own limit is not documented.
 pub const MOST_ROWS: u32 = 1_000;

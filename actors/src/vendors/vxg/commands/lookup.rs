@@ -2,9 +2,9 @@
 
 use super::super::directory::item;
 use super::super::grant::Grant;
-use super::super::rest::{self, CallError, ChannelList, MOST_ROWS};
+use super::super::rest::{self, CallError, ChannelList, PageSize};
 use super::super::token::Scheme;
-use super::super::wire::{Asked, Channel, EventType, Rows};
+use super::super::wire::{Channel, EventType, Rows};
 use super::{Stop, read, stop};
 use crate::messages::CommandError;
 use crate::settings::{closest, mistake::shown};
@@ -48,6 +48,8 @@ pub(super) struct Lookup {
     /// The item as it was asked for.
     wanted: String,
     stage: Stage,
+    /// Of the list that is read.
+    size: PageSize,
     /// What of lists could not be read.
     pub(super) troubles: Vec<String>,
 }
@@ -74,7 +76,7 @@ enum Stage {
 
 impl Lookup {
     pub(super) fn new(item: &str) -> Self {
-        Self { wanted: item.trim().to_owned(), stage: Stage::Begin, troubles: Vec::new() }
+        Self { wanted: item.trim().to_owned(), stage: Stage::Begin, size: PageSize::default(), troubles: Vec::new() }
     }
 
     pub(super) fn known(&self) -> Option<&Known> {
@@ -96,9 +98,9 @@ impl Lookup {
             self.stage = self.begin(grant)?;
         }
         Ok(match &self.stage {
-            Stage::Listing { list, offset, .. } => again(rest::channels(grant, *list, page_at(*offset))),
+            Stage::Listing { list, offset, .. } => again(rest::channels(grant, *list, self.size.at(*offset))),
             Stage::Own(camera) => rest::camera(grant, *camera),
-            Stage::Types { camera, offset, .. } => rest::event_types(grant, *camera, page_at(*offset)),
+            Stage::Types { camera, offset, .. } => rest::event_types(grant, *camera, self.size.at(*offset)),
             Stage::Begin | Stage::Known(_) => {
                 return Err(CommandError::Invalid("nothing is to be looked up".to_owned()));
             }
@@ -133,6 +135,12 @@ impl Lookup {
     }
 
     pub(super) fn answer(&mut self, grant: &Grant, answer: Result<&RestAnswer, &RestError>) -> Result<(), Stop> {
+        if !matches!(self.stage, Stage::Own(_))
+            && let Err(error) = read(answer, |answer| rest::succeeded(grant, answer))
+            && self.size.lessen(&error)
+        {
+            return Ok(());
+        }
         // After a failure all of it begins anew, with another grant perhaps.
         match std::mem::replace(&mut self.stage, Stage::Begin) {
             Stage::Listing { list, offset, cameras } => self.take_cameras(grant, answer, list, offset, cameras),
@@ -162,6 +170,7 @@ impl Lookup {
     ) -> Result<(), Stop> {
         let item = item(camera);
         let page = read(answer, |answer| rest::read_page(grant, answer)).map_err(|error| stop(&item, error))?;
+        self.size.taken();
         let Rows { rows, skipped } = page.read_rows(EventType::read);
         self.tell(&format!("event types of {item}"), &skipped);
         let before = types.len();
@@ -171,7 +180,7 @@ impl Lookup {
                 types.push(kind);
             }
         }
-        let is_last = page.is_last(page_at(offset)) || types.len() == before || types.len() >= MOST_TYPES;
+        let is_last = page.is_last(self.size.at(offset)) || types.len() == before || types.len() >= MOST_TYPES;
         self.stage = match is_last {
             true => Stage::Known(Known { camera, item, types }),
             false => Stage::Types { camera, offset: offset.saturating_add(page.rows.len() as u64), types },
@@ -189,7 +198,7 @@ impl Lookup {
     ) -> Result<(), Stop> {
         let is_closed = answer.is_ok_and(|answer| matches!(answer.status, 403..=405));
         if list == ChannelList::V3 && is_closed {
-            self.stage = listing(ChannelList::V5);
+            (self.stage, self.size) = (listing(ChannelList::V5), PageSize::default());
             return Ok(());
         }
         let page = match read(answer, |answer| rest::read_page(grant, answer)) {
@@ -200,6 +209,7 @@ impl Lookup {
             }
             Err(error) => return Err(stop("the list of cameras, to find this one by its name", error)),
         };
+        self.size.taken();
         let before = cameras.len();
         let Rows { rows, skipped } = page.read_rows(Channel::read);
         self.tell("cameras", &skipped);
@@ -209,8 +219,9 @@ impl Lookup {
                 cameras.push((channel.id, name));
             }
         }
-        if page.is_last(page_at(offset)) || cameras.len() == before || cameras.len() >= MOST_CAMERAS {
-            self.stage = types_of(self.named(&cameras)?);
+        if page.is_last(self.size.at(offset)) || cameras.len() == before || cameras.len() >= MOST_CAMERAS {
+            // Another list may have another most.
+            (self.stage, self.size) = (types_of(self.named(&cameras)?), PageSize::default());
         } else {
             let offset = offset.saturating_add(page.rows.len() as u64);
             self.stage = Stage::Listing { list, offset, cameras };
@@ -261,10 +272,6 @@ fn listing(list: ChannelList) -> Stage {
 
 fn types_of(camera: i64) -> Stage {
     Stage::Types { camera, offset: 0, types: Vec::new() }
-}
-
-fn page_at(offset: u64) -> Asked {
-    Asked { limit: MOST_ROWS, offset }
 }
 
 /// A list that is read once may be asked for twice.

@@ -152,6 +152,24 @@ fn types_are_read_to_the_last_page_whatever_is_missing_in_them() {
 }
 
 #[test]
+fn a_list_that_is_refused_for_the_number_of_its_rows_is_asked_for_with_fewer() {
+    let played = list(Scheme::Si, None, "Yard", vec![
+        refused(400),
+        page(&[r#"{"id":7,"name":"Yard"}"#]),
+        refused(400),
+        refused(400),
+        refused(400),
+        ok(TYPES),
+    ]);
+    assert_eq!(played.outcome.unwrap().len(), 4);
+    let played = list(Scheme::Si, None, "7", (0..4).map(|_| refused(400)).collect());
+    assert!(matches!(played.error(), CommandError::Refused(_)), "{:?}", played.outcome);
+    let row = r#"{"id":41,"camid":7,"name":"motion","time":"2021-09-23T16:30:00","meta":{"watchpost-unique":"created"}}"#;
+    let played = create("motion", vec![ok(TYPES), Lost, refused(400), refused(400), page(&[row])]);
+    assert_eq!(played.outcome.unwrap().id, "41");
+}
+
+#[test]
 fn a_camera_that_the_token_does_not_open_is_told_where_possible_without_asking() {
     let unknown = |item: &str, scheme, own, backs: Vec<Back>| {
         let played = list(scheme, own, item, backs);

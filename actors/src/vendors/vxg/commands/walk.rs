@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::grant::Grant;
-use super::super::rest::{self, CallError, EventsQuery, MOST_ROWS};
+use super::super::rest::{self, CallError, EventsQuery, PageSize};
 use super::super::wire::{Asked, Event};
 use super::read;
 use crate::transport::RestError;
@@ -19,6 +19,7 @@ pub(super) struct Walk {
     pub(super) tag: Option<String>,
     pub(super) start: Timestamp,
     pub(super) end: Option<Timestamp>,
+    size: PageSize,
     offset: u64,
     pages: u32,
 }
@@ -26,7 +27,7 @@ pub(super) struct Walk {
 impl Walk {
     /// Events of a type from `start` on.
     pub(super) fn from(name: &str, start: Timestamp) -> Self {
-        Self { name: name.to_owned(), tag: None, start, end: None, offset: 0, pages: 0 }
+        Self { name: name.to_owned(), tag: None, start, end: None, size: PageSize::default(), offset: 0, pages: 0 }
     }
 
     pub(super) fn restart(&mut self) {
@@ -34,7 +35,7 @@ impl Walk {
     }
 
     fn page(&self) -> Asked {
-        Asked { limit: MOST_ROWS, offset: self.offset }
+        self.size.at(self.offset)
     }
 
     pub(super) fn call(&self, grant: &Grant, camera: i64) -> RestCall {
@@ -62,7 +63,12 @@ impl Walk {
         answer: Result<&'a RestAnswer, &RestError>,
         mut see: impl FnMut(Event<'a>),
     ) -> Result<bool, CallError> {
-        let page = read(answer, |answer| rest::read_page(grant, answer))?;
+        let page = match read(answer, |answer| rest::read_page(grant, answer)) {
+            Ok(page) => page,
+            Err(error) if self.size.lessen(&error) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        self.size.taken();
         let asked = self.page();
         let rows = page.read_rows(Event::read).rows.into_iter();
         rows.filter(|event| event.name == self.name && event.camera.is_none_or(|of| of == camera)).for_each(&mut see);

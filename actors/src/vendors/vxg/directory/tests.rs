@@ -83,6 +83,19 @@ fn every_page_of_the_list_is_read_before_it_is_a_catalog() {
 }
 
 #[test]
+fn a_list_that_is_refused_for_the_number_of_its_rows_is_asked_for_with_fewer() {
+    let mut play = Play::new(&config(Scheme::Si));
+    for rows in [200, 100] {
+        let taken = play.learn(&V5, answer(400, json!({"status": 400})));
+        assert_eq!((taken.next, taken.trouble), (vec![V5], None));
+        assert_eq!(play.directory.size.rows(), rows);
+    }
+    play.learn(&V5, page(1..=2, 2));
+    assert_eq!(play.listed(), Some(vec![1, 2]));
+    assert!(play.learn(&V5, answer(400, json!({"status": 400}))).trouble.is_some());
+}
+
+#[test]
 fn two_readings_at_a_time_do_not_mix_and_each_ends() {
     let mut play = Play::new(&config(Scheme::Si));
     let first = play.learn(&V5, page(1..=10, 20)).next[0];

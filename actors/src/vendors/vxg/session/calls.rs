@@ -108,7 +108,7 @@ impl VxgSession {
                 let query = EventsQuery {
                     start: Some(moment(now - EDGE)),
                     end: Some(moment(now + AHEAD / SECOND)),
-                    page: Asked { limit: 1, offset: 0 },
+                    page: Asked { limit: self.polls.edge_rows, offset: 0 },
                     cameras: self.polls.cameras(),
                     ..EventsQuery::default()
                 };
@@ -177,7 +177,7 @@ impl VxgSession {
         CallFailed { vendor: "vxg", what: ask.words(), why: &error.to_string() }.emit();
         match ask {
             Ask::Page => self.page_failed(now, error, todo),
-            Ask::Edge => self.edge_failed(error, todo),
+            Ask::Edge => self.edge_failed(now, error, todo),
             Ask::Event(_) if matches!(error, CallError::NotFound(_)) => self.newest_is_kept(now, false, todo),
             Ask::Event(_) | Ask::Oldest(_) => self.evidence_failed(now, error, todo),
             Ask::Channels => self.channels_failed(now, error, todo),

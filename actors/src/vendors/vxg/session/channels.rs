@@ -14,8 +14,8 @@ use crate::model::ids::{EventId, fingerprint};
 use crate::model::vocabulary;
 use crate::transport::request::{RestAnswer, RestCall};
 use crate::vendors::vxg::grant::Grant;
-use crate::vendors::vxg::rest::{self, CallError, ChannelList, MOST_ROWS};
-use crate::vendors::vxg::wire::{Asked, Channel, without_secrets};
+use crate::vendors::vxg::rest::{self, CallError, ChannelList, PageSize};
+use crate::vendors::vxg::wire::{Channel, without_secrets};
 use crate::vendors::{Action, Entry, Forget, Kind, Noted, Now, Occurrence, Scope, SessionEnd, Snapshot, Todo};
 
 /// Cameras of a list: more than an account has.
@@ -47,6 +47,7 @@ struct Reading {
 #[derive(Debug, Default)]
 pub(super) struct Channels {
     which: Option<ChannelList>,
+    size: PageSize,
     reading: Option<Reading>,
     next_at: Option<Instant>,
     /// As last told; `None` while no list has come.
@@ -74,7 +75,7 @@ impl Channels {
 
     pub(super) fn call(&self, grant: &Grant) -> Option<RestCall> {
         let offset = self.reading.as_ref()?.offset;
-        Some(rest::channels(grant, self.which?, Asked { limit: MOST_ROWS, offset }))
+        Some(rest::channels(grant, self.which?, self.size.at(offset)))
     }
 }
 
@@ -107,8 +108,10 @@ impl VxgSession {
             Ok(page) => page,
             Err(error) => return self.failed(now, Ask::Channels, &error, todo),
         };
+        self.channels.size.taken();
+        let size = self.channels.size;
         let Some(reading) = &mut self.channels.reading else { return };
-        let asked = Asked { limit: MOST_ROWS, offset: reading.offset };
+        let asked = size.at(reading.offset);
         let read = page.read_rows(Channel::read);
         reading.has_unreadable |= !read.skipped.is_empty();
         for skipped in &read.skipped {
@@ -137,6 +140,10 @@ impl VxgSession {
     pub(super) fn channels_failed(&mut self, now: Now, error: &CallError, todo: &mut Todo) {
         let channels = &mut self.channels;
         channels.reading = None;
+        if channels.size.lessen(error) {
+            channels.next_at = Some(now.instant);
+            return self.list_channels_if_due(now, todo);
+        }
         let is_refused = matches!(error, CallError::Forbidden(_) | CallError::NotFound(_) | CallError::Bad { .. });
         if is_refused && channels.which == Some(ChannelList::V3) {
             // That a licence key opens the other list is inferred.

@@ -37,6 +37,9 @@ impl VxgSession {
             }
             _ => {}
         }
+        if self.polls.size.lessen(error) {
+            return self.begin_window_anew(now, todo);
+        }
         if let CallError::Bad { status, .. } = error {
             if matches!(status, 413 | 414) && self.polls.cameras().len() > 1 {
                 self.polls.chunk = self.polls.cameras().len().div_ceil(2);
@@ -63,6 +66,9 @@ impl VxgSession {
             return;
         }
         self.polls.trouble = error.to_string();
+        // A server that refuses the number of rows refuses it there, too; other troubles of a window may be with a row that the edge has as well.
+        let is_refused = matches!(error, CallError::Bad { .. });
+        self.polls.edge_rows = if is_refused { self.polls.size.rows() } else { 1 };
         self.ask(now, Ask::Edge, todo);
     }
 
@@ -86,7 +92,11 @@ impl VxgSession {
     }
 
     /// The latest events cannot be had either: it is not the window.
-    pub(super) fn edge_failed(&mut self, error: &CallError, todo: &mut Todo) {
+    pub(super) fn edge_failed(&mut self, now: Now, error: &CallError, todo: &mut Todo) {
+        if self.polls.size.lessen(error) {
+            self.polls.edge_rows = self.polls.size.rows();
+            return self.ask(now, Ask::Edge, todo);
+        }
         let why = std::mem::take(&mut self.polls.trouble);
         let why = if why.is_empty() { error.to_string() } else { why };
         let not_before = error.not_before();
@@ -95,6 +105,9 @@ impl VxgSession {
 
     /// The latest events can be had: it is the window that cannot be read.
     pub(super) fn edge_is_there(&mut self, now: Now, todo: &mut Todo) {
+        if self.polls.edge_rows > 1 {
+            self.polls.size.taken();
+        }
         let Some(reading) = &mut self.polls.reading else { return };
         let was_at_fault = std::mem::replace(&mut reading.is_at_fault, true);
         if reading.is_smallest() && !was_at_fault && reading.tries > 1 {

@@ -11,7 +11,7 @@ use crate::model::ids::fingerprint;
 use crate::transport::request::RestAnswer;
 use crate::vendors::vxg::checkpoint::First;
 use crate::vendors::vxg::config::{Cameras, VxgConfig};
-use crate::vendors::vxg::rest::{self, MOST_ROWS};
+use crate::vendors::vxg::rest::{self, PageSize};
 use crate::vendors::vxg::token::Scheme;
 use crate::vendors::vxg::wire::{Asked, Event};
 use crate::vendors::{Action, Now, Todo};
@@ -39,7 +39,9 @@ pub(super) struct Polls {
     pub(super) is_strained: bool,
     /// Refusals of that kind in a row.
     pub(super) busy: u32,
-    pub(super) limit: u32,
+    pub(super) size: PageSize,
+    /// Rows to ask for at the live edge.
+    pub(super) edge_rows: u32,
     /// Cameras in one call.
     pub(super) chunk: usize,
     /// The server wants cameras to be named.
@@ -64,7 +66,8 @@ impl Polls {
             interval: config.poll_every,
             is_strained: false,
             busy: 0,
-            limit: MOST_ROWS,
+            size: PageSize::default(),
+            edge_rows: 1,
             chunk: CAMERAS,
             by_ids: false,
             groups: Vec::new(),
@@ -74,9 +77,8 @@ impl Polls {
 
     /// From when to when, in seconds since 1970, and which page.
     pub(super) fn page(&mut self) -> (i64, i64, Asked) {
-        let limit = self.limit;
-        let Some(reading) = &mut self.reading else { return (0, 0, Asked { limit, offset: 0 }) };
-        let walk = reading.walk(limit);
+        let Some(reading) = &mut self.reading else { return (0, 0, self.size.at(0)) };
+        let walk = reading.walk(self.size.rows());
         (walk.start(), walk.end(), walk.asked())
     }
 
@@ -244,7 +246,8 @@ impl VxgSession {
             Row { at: event.time.as_microsecond(), id: event.id, camera, meta, json: event.json.into() }
         };
         let rows = read.rows.into_iter().map(row).collect();
-        let limit = self.polls.limit;
+        self.polls.size.taken();
+        let limit = self.polls.size.rows();
         let Some(reading) = &mut self.polls.reading else { return };
         reading.tries = 0;
         self.polls.busy = 0;

@@ -48,6 +48,8 @@ pub(super) struct Server {
     pub(super) last_id: i64,
     /// Rows of a page at most, whatever is asked for.
     pub(super) limit: usize,
+    /// More than `limit` is answered with 400.
+    pub(super) refuses_more: bool,
     pub(super) start_is_in: bool,
     pub(super) end_is_in: bool,
     pub(super) order: Order,
@@ -88,6 +90,7 @@ impl Server {
             channels: BTreeMap::from([(7, channel("Gate")), (8, channel("Yard"))]),
             last_id: 33_000_000,
             limit: 1_000,
+            refuses_more: false,
             start_is_in: true,
             end_is_in: true,
             order: Order::AsAsked,
@@ -162,6 +165,9 @@ impl Server {
             return reply(401, refusal(401), None);
         }
         let number = |name: &str| get(name).map(|text| text.parse::<usize>().unwrap());
+        if self.refuses_more && number("limit").is_some_and(|limit| limit > self.limit) {
+            return reply(400, json!({"status": 400, "errorDetail": "limit is too large"}).to_string(), None);
+        }
         let (limit, offset) = (number("limit").unwrap_or(20).min(self.limit), number("offset").unwrap_or(0));
         if is_channels {
             let rows: Vec<Value> = self.channels.iter().map(|(id, (name, status))| {

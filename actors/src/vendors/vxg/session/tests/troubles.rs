@@ -200,3 +200,17 @@ fn many_cameras_are_asked_for_in_groups_and_told_in_order() {
     assert_eq!(talk.ids(), ids);
     assert_eq!(talk.calls_to("events").len(), 3);
 }
+
+#[test]
+fn a_server_that_refuses_so_many_rows_is_asked_for_fewer_and_nothing_is_a_gap() {
+    for (limit, wants_cameras) in [(200, false), (50, false), (20, true)] {
+        let mut talk = Talk::new();
+        (talk.server.limit, talk.server.refuses_more, talk.server.wants_cameras) = (limit, true, wants_cameras);
+        talk.start();
+        talk.wait(10);
+        let ids: Vec<_> = (0..60).map(|_| talk.happen(8)).collect();
+        talk.wait(6);
+        assert_eq!((talk.ids(), talk.onlines, talk.gaps().len()), (ids, 1, 0), "{limit}");
+        assert_eq!(talk.session.polls.by_ids, wants_cameras, "{limit}");
+    }
+}
