@@ -194,6 +194,16 @@ fn a_list_of_cameras_that_fails_holds_no_event_up() {
 }
 
 #[test]
+fn a_newest_event_that_cannot_be_told_keeps_nobody_out() {
+    let cloud = Cloud::with(Options { faults: vec![Fault::Poison(60 * SECOND)], ..options() }, By::Group, |config| {
+        // The tokens tell where the cloud is.
+        config.url = None;
+    });
+    cloud.wait_online();
+    assert!(cloud.sim.calls().iter().any(|call| call.status == 200 && call.query("limit") == Some("1")));
+}
+
+#[test]
 fn what_nobody_knows_of_the_server_changes_nothing() {
     let unknown: [&[Fault]; 10] = [
         &[Fault::StartExclusive, Fault::EndExclusive, Fault::NewestFirst],

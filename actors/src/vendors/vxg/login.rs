@@ -1,17 +1,17 @@
 //! A token that the server takes.
 //!
 //! ```text
-//! token ─► GET api/v2/storage/events/?limit=1 ─► 200: grant
+//! token ─► GET api/v2/storage/events/?start=now&limit=1 ─► 200: grant
 //!             401 ─► licence key ─► GET api/v3/channels/{id}/ ─► the camera's present tokens, one after the other ─► the same
 //! ```
-//! There is nothing to log in to: the token is good or not. Whether it is, one call for the newest event tells, which is also the call that all depends on.
+//! There is nothing to log in to: the token is good or not. Whether it is, one call for the events of this moment tells, which is also the call that all depends on.
 //! VXG's authentication page says that the token of a camera may change at any time, and names no way to renew it; VXG's Python samples read it out of the camera's
 //! row, which a licence key opens. What was read so is used until it is refused in its turn, and is lost with the process: then it begins with the
 //! settings' token again.
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::config::VxgConfig;
@@ -27,8 +27,6 @@ use crate::vendors::{Login, LoginError, LoginStep, Now};
 
 /// How long a server that wants fewer requests is left alone, where it does not say.
 const SLOW_DOWN: Duration = Duration::from_secs(30);
-/// How far back the verifying call looks.
-const RECENT: Duration = Duration::from_secs(60);
 
 /// The login with one token.
 #[derive(Debug)]
@@ -41,8 +39,6 @@ pub struct VxgLogin {
     untried: Vec<SecretString>,
     /// Those that were refused in this login.
     refused: Vec<SecretString>,
-    /// A minute before this login began.
-    recent: Option<Timestamp>,
     /// The licence key was shown in this login.
     asked: bool,
     stage: Stage,
@@ -51,7 +47,7 @@ pub struct VxgLogin {
 #[derive(Debug)]
 enum Stage {
     Begin,
-    /// The newest event was asked for.
+    /// Events were asked for.
     Events(Shown),
     /// A list of cameras was, for the list of events wants to be told which ones.
     List(Shown, ChannelList),
@@ -73,7 +69,7 @@ impl VxgLogin {
     #[must_use]
     pub fn new(config: VxgConfig, timeout: Duration) -> Self {
         let (untried, refused) = (Vec::new(), Vec::new());
-        Self { config, timeout, present: None, untried, refused, recent: None, asked: false, stage: Stage::Begin }
+        Self { config, timeout, present: None, untried, refused, asked: false, stage: Stage::Begin }
     }
 
     fn call(&self, mut call: RestCall) -> LoginStep<Grant> {
@@ -82,7 +78,7 @@ impl VxgLogin {
     }
 
     /// Shows a token.
-    fn show(&mut self, token: SecretString) -> LoginStep<Grant> {
+    fn show(&mut self, now: Now, token: SecretString) -> LoginStep<Grant> {
         let mut grant = match self.config.grant() {
             Ok(grant) => grant,
             Err(why) => return refuse(why.to_string()),
@@ -96,15 +92,17 @@ impl VxgLogin {
             }
         }
         let camera = grant.camera;
-        self.events(Shown { grant, token, named: camera.is_some() }, camera)
+        self.events(now, Shown { grant, token, named: camera.is_some() }, camera)
     }
 
-    /// Asks for the newest event of the last minute: that of a camera, or of all that the token opens. So the whole history need be neither counted for it nor
-    /// sound. That our clock may be wrong does no harm: none is an answer as well.
-    fn events(&mut self, shown: Shown, camera: Option<i64>) -> LoginStep<Grant> {
+    /// Asks for the events of this moment: those of a camera, or of all that the token opens.
+    fn events(&mut self, now: Now, shown: Shown, camera: Option<i64>) -> LoginStep<Grant> {
+        // Hardly anything happens within a second that begins now: a row that the server cannot tell is no trouble of the token's.
+        let start = Timestamp::from_second(now.wall.as_second()).unwrap_or(now.wall);
         let query = EventsQuery {
+            start: Some(start),
+            end: start.checked_add(SignedDuration::from_secs(1)).ok(),
             order: EventOrder::Newest,
-            start: self.recent,
             page: Asked { limit: 1, offset: 0 },
             cameras: camera.as_slice(),
             include_meta: false,
@@ -135,7 +133,7 @@ impl VxgLogin {
             )),
             // The token was looked at before the rest of the call.
             CallError::Bad { status: 400, .. } if shown.grant.scheme() != Scheme::Acc && !shown.named => {
-                self.list(shown, None)
+                self.list(now, shown, None)
             }
             CallError::Bad { status, detail } => refuse(format!(
                 "{} does not understand what it is asked ({status}{}): is `url` that of a VXG server? If so, report it",
@@ -153,7 +151,7 @@ impl VxgLogin {
     }
 
     /// Some servers may want to be told whose events: then the list of cameras tells as well whether the token is good.
-    fn list(&mut self, mut shown: Shown, after: Option<ChannelList>) -> LoginStep<Grant> {
+    fn list(&mut self, now: Now, mut shown: Shown, after: Option<ChannelList>) -> LoginStep<Grant> {
         let list = match after {
             Some(ChannelList::V3) => Some(ChannelList::V5),
             Some(ChannelList::V5) => None,
@@ -163,7 +161,7 @@ impl VxgLogin {
             // Not at first: one of several may be gone, and the token be good.
             if let Some(first) = self.config.cameras.named().first().copied() {
                 shown.named = true;
-                return self.events(shown, Some(first));
+                return self.events(now, shown, Some(first));
             }
             return refuse(format!(
                 "{} gives neither events without their cameras nor a list of these: name them in `cameras`",
@@ -197,7 +195,7 @@ impl VxgLogin {
         let Shown { grant, token, .. } = shown;
         self.refused.push(token);
         if let Some(next) = self.untried.pop() {
-            return self.show(next);
+            return self.show(now, next);
         }
         let key = self.config.license_key.as_ref().filter(|_| grant.scheme() == Scheme::Acc && !self.asked);
         if let (Some(key), Some(camera)) = (key, grant.camera) {
@@ -241,7 +239,7 @@ impl VxgLogin {
     }
 
     /// The camera's present tokens, that with the most rights first.
-    fn tokens(&mut self, owner: &Grant, answer: &RestAnswer) -> LoginStep<Grant> {
+    fn tokens(&mut self, now: Now, owner: &Grant, answer: &RestAnswer) -> LoginStep<Grant> {
         let at = place(&owner.base);
         let tokens = match rest::read_channel(owner, answer) {
             Ok(channel) => channel.access_tokens,
@@ -265,7 +263,7 @@ impl VxgLogin {
         self.untried =
             [tokens.watch, tokens.all].into_iter().flatten().filter(|token| !self.was_refused(token)).collect();
         match self.untried.pop() {
-            Some(token) => self.show(token),
+            Some(token) => self.show(now, token),
             None => refuse(format!(
                 "{at} does not take the token (401), and the licence key tells no other one of the camera: make one in VXG's \
                  dashboard"
@@ -286,12 +284,11 @@ impl Login for VxgLogin {
     }
 
     fn begin(&mut self, now: Now) -> LoginStep<Grant> {
-        self.recent = now.wall.checked_sub(RECENT).ok();
         self.untried.clear();
         self.refused.clear();
         self.asked = false;
         let token = self.present.clone().unwrap_or_else(|| SecretString::from(self.config.token.expose()));
-        self.show(token)
+        self.show(now, token)
     }
 
     fn answer(&mut self, now: Now, answer: Result<RestAnswer, RestError>) -> LoginStep<Grant> {
@@ -307,15 +304,15 @@ impl Login for VxgLogin {
             }
             Stage::List(shown, list) => match rest::read_page(&shown.grant, &answer).map(drop) {
                 Err(CallError::Forbidden(_) | CallError::NotFound(_) | CallError::Bad { .. }) => {
-                    self.list(shown, Some(list))
+                    self.list(now, shown, Some(list))
                 }
                 // A licence key may not be good for a group's list.
                 Err(CallError::Unauthorized(_)) if ChannelList::of(shown.grant.scheme()) != Some(list) => {
-                    self.list(shown, Some(list))
+                    self.list(now, shown, Some(list))
                 }
                 judged => self.judge(now, shown, judged),
             },
-            Stage::Tokens(owner) => self.tokens(&owner, &answer),
+            Stage::Tokens(owner) => self.tokens(now, &owner, &answer),
         }
     }
 }
