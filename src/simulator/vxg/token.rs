@@ -44,7 +44,6 @@ impl Token {
             "api": base.host,
             "cam": base.host,
             "api_p": base.port,
-            "api_sp": base.port,
             "path": base.path,
         });
         if let Of::Camera(camera) = of {

@@ -3,6 +3,7 @@
 //! An access token is the base64 of a JSON object, by VXG's page on authorization and by VXG's web client, which takes server, scheme and camera out of
 //! it. A licence key is opaque.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::settings::is_loopback;
 use crate::transport::request::HeaderText;
 use crate::vendors::members::{BodyError, Members};
 
@@ -99,17 +101,26 @@ impl Credential {
         let secrets = [Some(whole), inner.as_ref().map(ExposeSecret::expose_secret)];
         let secrets: Vec<&str> = secrets.into_iter().flatten().filter(|secret| !secret.is_empty()).collect();
         let text = secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "…"));
-        let is_of_token = |c: char| c.is_ascii_alphanumeric() || "+/=_-.".contains(c);
-        let is_piece = |word: &str| word.len() >= SHORTEST_PIECE && secrets.iter().any(|secret| secret.contains(word));
+        // Whatever stands around a piece, each of its stretches of that length is one of the secret's.
+        let pieces: HashSet<&[u8]> =
+            secrets.iter().flat_map(|secret| secret.as_bytes().windows(SHORTEST_PIECE)).collect();
+        let mut secret_to = 0;
         let mut masked = String::with_capacity(text.len());
-        let mut rest = text.as_str();
-        while !rest.is_empty() {
-            let (word, behind) = rest.split_at(rest.find(|c| !is_of_token(c)).unwrap_or(rest.len()));
-            let word_is_piece = is_piece(word.trim_end_matches('.'));
-            masked.push_str(if word_is_piece { "…" } else { word });
-            let (between, next) = behind.split_at(behind.find(is_of_token).unwrap_or(behind.len()));
-            masked.push_str(between);
-            rest = next;
+        let mut windows = text.as_bytes().windows(SHORTEST_PIECE);
+        let mut was_secret = false;
+        for (at, c) in text.char_indices() {
+            for from in at..at + c.len_utf8() {
+                if windows.next().is_some_and(|window| pieces.contains(window)) {
+                    secret_to = from + SHORTEST_PIECE;
+                }
+            }
+            let is_secret = at < secret_to;
+            if !is_secret {
+                masked.push(c);
+            } else if !was_secret {
+                masked.push('…');
+            }
+            was_secret = is_secret;
         }
         masked
     }
@@ -131,8 +142,6 @@ pub enum TokenError {
 pub struct AccessToken {
     /// `camid`: the one camera that it is of.
     pub camera: Option<i64>,
-    /// `cmngrid`: the camera's manager.
-    pub manager: Option<i64>,
     /// `access`: `all`, `watch` …
     pub access: Option<String>,
     /// `token`: what may be sent as `?token=` in place of the header, which is never done here.
@@ -160,7 +169,6 @@ impl AccessToken {
         let port = |name| members.number(name).and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0);
         Ok(Self {
             camera: members.number("camid"),
-            manager: members.number("cmngrid"),
             access: text("access"),
             inner: text("token").map(SecretString::from),
             api: text("api"),
@@ -176,7 +184,8 @@ impl AccessToken {
         if self.camera.is_none() && self.inner.is_some() { Scheme::Si } else { Scheme::Acc }
     }
 
-    /// The server, over https: host, port and path as VXG's web client puts them together. `None` where they make no address.
+    /// The server, over https: host, port and path as VXG's web client puts them together. `None` where they make no address, or tell a port for http
+    /// alone that is not the usual one: only on this machine is that believed, for elsewhere the token would go out in the clear.
     #[must_use]
     pub fn base_url(&self) -> Option<Url> {
         let host = self.api.as_deref().unwrap_or(DEFAULT_HOST);
@@ -186,8 +195,14 @@ impl AccessToken {
         if !is_place || !url.username().is_empty() || url.password().is_some() {
             return None;
         }
-        if let Some(port) = self.tls_port {
-            url.set_port(Some(port)).ok()?;
+        match (self.tls_port, self.port) {
+            (Some(port), _) => url.set_port(Some(port)).ok()?,
+            (None, Some(port)) if is_loopback(&url) => {
+                url.set_scheme("http").ok()?;
+                url.set_port(Some(port)).ok()?;
+            }
+            (None, None | Some(80)) => {}
+            (None, Some(_)) => return None,
         }
         if let Some(path) = &self.path {
             url.set_path(&format!("{}/", path.trim_matches('/')));
