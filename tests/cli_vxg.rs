@@ -130,7 +130,11 @@ fn what_the_configuration_or_the_token_does_not_have_is_told_with_what_there_is(
 
 #[test]
 fn a_type_is_added_once_and_changed_in_part() {
-    for faults in [vec![], vec![Fault::Duplicate(Status(409)), Fault::Create200]] {
+    for faults in [
+        vec![],
+        vec![Fault::Duplicate(Status(409)), Fault::Create200, Fault::SetEmpty],
+        vec![Fault::SetPartial, Fault::NeedsNotify, Fault::WholeSecondTimes],
+    ] {
         let cloud = Cloud::start(faults);
         let added = cloud.done("add-type cloud CAMERA custom_event --notify on");
         assert!(added.contains("is added") && added.contains("yes"), "{added}");
@@ -139,6 +143,9 @@ fn a_type_is_added_once_and_changed_in_part() {
         let again = cloud.json("add-type cloud CAMERA custom_event");
         assert_eq!((&again["existed"], &again["notify"]), (&Value::Bool(true), &Value::Bool(true)));
         assert_eq!(cloud.simulator.counters().of("add-type").tried, 1);
+        assert_eq!(cloud.json("add-type cloud CAMERA other_event")["notify"], true);
+        cloud.done("create cloud CAMERA other_event");
+        cloud.done("trigger cloud CAMERA audio_event");
 
         let set = cloud.json("set-type cloud CAMERA motion --record off");
         assert_eq!((&set["record"], &set["snapshot"]), (&Value::Bool(false), &Value::Bool(true)));
@@ -180,6 +187,21 @@ fn an_event_is_created_once_also_where_its_answer_is_lost() {
 }
 
 #[test]
+fn an_event_that_may_have_been_made_is_never_said_not_to_be() {
+    let cloud = Cloud::start(vec![Fault::CreateLost(Times(Some(1)))]);
+    let camera = cloud.camera.to_string();
+    let mut command = cloud.command(&["vxg", "create", "cloud", &camera, "motion"]);
+    let creating = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    eventually("it is made", || cloud.simulator.counters().created == 1);
+    cloud.simulator.inject(Fault::Rest(Refusal { status: 401, count: None }));
+    let output = creating.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.contains("401") && told.contains("whether the event was made is not known"), "{told}");
+    assert!(told.contains("has the tag watchpost-"), "{told}");
+}
+
+#[test]
 fn a_trigger_means_asked_and_only_waiting_tells_of_the_event() {
     let cloud = Cloud::start(vec![]);
     let asked = cloud.json("trigger cloud CAMERA audio_event --meta by=me");
@@ -188,7 +210,10 @@ fn a_trigger_means_asked_and_only_waiting_tells_of_the_event() {
     let before = cloud.simulator.accepted(None);
     for fault in [None, Some(Fault::TriggerEmpty), Some(Fault::TriggerOwnTime), Some(Fault::TriggerNoMeta)] {
         fault.into_iter().for_each(|fault| cloud.simulator.inject(fault));
-        let came = cloud.json("trigger yard CAMERA audio_event --wait 20s");
+        let keeps_meta = fault != Some(Fault::TriggerNoMeta);
+        let wait = if keeps_meta { "20s" } else { "3s" };
+        let came = cloud.json(&format!("trigger yard CAMERA audio_event --wait {wait}"));
+        assert_eq!(came["confirmed"], keeps_meta, "{came}");
         let id: i64 = came["occurrence"]["id"].as_str().unwrap().parse().unwrap();
         assert!(!before.contains(&id) && cloud.simulator.accepted(None).last() == Some(&id), "{came}");
     }
@@ -217,6 +242,10 @@ fn a_token_that_is_refused_and_one_that_may_not_say_what_to_do() {
     cloud.fails("types cloud CAMERA", 1, &["does not take the token (401"]);
     cloud.simulator.stop();
     cloud.fails("types cloud CAMERA", 1, &["cannot connect"]);
+    // Wrong usage is wrong whether there is a server or not.
+    cloud.fails("types cloud 0", 2, &["no camera id"]);
+    cloud.fails("set-type cloud CAMERA motion", 2, &["nothing is to be changed"]);
+    cloud.fails("set-type cloud CAMERA snapshot --period 1500ms", 2, &["whole seconds"]);
 }
 
 #[test]

@@ -70,7 +70,7 @@ commands! {
     AddEventType => AddedEventType, "add-event-type", |ask, commands, _| commands.add_event_type(ask);
     SetEventType => EventType, "set-event-type", |ask, commands, _| commands.set_event_type(ask);
     CreateEvent => VendorEvent, "create-event", |ask, commands, unique| commands.create_event(ask, unique);
-    TriggerEvent => Triggered, "trigger-event", |ask, commands, _| commands.trigger_event(ask);
+    TriggerEvent => Triggered, "trigger-event", |ask, commands, unique| commands.trigger_event(ask, unique);
 }
 
 /// Do this on your arbiter.
@@ -175,10 +175,25 @@ async fn perform_told<G, C: Command>(
     let outcome = perform(ground, authorize, job, |trouble| {
         CommandTroubled { connection, command: C::NAME, trouble }.emit();
     })
-    .await;
+    .await
+    .map_err(|error| unsure(error, job.doubt()));
     let result = outcome.as_ref().map(|_| ()).map_err(|error| error as &dyn std::fmt::Display);
     CommandDone { connection, command: C::NAME, result }.emit();
     outcome
+}
+
+/// While it is in doubt whether something was done, an error does not say that it was not.
+fn unsure(error: CommandError, doubt: Option<String>) -> CommandError {
+    let Some(doubt) = doubt else { return error };
+    match error {
+        CommandError::Login { .. }
+        | CommandError::NoPermission(_)
+        | CommandError::Unavailable(_)
+        | CommandError::Refused(_)
+        | CommandError::UnknownItem { .. }
+        | CommandError::UnsupportedType { .. } => CommandError::Unsure(format!("{error}; {doubt}")),
+        error => error,
+    }
 }
 
 async fn perform<G, T>(
@@ -187,6 +202,7 @@ async fn perform<G, T>(
     job: &mut dyn Job<Grant = G, Output = T>,
     mut tell: impl FnMut(&str),
 ) -> Result<T, CommandError> {
+    job.check()?;
     let mut admission = Admission::new(authorize);
     for _ in 0..MOST_STEPS {
         // The one in hand as long as it is good: a command may outlast it.

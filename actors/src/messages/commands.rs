@@ -34,7 +34,7 @@ pub struct AddEventType {
     pub item: String,
     /// The type's name, in which the case of letters counts.
     pub name: String,
-    /// Whether people's telephones are told of such events; `None`: what is usual with the vendor.
+    /// Whether people's telephones are told of such events; `None`: yes.
     pub notify: Option<bool>,
 }
 
@@ -94,6 +94,8 @@ impl CreateEvent {
 }
 
 /// Asks an item to make an event. That the vendor has taken it means that the item is asked; whether there is an event only [`wait`](Self::wait) tells.
+///
+/// It goes out with a tag of its own in `meta`, `watchpost-` and a UUID, by which the event is known when it comes.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Triggered, CommandError>")]
 pub struct TriggerEvent {
@@ -191,6 +193,9 @@ pub struct Triggered {
     pub asked: Timestamp,
     /// The event, if it was waited for.
     pub occurrence: Option<VendorEvent>,
+    /// Whether that is certain to be the one that was asked for: it has the tag that went out with the trigger. If not, it is one of this type that has
+    /// appeared since. `None` if none was waited for.
+    pub confirmed: Option<bool>,
 }
 
 /// Why something was not done.

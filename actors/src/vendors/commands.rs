@@ -34,8 +34,8 @@ pub trait Commands: Send + Sync {
     fn create_event(&self, _: &CreateEvent, _unique: &str) -> Option<BoxedJob<Self::Grant, VendorEvent>> {
         None
     }
-    /// See [`TriggerEvent`].
-    fn trigger_event(&self, _: &TriggerEvent) -> Option<BoxedJob<Self::Grant, Triggered>> {
+    /// See [`TriggerEvent`]. `unique` as of [`create_event`](Self::create_event).
+    fn trigger_event(&self, _: &TriggerEvent, _unique: &str) -> Option<BoxedJob<Self::Grant, Triggered>> {
         None
     }
 }
@@ -46,6 +46,19 @@ pub trait Job: Send {
     type Grant;
     /// What comes of it.
     type Output;
+
+    /// What makes no sense, whatever the login leads to: told before there is one.
+    ///
+    /// # Errors
+    /// [`CommandError::Invalid`].
+    fn check(&self) -> Result<(), CommandError> {
+        Ok(())
+    }
+
+    /// What may have been done already, in words, while that is not known: whatever goes wrong then is no reason to take it for not done.
+    fn doubt(&self) -> Option<String> {
+        None
+    }
 
     /// What is to be done now: at the beginning, after an answer, and after a pause. If the grant of the last call was not good, the same once more with
     /// another.

@@ -9,7 +9,7 @@ use watchpost::actors::vendors::vxg::wire::time;
 /// List and change the event types of VXG cameras, create events, and have cameras make them
 ///
 /// Each asks VXG's server straight, with the credentials of the configuration; a running watchpost is not disturbed. A connection is named as in the
-/// configuration. A camera is named by its id, 237863 or cameras/237863, or by its name where the token opens a list of cameras and only one is called so.
+/// configuration, which `--config` names: server and token are read out of that alone. A camera is named by its id, 237863 or cameras/237863, or by its name where the token opens a list of cameras and only one is called so.
 #[derive(Args)]
 #[command(after_help = "Examples:
   watchpost vxg types cloud 237863
@@ -80,7 +80,7 @@ pub(super) struct AddTypeArgs {
     pub(super) target: Target,
     /// The new type's name, in which the case of letters counts
     pub(super) name: String,
-    /// Whether VXG's telephone apps are told of such events; unless given, what is usual with the server
+    /// Whether VXG's telephone apps are told of such events; unless given, they are
     #[arg(long, value_enum, value_name = "on|off")]
     pub(super) notify: Option<Switch>,
     #[command(flatten)]
@@ -146,7 +146,11 @@ pub(super) struct CreateArgs {
 /// Only for types that can be triggered. That the server takes it means that the camera is asked: an event comes later, or never if the camera is
 /// offline. With --wait the events of the camera are read until a new one of this type is there; if none comes in time, it ends with status 1.
 ///
-/// With --json, one object: asked (the time that was asked for), occurrence {id, item, name, time, meta}, null unless it was waited for.
+/// It goes out with a tag of its own in meta, `watchpost-` and a UUID. An event with the tag is the one; a camera may not keep it, so at the end of the
+/// wait another new event of this type is taken too, and said not to be certain.
+///
+/// With --json, one object: asked (the time that was asked for), occurrence {id, item, name, time, meta}, and confirmed, whether it has the tag; both
+/// null unless it was waited for.
 #[derive(Args)]
 #[command(after_help = "Examples:
   watchpost vxg trigger cloud 237863 audio_event

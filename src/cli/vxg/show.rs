@@ -53,6 +53,11 @@ impl Shown for VendorEvent {
 impl Shown for Triggered {
     fn lines(&self, _: bool) -> String {
         match &self.occurrence {
+            Some(occurrence) if self.confirmed == Some(false) => format!(
+                "The camera was asked, and an event of this type has appeared; whether it is the one that was asked for is not \
+                 certain: {}\n",
+                event(occurrence)
+            ),
             Some(occurrence) => format!("The camera was asked, and an event has appeared: {}\n", event(occurrence)),
             None => {
                 format!("The camera is asked for an event at {}. Whether one comes, --wait would tell.\n", self.asked)

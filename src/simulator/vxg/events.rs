@@ -272,7 +272,7 @@ impl Core {
             return Err(Answer::bad(&format!("camid: there is no camera {camera}")));
         }
         let name = members.get("name").and_then(Value::as_str).ok_or_else(|| Answer::bad("name: it is required"))?;
-        let time = required_time(members)?;
+        let time = self.required_time(members)?;
         let meta = wanted_meta(members)?;
         let known = self.world.cameras.get(&camera).is_some_and(|camera| camera.kind(name).is_some());
         if !known {
@@ -326,9 +326,13 @@ impl Core {
     }
 }
 
-pub(super) fn required_time(members: &Map<String, Value>) -> Result<Micros, Answer> {
-    let text = members.get("time").and_then(Value::as_str).ok_or_else(|| Answer::bad("time: it is required"))?;
-    stamp::read(text).ok_or_else(|| Answer::bad(&format!("time: `{text}` is no time like 2021-09-23T16:30:00")))
+impl Core {
+    pub(super) fn required_time(&self, members: &Map<String, Value>) -> Result<Micros, Answer> {
+        let text = members.get("time").and_then(Value::as_str).ok_or_else(|| Answer::bad("time: it is required"))?;
+        let is_refused = self.switches.on(FaultKind::WholeSecondTimes) && text.contains('.');
+        let time = stamp::read(text).filter(|_| !is_refused);
+        time.ok_or_else(|| Answer::bad(&format!("time: `{text}` is no time like 2021-09-23T16:30:00")))
+    }
 }
 
 /// The meta of an event that is to be; documented are texts, and clients send numbers too.

@@ -40,6 +40,10 @@ faults! {
     LimitRefused = "limit-refused", "answers 400 to a limit above the most, in place of clamping it";
     Create200 = "create-200", "answers 200 to what is created, in place of 201";
     Duplicate(status: Status, "STATUS", Status(409)) = "duplicate", "answers this to an event type that is there already, in place of 400";
+    WholeSecondTimes = "whole-second-times", "answers 400 to a time with a fraction of a second in what is to be created or triggered";
+    NeedsNotify = "needs-notify", "answers 400 to an event type that is to be added without `notify`";
+    SetPartial = "set-partial", "answers the change of an event type with its name and `notify` alone";
+    SetEmpty = "set-empty", "answers 204 and nothing to the change of an event type";
     TriggerEmpty = "trigger-empty", "answers 204 and nothing to a trigger, in place of 200 and {}";
     TriggerOwnTime = "trigger-own-time", "makes a triggered event at the time of the camera, in place of the one that was asked for";
     TriggerNoMeta = "trigger-no-meta", "makes a triggered event without the meta that was asked for";

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     answer::{Answer, Answered, Body},
-    events::{required_time, wanted_meta},
+    events::wanted_meta,
     faults::FaultKind,
     gateway::Asked,
     happen::Occurrence,
@@ -39,6 +39,9 @@ impl Core {
         if self.camera(camera)?.kind(name).is_some() {
             return Err(Answer::error(duplicate, &format!("name: the camera has an event type `{name}` already")));
         }
+        if self.switches.on(FaultKind::NeedsNotify) && !members.contains_key("notify") {
+            return Err(Answer::bad("notify: it is required"));
+        }
         let mut kind = EventType { custom: true, ..EventType::default() };
         let wanted: Map<String, Value> =
             members.iter().filter(|(member, _)| *member != "name").map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -54,7 +57,13 @@ impl Core {
         change(&mut changed, asked.object()?)?;
         let row = changed.row(name);
         *kind = changed;
-        Ok(Answer::json(200, row))
+        Ok(match () {
+            () if self.switches.on(FaultKind::SetEmpty) => Answer::of(204, Body::None),
+            () if self.switches.on(FaultKind::SetPartial) => {
+                Answer::json(200, json!({ "name": name, "notify": row["notify"] }))
+            }
+            () => Answer::json(200, row),
+        })
     }
 
     pub(super) fn trigger(&mut self, camera: i64, name: &str, asked: &Asked) -> Answered {
@@ -64,7 +73,7 @@ impl Core {
         }
         let members = asked.object()?;
         let meta = wanted_meta(members)?.unwrap_or_default();
-        let what = Occurrence::new(name, required_time(members)?, meta, Origin::Trigger);
+        let what = Occurrence::new(name, self.required_time(members)?, meta, Origin::Trigger);
         self.counters.triggered += 1;
         self.later(self.options.trigger_delay, camera, what);
         Ok(match self.switches.on(FaultKind::TriggerEmpty) {

@@ -16,6 +16,8 @@ mod walk;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use self::lookup::{Known, Lookup};
 use super::grant::Grant;
 use super::rest::CallError;
@@ -66,8 +68,12 @@ impl Commands for VxgCommands {
         self.job(&ask.item, create::Create::new(ask, unique))
     }
 
-    fn trigger_event(&self, ask: &messages::TriggerEvent) -> Option<BoxedJob<Grant, messages::Triggered>> {
-        self.job(&ask.item, trigger::Trigger::new(ask))
+    fn trigger_event(
+        &self,
+        ask: &messages::TriggerEvent,
+        unique: &str,
+    ) -> Option<BoxedJob<Grant, messages::Triggered>> {
+        self.job(&ask.item, trigger::Trigger::new(ask, unique))
     }
 }
 
@@ -79,6 +85,11 @@ trait Work: Send {
     /// What makes no sense whatever the camera is like.
     fn check(&self) -> Result<(), CommandError> {
         Ok(())
+    }
+
+    /// What may have been done already, while that is not known.
+    fn doubt(&self) -> Option<String> {
+        None
     }
 
     /// The next step.
@@ -127,7 +138,9 @@ impl<W: Work> VxgJob<W> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        self.work.check()?;
+        if let Some(pause) = self.lookup.pause.take() {
+            return Ok(JobStep::Wait(pause));
+        }
         loop {
             let Some(known) = self.lookup.known() else {
                 let call = self.lookup.call(grant)?;
@@ -154,6 +167,14 @@ impl<W: Work> VxgJob<W> {
 impl<W: Work> Job for VxgJob<W> {
     type Grant = Grant;
     type Output = W::Output;
+
+    fn check(&self) -> Result<(), CommandError> {
+        self.work.check().and_then(|()| self.lookup.check())
+    }
+
+    fn doubt(&self) -> Option<String> {
+        self.work.doubt()
+    }
 
     fn next(&mut self, now: Now, grant: &Grant) -> JobStep<W::Output> {
         self.step(now, grant).unwrap_or_else(|error| JobStep::Done(Err(error)))
@@ -242,6 +263,11 @@ fn check_meta(meta: &[(String, String)]) -> Result<(), CommandError> {
         }
     }
     Ok(())
+}
+
+/// A time as VXG's pages show it in what is sent: in whole seconds.
+fn whole(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_millisecond().div_euclid(1_000)).unwrap_or(time)
 }
 
 fn borrowed(meta: &[(String, String)]) -> Vec<(&str, &str)> {

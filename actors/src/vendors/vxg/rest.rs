@@ -162,17 +162,10 @@ pub fn event_types(grant: &Grant, camera: i64, page: Asked) -> RestCall {
     call
 }
 
-/// Asks for one type; `None` for a name that an address cannot hold.
+/// Adds a type to a camera. VXG's page shows both members, and does not say that one may be left out.
 #[must_use]
-pub fn event_type(grant: &Grant, camera: i64, name: &str) -> Option<RestCall> {
-    Some(read(grant, &type_of(camera, name)?))
-}
-
-/// Adds a type to a camera.
-#[must_use]
-pub fn add_event_type(grant: &Grant, camera: i64, name: &str, notify: Option<bool>) -> RestCall {
-    let mut body = Map::from_iter([("name".to_owned(), json!(name))]);
-    body.extend(notify.map(|notify| ("notify".to_owned(), json!(notify))));
+pub fn add_event_type(grant: &Grant, camera: i64, name: &str, notify: bool) -> RestCall {
+    let body = Map::from_iter([("name".to_owned(), json!(name)), ("notify".to_owned(), json!(notify))]);
     write(grant, Method::Post, &types_of(camera), body)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! POST ─► an id: done        ─► no answer, 5xx …: look for the tag ─► there: done
-//!                                                                  ─► not there, three times: POST again
+//!                                                                  ─► not there for half a minute: POST again
 //! ```
 //! VXG has no way to make a call safe to repeat. So each event has a tag of its own in `meta`, by which the list tells whether it is there.
 
@@ -15,7 +15,7 @@ use super::super::grant::Grant;
 use super::super::rest::{self, CallError};
 use super::lookup::Known;
 use super::walk::Walk;
-use super::{Next, Stop, Work, borrowed, check_meta, pause_for, read, stop, told, was_sent};
+use super::{Next, Stop, Work, borrowed, check_meta, pause_for, read, stop, told, was_sent, whole};
 use crate::messages::{CommandError, CreateEvent, VendorEvent};
 use crate::transport::RestError;
 use crate::transport::request::RestAnswer;
@@ -24,7 +24,13 @@ use crate::vendors::Now;
 /// How often the event is sent.
 const MOST_POSTS: u32 = 3;
 /// When it is looked for: so long after the answer failed to come, and after each look that has not found it. A list may lag behind.
-const LOOKS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+const LOOKS: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(15),
+];
 /// Looks that may fail in a row.
 const MOST_FAILED: u32 = 6;
 /// Around the event's time, to which the server may give another precision.
@@ -38,15 +44,16 @@ pub(super) struct Create {
     meta: Vec<(String, String)>,
     tag: String,
     posts: u32,
+    /// Why it is not known of an earlier try whether it made the event.
+    doubt: Option<String>,
     pause: Option<Duration>,
     stage: Stage,
 }
 
 enum Stage {
     Post,
-    /// The last answer was none, for this reason, and the event may be there.
+    /// One answer was none, and the event may be there.
     Look {
-        why: String,
         walk: Walk,
         looks: usize,
         failed: u32,
@@ -57,7 +64,7 @@ enum Stage {
 impl Create {
     pub(super) fn new(ask: &CreateEvent, unique: &str) -> Self {
         let (name, time, tag) = (ask.name.clone(), ask.time, format!("watchpost-{unique}"));
-        Self { name, time, meta: ask.meta.clone(), tag, posts: 0, pause: None, stage: Stage::Post }
+        Self { name, time, meta: ask.meta.clone(), tag, posts: 0, doubt: None, pause: None, stage: Stage::Post }
     }
 
     /// What the event is to have as `meta`.
@@ -65,7 +72,13 @@ impl Create {
         borrowed(&self.meta).into_iter().chain([(self.tag.as_str(), DATA)]).collect()
     }
 
-    fn made(&self, id: i64, known: &Known, time: Timestamp) -> VendorEvent {
+    /// As the answer tells it, and of what it does not tell, as it was sent.
+    fn made(&self, id: i64, known: &Known, time: Timestamp, answered: Option<VendorEvent>) -> VendorEvent {
+        let answered = answered.filter(|event| event.id == id.to_string());
+        let time = answered.as_ref().map_or(time, |event| event.time);
+        if let Some(event) = answered.filter(|event| !event.meta.is_empty()) {
+            return VendorEvent { name: self.name.clone(), ..event };
+        }
         let meta = self.tags().into_iter().map(|(tag, data)| (tag.to_owned(), Value::from(data)));
         let (item, name) = (known.item.clone(), self.name.clone());
         VendorEvent { id: id.to_string(), item, name, time, meta: Map::from_iter(meta) }
@@ -73,7 +86,7 @@ impl Create {
 
     /// The time is that of the first try: the event is then the same however often it is sent.
     fn time(&mut self, now: Now) -> Timestamp {
-        *self.time.get_or_insert(now.wall)
+        *self.time.get_or_insert(whole(now.wall))
     }
 
     fn posted(
@@ -86,18 +99,24 @@ impl Create {
         let time = self.time(now);
         let error = match read(answer, |answer| rest::read_id(grant, answer)) {
             Ok(id) => {
-                self.stage = Stage::Done(self.made(id, known, time));
+                let event = read(answer, |answer| rest::read_event(grant, answer)).ok();
+                let event = event.map(|event| told(&known.item, &event));
+                self.stage = Stage::Done(self.made(id, known, time, event));
+                self.doubt = None;
                 return Ok(());
             }
             Err(error) => error,
         };
         let (why, not_before) = (error.to_string(), error.not_before());
         let is_doubtful = matches!(error, CallError::Passing { .. }) && was_sent(answer);
-        if is_doubtful {
+        let is_unauthorized = matches!(error, CallError::Unauthorized(_));
+        // What an earlier try has made may have come to light meanwhile.
+        if is_doubtful || (self.doubt.is_some() && !is_unauthorized) {
             let mut walk = Walk::from(&self.name, time.saturating_sub(AROUND).unwrap_or(time));
             walk.end = Some(time.saturating_add(AROUND).unwrap_or(time));
             walk.tag = Some(self.tag.clone());
-            self.stage = Stage::Look { why, walk, looks: 0, failed: 0 };
+            self.doubt = Some(why);
+            self.stage = Stage::Look { walk, looks: 0, failed: 0 };
             self.pause = Some(not_before.and_then(|pause| pause_for(Some(pause))).unwrap_or_default().max(LOOKS[0]));
             return Ok(());
         }
@@ -117,6 +136,12 @@ impl Work for Create {
 
     fn check(&self) -> Result<(), CommandError> {
         check_meta(&self.meta)
+    }
+
+    fn doubt(&self) -> Option<String> {
+        let why = self.doubt.as_ref()?;
+        let tag = &self.tag;
+        Some(format!("whether the event was made is not known ({why}); it has the tag {tag} in meta, if it is there"))
     }
 
     fn next(&mut self, now: Now, grant: &Grant, known: &Known) -> Result<Next<VendorEvent>, CommandError> {
@@ -142,17 +167,17 @@ impl Work for Create {
         known: &Known,
         answer: Result<&RestAnswer, &RestError>,
     ) -> Result<(), Stop> {
-        let Stage::Look { why, walk, looks, failed } = &mut self.stage else {
+        let Stage::Look { walk, looks, failed } = &mut self.stage else {
             return self.posted(now, grant, known, answer);
         };
         let mut found = None;
         let taken = walk.take(grant, known.camera, answer, |event| {
-            if event.has_tag(&self.tag) {
+            if found.is_none() && event.has_tag(&self.tag) {
                 found = Some(told(&known.item, &event));
             }
         });
         if let Some(event) = found {
-            self.stage = Stage::Done(event);
+            (self.stage, self.doubt) = (Stage::Done(event), None);
             return Ok(());
         }
         match taken {
@@ -165,8 +190,13 @@ impl Work for Create {
                 } else if self.posts < MOST_POSTS {
                     self.stage = Stage::Post;
                 } else {
-                    let why = format!("{}: {why}; it was sent {} times, and is not there", known.item, self.posts);
-                    return Err(CommandError::Unavailable(why).into());
+                    let (item, posts, tag) = (&known.item, self.posts, &self.tag);
+                    let why = self.doubt.as_deref().unwrap_or_default();
+                    return Err(CommandError::Unsure(format!(
+                        "{item}: {why}; the event was sent {posts} times and is not listed yet; it has the tag {tag} in \
+                         meta, if it was made"
+                    ))
+                    .into());
                 }
             }
             Err(CallError::Unauthorized(_)) => return Err(Stop::Unauthorized),
@@ -176,9 +206,11 @@ impl Work for Create {
                 let pause = pause_for(error.not_before().or(LOOKS.get(*looks).copied()));
                 if !error.is_retryable() || *failed > MOST_FAILED || pause.is_none() {
                     return Err(CommandError::Unsure(format!(
-                        "{}: whether the event was made is not known: {why}; and the list does not tell: {error}. It \
+                        "{}: whether the event was made is not known: {}; and the list does not tell: {error}. It \
                          has the tag {} in meta, if it is there",
-                        known.item, self.tag
+                        known.item,
+                        self.doubt.as_deref().unwrap_or_default(),
+                        self.tag
                     ))
                     .into());
                 }

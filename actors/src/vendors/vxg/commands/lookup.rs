@@ -1,17 +1,21 @@
 //! Which camera is meant, and which types of event it has.
 
+use std::time::Duration;
+
 use super::super::directory::item;
 use super::super::grant::Grant;
 use super::super::rest::{self, CallError, ChannelList, PageSize};
 use super::super::token::Scheme;
 use super::super::wire::{Channel, EventType, Rows};
-use super::{Stop, read, stop};
+use super::{Stop, pause_for, read, stop};
 use crate::messages::CommandError;
 use crate::settings::{closest, mistake::shown};
 use crate::transport::RestError;
 use crate::transport::request::{RestAnswer, RestCall, Retry};
 use crate::vendors::members::Skipped;
 
+/// Tries of a page: nothing is done yet.
+const TRIES: u32 = 3;
 /// Types that a camera may have, should its pages never end.
 const MOST_TYPES: usize = 10_000;
 /// Cameras that a list may have, should its pages never end.
@@ -50,6 +54,10 @@ pub(super) struct Lookup {
     stage: Stage,
     /// Of the list that is read.
     size: PageSize,
+    /// Tries of a page that have failed in a row.
+    tries: u32,
+    /// To be kept before the next call.
+    pub(super) pause: Option<Duration>,
     /// What of lists could not be read.
     pub(super) troubles: Vec<String>,
 }
@@ -76,7 +84,14 @@ enum Stage {
 
 impl Lookup {
     pub(super) fn new(item: &str) -> Self {
-        Self { wanted: item.trim().to_owned(), stage: Stage::Begin, size: PageSize::default(), troubles: Vec::new() }
+        Self {
+            wanted: item.trim().to_owned(),
+            stage: Stage::Begin,
+            size: PageSize::default(),
+            tries: 0,
+            pause: None,
+            troubles: Vec::new(),
+        }
     }
 
     pub(super) fn known(&self) -> Option<&Known> {
@@ -107,23 +122,36 @@ impl Lookup {
         })
     }
 
-    fn begin(&self, grant: &Grant) -> Result<Stage, CommandError> {
+    /// What cannot be an item, whatever the token opens.
+    pub(super) fn check(&self) -> Result<(), CommandError> {
+        self.id().map(drop)
+    }
+
+    /// The id that is wanted; `None` for a name.
+    fn id(&self) -> Result<Option<i64>, CommandError> {
         let id = self.wanted.strip_prefix("cameras/").unwrap_or(&self.wanted);
         if id.is_empty() {
             return Err(CommandError::Invalid("no camera is named: give its id".to_owned()));
         }
-        let own = grant.camera.filter(|_| grant.scheme() == Scheme::Acc);
-        match (id.parse::<i64>(), own) {
-            (Ok(id), Some(own)) if id != own => Err(self.unknown(format!("the access token opens camera {own} alone"))),
-            (Ok(id), _) if id > 0 => Ok(types_of(id)),
-            (Ok(_), _) => {
-                Err(CommandError::Invalid(format!("{id} is no camera id: it is a whole number, like 237863")))
-            }
-            (Err(_), _) if id.len() < self.wanted.len() => {
+        match id.parse::<i64>() {
+            Ok(id) if id > 0 => Ok(Some(id)),
+            Ok(_) => Err(CommandError::Invalid(format!("{id} is no camera id: it is a whole number, like 237863"))),
+            Err(_) if id.len() < self.wanted.len() => {
                 Err(CommandError::Invalid(format!("\"{}\" is no item: write cameras/237863", shown(&self.wanted))))
             }
-            (Err(_), Some(own)) => Ok(Stage::Own(own)),
-            (Err(_), None) => match ChannelList::of(grant.scheme()) {
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn begin(&self, grant: &Grant) -> Result<Stage, CommandError> {
+        let own = grant.camera.filter(|_| grant.scheme() == Scheme::Acc);
+        match (self.id()?, own) {
+            (Some(id), Some(own)) if id != own => {
+                Err(self.unknown(format!("the access token opens camera {own} alone")))
+            }
+            (Some(id), _) => Ok(types_of(id)),
+            (None, Some(own)) => Ok(Stage::Own(own)),
+            (None, None) => match ChannelList::of(grant.scheme()) {
                 Some(list) => Ok(listing(list)),
                 None => Err(self.unknown("an access token opens no list with names: give the id".to_owned())),
             },
@@ -135,12 +163,21 @@ impl Lookup {
     }
 
     pub(super) fn answer(&mut self, grant: &Grant, answer: Result<&RestAnswer, &RestError>) -> Result<(), Stop> {
-        if !matches!(self.stage, Stage::Own(_))
-            && let Err(error) = read(answer, |answer| rest::succeeded(grant, answer))
-            && self.size.lessen(&error)
-        {
-            return Ok(());
+        let judged = match self.stage {
+            Stage::Own(_) => read(answer, |answer| rest::read_channel(grant, answer)).map(drop),
+            _ => read(answer, |answer| rest::read_page(grant, answer)).map(drop),
+        };
+        if let Err(error) = &judged {
+            if !matches!(self.stage, Stage::Own(_)) && self.size.lessen(error) {
+                return Ok(());
+            }
+            self.tries += 1;
+            self.pause = pause_for(error.not_before()).filter(|_| error.is_retryable() && self.tries < TRIES);
+            if self.pause.is_some() {
+                return Ok(());
+            }
         }
+        self.tries = 0;
         // After a failure all of it begins anew, with another grant perhaps.
         match std::mem::replace(&mut self.stage, Stage::Begin) {
             Stage::Listing { list, offset, cameras } => self.take_cameras(grant, answer, list, offset, cameras),

@@ -10,6 +10,7 @@ use super::*;
 use crate::messages::{AddEventType, CreateEvent, ListEventTypes, SetEventType, TriggerEvent};
 use crate::model::ids::ConnectionName;
 use crate::transport::Fault;
+use crate::transport::request::Body;
 use crate::vendors::vxg::token::{Credential, Scheme};
 
 const TYPES: &str = r#"{"meta":{"limit":20,"next":null,"offset":0,"total_count":4},"objects":[
@@ -61,6 +62,8 @@ fn answer(back: Back) -> Result<RestAnswer, RestError> {
 /// A command that was played to its end.
 struct Played<T> {
     calls: Vec<String>,
+    /// What was sent with each.
+    bodies: Vec<String>,
     /// How often another grant was needed.
     refused: usize,
     waited: Duration,
@@ -81,14 +84,27 @@ fn grant(scheme: Scheme, camera: Option<i64>) -> Grant {
 fn play<T>(grant: &Grant, job: Option<BoxedJob<Grant, T>>, backs: Vec<Back>) -> Played<T> {
     let (mut job, mut backs) = (job.unwrap(), backs.into_iter());
     let begun = Instant::now();
-    let mut played = Played { calls: vec![], refused: 0, waited: Duration::ZERO, outcome: Err(CommandError::Stopped) };
+    let mut played = Played {
+        calls: vec![],
+        bodies: vec![],
+        refused: 0,
+        waited: Duration::ZERO,
+        outcome: Err(CommandError::Stopped),
+    };
+    if let Err(error) = job.check() {
+        return Played { outcome: Err(error), ..played };
+    }
     for _ in 0..1_000 {
-        let wall: Timestamp = "2021-09-23T16:30:00Z".parse().unwrap();
+        let wall: Timestamp = "2021-09-23T16:30:00.123456Z".parse().unwrap();
         let now = Now { instant: begun + played.waited, wall: wall.saturating_add(played.waited).unwrap() };
         match job.next(now, grant) {
             JobStep::Call(call) => {
                 let path = call.url.path().rsplit_once("/v2/").or(call.url.path().split_once("/api/"));
                 played.calls.push(format!("{} {}", call.method, path.unwrap().1));
+                played.bodies.push(match call.body {
+                    Body::Json(body) => String::from_utf8(body.to_vec()).unwrap(),
+                    _ => String::new(),
+                });
                 let back = backs.next().unwrap_or_else(|| panic!("nobody expected {:?}", played.calls));
                 if job.answer(now, grant, answer(back)) == Answered::Unauthorized {
                     played.refused += 1;
@@ -120,7 +136,7 @@ fn list(scheme: Scheme, camera: Option<i64>, item: &str, backs: Vec<Back>) -> Pl
 
 fn add(backs: Vec<Back>) -> Played<messages::AddedEventType> {
     let name = "custom_event".to_owned();
-    let ask = AddEventType { connection: connection(), item: "7".to_owned(), name, notify: Some(true) };
+    let ask = AddEventType { connection: connection(), item: "7".to_owned(), name, notify: None };
     play(&grant(Scheme::Si, None), commands().add_event_type(&ask), backs)
 }
 
@@ -137,7 +153,7 @@ fn create(name: &str, backs: Vec<Back>) -> Played<messages::VendorEvent> {
 
 fn trigger(name: &str, wait: Option<u64>, backs: Vec<Back>) -> Played<messages::Triggered> {
     let ask = TriggerEvent { wait: wait.map(Duration::from_secs), ..TriggerEvent::new(connection(), "7", name) };
-    play(&grant(Scheme::Si, None), commands().trigger_event(&ask), backs)
+    play(&grant(Scheme::Si, None), commands().trigger_event(&ask, "unique"), backs)
 }
 
 #[test]
@@ -153,18 +169,17 @@ fn types_are_read_to_the_last_page_whatever_is_missing_in_them() {
 
 #[test]
 fn a_list_that_is_refused_for_the_number_of_its_rows_is_asked_for_with_fewer() {
-    let played = list(Scheme::Si, None, "Yard", vec![
-        refused(400),
-        page(&[r#"{"id":7,"name":"Yard"}"#]),
-        refused(400),
-        refused(400),
-        refused(400),
-        ok(TYPES),
-    ]);
+    let played = list(
+        Scheme::Si,
+        None,
+        "Yard",
+        vec![refused(400), page(&[r#"{"id":7,"name":"Yard"}"#]), refused(400), refused(400), refused(400), ok(TYPES)],
+    );
     assert_eq!(played.outcome.unwrap().len(), 4);
     let played = list(Scheme::Si, None, "7", (0..4).map(|_| refused(400)).collect());
     assert!(matches!(played.error(), CommandError::Refused(_)), "{:?}", played.outcome);
-    let row = r#"{"id":41,"camid":7,"name":"motion","time":"2021-09-23T16:30:00","meta":{"watchpost-unique":"created"}}"#;
+    let row =
+        r#"{"id":41,"camid":7,"name":"motion","time":"2021-09-23T16:30:00","meta":{"watchpost-unique":"created"}}"#;
     let played = create("motion", vec![ok(TYPES), Lost, refused(400), refused(400), page(&[row])]);
     assert_eq!(played.outcome.unwrap().id, "41");
 }
@@ -239,6 +254,8 @@ fn a_type_that_is_there_is_not_added_again() {
 fn whether_a_type_was_added_is_read_after_every_answer_but_a_good_one() {
     let there = || ok(&TYPES.replace("bare", "custom_event"));
     let html = || ok("<html></html>");
+    let body = &add(vec![ok(TYPES), ok(CUSTOM)]).bodies[1];
+    assert_eq!(body, r#"{"name":"custom_event","notify":true}"#);
     for (case, backs, existed) in [
         ("lost answer", vec![ok(TYPES), Lost, there()], Some(false)),
         ("nonsense", vec![ok(TYPES), html(), there()], Some(false)),
@@ -276,8 +293,11 @@ fn only_what_a_type_can_is_changed() {
     let why = played.error().to_string();
     assert!(why.contains("motion, snapshot, audio_event, bare"), "{why}");
     // Where nothing is said, the server is asked.
-    let answered = r#"{"name":"bare","record":true}"#;
-    assert_eq!(set("bare", record, vec![ok(TYPES), ok(answered)]).outcome.unwrap().record, Some(true));
+    let after = TYPES.replace(r#"{"name":"bare"}"#, r#"{"name":"bare","record":true,"notify":false}"#);
+    for answered in [r#"{"name":"bare","record":true}"#, r#"{"name":"bare"}"#, "{}", ""] {
+        let set = set("bare", record, vec![ok(TYPES), ok(answered), ok(&after)]).outcome.unwrap();
+        assert_eq!((set.record, set.notify), (Some(true), Some(false)), "{answered}");
+    }
     let played = set("bare", record, vec![ok(TYPES), Status(204, String::new()), ok(TYPES)]);
     assert_eq!(played.calls[1..], ["PUT cameras/7/event_processing/events/bare/".to_owned(), READING.to_owned()]);
     assert_eq!(played.outcome.unwrap().name, "bare");
@@ -301,7 +321,8 @@ fn an_event_is_made_once_whatever_becomes_of_the_answers() {
         ("nonsense", vec![ok("<html></html>"), page(&[row])], 1),
         ("5xx, and the list lags", vec![refused(504), none(), none(), page(&[row])], 1),
         ("looks fail", vec![Lost, refused(503), Lost, busy(), page(&[row])], 1),
-        ("lost request", vec![Lost, none(), none(), page(&[other]), made()], 2),
+        ("lost request", vec![Lost, none(), none(), page(&[other]), none(), none(), made()], 2),
+        ("busy after a lost one", vec![Lost, none(), none(), none(), none(), none(), busy(), page(&[row])], 2),
         ("busy", vec![busy(), made()], 2),
         ("never sent", vec![Unreached, Unreached, made()], 3),
         ("empty answer", vec![ok("{}"), page(&[row])], 1),
@@ -317,14 +338,14 @@ fn an_event_is_made_once_whatever_becomes_of_the_answers() {
 #[test]
 fn what_was_not_made_says_so_and_what_may_have_been_made_says_that() {
     let none = || ok(NONE);
-    let in_vain = || vec![Lost, none(), none(), none()];
+    let in_vain = || vec![Lost, none(), none(), none(), none(), none()];
     let thrice: Vec<_> = [in_vain(), in_vain(), in_vain()].into_iter().flatten().collect();
     type Is = fn(&CommandError) -> bool;
     let blind = [Lost].into_iter().chain((0..7).map(|_| refused(500))).collect();
     for (case, backs, is) in [
         ("no permission", vec![refused(403)], (|e| matches!(e, CommandError::NoPermission(_))) as Is),
         ("refused", vec![refused(400)], |e| matches!(e, CommandError::Refused(why) if why.contains("because"))),
-        ("three times in vain", thrice, |e| e.is_retryable()),
+        ("three times in vain", thrice, |e| matches!(e, CommandError::Unsure(why) if why.contains("watchpost-unique"))),
         ("unreached", vec![Unreached, Unreached, Unreached], |e| e.is_retryable()),
         ("the list is blind", blind, |e| matches!(e, CommandError::Unsure(why) if why.contains("watchpost-unique"))),
         ("left alone for long", vec![After(429, Duration::from_secs(600))], |e| e.is_retryable()),
@@ -366,16 +387,27 @@ fn only_what_can_be_triggered_is_and_success_means_asked() {
 }
 
 #[test]
-fn only_an_event_that_was_not_there_before_is_the_one_that_was_waited_for() {
+fn only_an_event_with_the_tag_is_certain_and_one_that_was_there_before_is_none() {
     let row = |id: i64, time: &str| format!(r#"{{"id":{id},"camid":7,"name":"audio_event","time":"{time}"}}"#);
     let old = row(1, "2021-09-23T16:29:59");
-    let (new, newer) = (row(2, "2021-09-23T16:30:00"), row(3, "2021-09-23T16:30:09"));
+    let (like, farther) = (row(2, "2021-09-23T16:30:00"), row(3, "2021-09-23T16:30:09"));
     let foreign = r#"{"id":4,"camid":8,"name":"audio_event","time":"2021-09-23T16:30:00"}"#;
+    let ours = r#"{"id":5,"camid":7,"name":"audio_event","time":"2021-09-23T16:30:05","meta":{"watchpost-unique":"triggered"}}"#;
     let before = || page(&[&old]);
-    let late = vec![ok(TYPES), before(), ok("{}"), before(), Lost, page(&[&old, &newer, foreign, &new])];
+    let late = vec![ok(TYPES), before(), ok("{}"), page(&[&old, &like]), Lost, page(&[&like, foreign, ours])];
     let played = trigger("audio_event", Some(30), late);
     assert_eq!(played.calls[1..4], [LOOKING, TRIGGERING, LOOKING].map(str::to_owned));
-    assert_eq!(played.outcome.unwrap().occurrence.unwrap().id, "2");
+    let sent = r#"{"meta":{"watchpost-unique":"triggered"},"time":"2021-09-23T16:30:00"}"#;
+    assert_eq!(played.bodies[2], sent);
+    let triggered = played.outcome.unwrap();
+    assert_eq!((triggered.occurrence.unwrap().id.as_str(), triggered.confirmed), ("5", Some(true)));
+    assert_eq!(played.waited, Duration::from_secs(2));
+
+    // Without the tag it is waited for one that has it, to the end.
+    let untagged = vec![ok(TYPES), before(), ok("{}"), page(&[&old, &farther, &like]), Lost, before()];
+    let played = trigger("audio_event", Some(2), untagged);
+    let triggered = played.outcome.unwrap();
+    assert_eq!((triggered.occurrence.unwrap().id.as_str(), triggered.confirmed), ("2", Some(false)));
     assert_eq!(played.waited, Duration::from_secs(2));
 
     let never = vec![ok(TYPES), before(), ok("{}"), before(), before(), before()];
@@ -383,9 +415,41 @@ fn only_an_event_that_was_not_there_before_is_the_one_that_was_waited_for() {
     assert!(matches!(played.error(), CommandError::NothingAppeared { .. }), "{:?}", played.outcome);
     let blind = vec![ok(TYPES), before(), ok("{}"), Lost, Lost];
     assert!(matches!(trigger("audio_event", Some(1), blind).error(), CommandError::Unsure(_)));
-    // An answer was lost, and the event shows that the camera was asked.
-    let lost = vec![ok(TYPES), before(), Lost, page(&[&old, &new])];
-    assert_eq!(trigger("audio_event", Some(5), lost).outcome.unwrap().occurrence.unwrap().id, "2");
-    let lost = vec![ok(TYPES), before(), Lost, before()];
+    // An answer was lost, and the tag shows that the camera was asked; an event without it does not.
+    let lost = vec![ok(TYPES), before(), Lost, page(&[&old, ours])];
+    assert_eq!(trigger("audio_event", Some(5), lost).outcome.unwrap().occurrence.unwrap().id, "5");
+    let lost = vec![ok(TYPES), before(), Lost, page(&[&old, &like])];
     assert!(matches!(trigger("audio_event", Some(0), lost).error(), CommandError::Unsure(_)));
+}
+
+#[test]
+fn a_read_that_fails_for_a_moment_is_made_again_before_anything_is_done() {
+    let played = list(Scheme::Si, None, "7", vec![refused(503), After(429, Duration::from_secs(3)), ok(TYPES)]);
+    assert_eq!((played.outcome.unwrap().len(), played.waited), (4, Duration::from_secs(5)));
+    let played = list(Scheme::Si, None, "7", vec![refused(503), Lost, ok("<html>")]);
+    assert!(played.error().is_retryable(), "{:?}", played.outcome);
+}
+
+#[test]
+fn an_event_is_told_as_the_server_has_it_and_sent_with_whole_seconds() {
+    let answer = r#"{"id":41,"camid":7,"name":"motion","time":"2021-09-23T16:29:00","meta":{"watchpost-unique":"created","more":1}}"#;
+    let played = create("motion", vec![ok(TYPES), ok(answer)]);
+    assert!(played.bodies[1].contains(r#""time":"2021-09-23T16:30:00""#), "{}", played.bodies[1]);
+    let event = played.outcome.unwrap();
+    assert_eq!((event.time.to_string().as_str(), &event.meta["more"]), ("2021-09-23T16:29:00Z", &1.into()));
+    let event = create("motion", vec![ok(TYPES), ok(r#"{"id":41}"#)]).outcome.unwrap();
+    assert_eq!(event.time.to_string(), "2021-09-23T16:30:00Z");
+}
+
+#[test]
+fn what_may_have_been_done_is_in_doubt_until_it_is_known() {
+    let ask = CreateEvent::new(connection(), "7", "motion");
+    let (grant, mut job) = (grant(Scheme::Si, None), commands().create_event(&ask, "unique").unwrap());
+    let now = Now { instant: Instant::now(), wall: Timestamp::UNIX_EPOCH };
+    for (back, is_doubtful) in [(ok(TYPES), false), (Lost, true), (refused(401), true), (ok(NONE), true)] {
+        let call = std::iter::repeat_with(|| job.next(now, &grant)).find(|step| !matches!(step, JobStep::Wait(_)));
+        assert!(matches!(call, Some(JobStep::Call(_))));
+        job.answer(now, &grant, answer(back));
+        assert_eq!(job.doubt().is_some_and(|why| why.contains("watchpost-unique")), is_doubtful);
+    }
 }

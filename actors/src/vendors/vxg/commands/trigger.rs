@@ -11,7 +11,7 @@ use super::super::wire::Event;
 use super::lookup::Known;
 use super::types::unaddressable;
 use super::walk::Walk;
-use super::{Next, Stop, Work, borrowed, check_meta, pause_for, read, stop, told, was_sent};
+use super::{Next, Stop, Work, borrowed, check_meta, pause_for, read, stop, told, was_sent, whole};
 use crate::messages::{CommandError, TriggerEvent, Triggered, VendorEvent};
 use crate::transport::RestError;
 use crate::transport::request::RestAnswer;
@@ -25,11 +25,15 @@ const BEHIND: SignedDuration = SignedDuration::from_secs(120);
 const TRIES: u32 = 3;
 /// How long the list may take, whatever is left of the wait.
 const LEAST: Duration = Duration::from_secs(5);
+/// What the tag says.
+const DATA: &str = "triggered";
 
 pub(super) struct Trigger {
     name: String,
     time: Option<Timestamp>,
     meta: Vec<(String, String)>,
+    /// By which the event is known, if the camera keeps it.
+    tag: String,
     wait: Option<Duration>,
     tries: u32,
     pause: Option<Duration>,
@@ -49,17 +53,20 @@ enum Stage {
         until: Instant,
         doubt: Option<String>,
         blind: Option<String>,
-        found: Vec<VendorEvent>,
+        /// One that is new and has no tag, the nearest to the asked time.
+        like: Option<VendorEvent>,
     },
-    Done(Option<VendorEvent>),
+    /// The event, and whether it has the tag.
+    Done(Option<(VendorEvent, bool)>),
 }
 
 impl Trigger {
-    pub(super) fn new(ask: &TriggerEvent) -> Self {
+    pub(super) fn new(ask: &TriggerEvent, unique: &str) -> Self {
         Self {
             name: ask.name.clone(),
             time: ask.time,
             meta: ask.meta.clone(),
+            tag: format!("watchpost-{unique}"),
             wait: ask.wait,
             tries: 0,
             pause: None,
@@ -69,7 +76,7 @@ impl Trigger {
     }
 
     fn time(&mut self, now: Now) -> Timestamp {
-        *self.time.get_or_insert(now.wall)
+        *self.time.get_or_insert(whole(now.wall))
     }
 
     /// From the asked time on, or from now on where the camera goes by its own clock.
@@ -118,7 +125,7 @@ impl Trigger {
         self.stage = match (self.wait, doubt) {
             (Some(wait), doubt) => {
                 let until = now.instant.checked_add(wait).unwrap_or(now.instant);
-                Stage::Watch { walk: self.walk(now, time), until, doubt, blind: None, found: Vec::new() }
+                Stage::Watch { walk: self.walk(now, time), until, doubt, blind: None, like: None }
             }
             (None, None) => Stage::Done(None),
             (None, Some(why)) => {
@@ -137,12 +144,25 @@ impl Trigger {
         answer: Result<&RestAnswer, &RestError>,
     ) -> Result<(), Stop> {
         let time = self.time(now);
-        let Stage::Watch { walk, until, doubt, blind, found } = &mut self.stage else { return Ok(()) };
+        let mut ours = None;
+        let Stage::Watch { walk, until, doubt, blind, like } = &mut self.stage else { return Ok(()) };
         let taken = walk.take(grant, known.camera, answer, |event| {
-            if !self.before.contains(&event.id) {
-                found.push(told(&known.item, &event));
+            if self.before.contains(&event.id) {
+                return;
+            }
+            let is_ours = event.has_tag(&self.tag);
+            let event = told(&known.item, &event);
+            let away = |event: &VendorEvent| event.time.duration_since(time).unsigned_abs();
+            if is_ours {
+                ours = Some(event);
+            } else if like.as_ref().is_none_or(|like| away(&event) < away(like)) {
+                *like = Some(event);
             }
         });
+        if let Some(event) = ours {
+            self.stage = Stage::Done(Some((event, true)));
+            return Ok(());
+        }
         match taken {
             Ok(false) => return Ok(()),
             Ok(true) => *blind = None,
@@ -153,15 +173,14 @@ impl Trigger {
                 return Err(CommandError::Unsure(why).into());
             }
         }
-        // Of several that are new, the one that was asked for has the asked time, or one that is near.
-        let nearest = found.iter().min_by_key(|event| event.time.duration_since(time).unsigned_abs());
-        if let Some(event) = nearest {
-            self.stage = Stage::Done(Some(event.clone()));
-            return Ok(());
-        }
         walk.restart();
         if now.instant < *until {
             self.pause = Some(POLL_EVERY.min(*until - now.instant));
+            return Ok(());
+        }
+        // Whether cameras keep the tag is not documented: without it, it may be the one, if it is certain that there is one.
+        if let (Some(event), None) = (like.take(), &doubt) {
+            self.stage = Stage::Done(Some((event, false)));
             return Ok(());
         }
         Err(match (doubt.take(), blind.take()) {
@@ -170,8 +189,8 @@ impl Trigger {
                 CommandError::NothingAppeared { item, name, waited: self.wait.unwrap_or_default() }
             }
             (Some(why), _) => CommandError::Unsure(format!(
-                "{}: whether the camera was asked is not known, and no event has appeared: {why}",
-                known.item
+                "{}: whether the camera was asked is not known, and no event with the tag {} has appeared: {why}",
+                known.item, self.tag
             )),
             (None, Some(why)) => CommandError::Unsure(format!(
                 "{}: the camera is asked, and whether the event has come is not known: {why}",
@@ -189,6 +208,16 @@ impl Work for Trigger {
         check_meta(&self.meta)
     }
 
+    fn doubt(&self) -> Option<String> {
+        match &self.stage {
+            Stage::Watch { doubt: Some(why), .. } => Some(format!(
+                "whether the camera was asked is not known ({why}); an event of it has the tag {} in meta, if the camera keeps that",
+                self.tag
+            )),
+            _ => None,
+        }
+    }
+
     fn next(&mut self, now: Now, grant: &Grant, known: &Known) -> Result<Next<Triggered>, CommandError> {
         if let Some(pause) = self.pause.take() {
             return Ok(Next::Wait(pause));
@@ -201,7 +230,7 @@ impl Work for Trigger {
         Ok(match &self.stage {
             Stage::Before(walk) => Next::Call(walk.call(grant, known.camera)),
             Stage::Begin | Stage::Post => {
-                let meta = borrowed(&self.meta);
+                let meta: Vec<_> = borrowed(&self.meta).into_iter().chain([(self.tag.as_str(), DATA)]).collect();
                 let call = rest::trigger_event(grant, known.camera, &self.name, time, &meta);
                 Next::Call(call.ok_or_else(|| unaddressable(&self.name))?)
             }
@@ -210,7 +239,10 @@ impl Work for Trigger {
                 call.timeout = until.saturating_duration_since(now.instant).max(LEAST);
                 Next::Call(call)
             }
-            Stage::Done(occurrence) => Next::Done(Triggered { asked: time, occurrence: occurrence.clone() }),
+            Stage::Done(found) => {
+                let (occurrence, confirmed) = found.clone().unzip();
+                Next::Done(Triggered { asked: time, occurrence, confirmed })
+            }
         })
     }
 

@@ -37,7 +37,7 @@ impl Work for List {
 /// answer but a good one: somebody else may have been faster, and an answer may have been lost.
 pub(super) struct Add {
     name: String,
-    notify: Option<bool>,
+    notify: bool,
     tries: u32,
     pause: Option<Duration>,
     /// What the last try was answered with, if the type.
@@ -50,7 +50,7 @@ pub(super) struct Add {
 
 impl Add {
     pub(super) fn new(ask: &AddEventType) -> Self {
-        let (name, notify) = (ask.name.clone(), ask.notify);
+        let (name, notify) = (ask.name.clone(), ask.notify.unwrap_or(true));
         Self { name, notify, tries: 0, pause: None, added: None, doubt: None, relisted: false }
     }
 }
@@ -134,7 +134,6 @@ enum SetStage {
     Put,
     Relist,
     Relisted,
-    Done(EventType),
 }
 
 impl Set {
@@ -191,7 +190,6 @@ impl Work for Set {
                 Ok(Next::Relist)
             }
             SetStage::Relisted => known.supported(&self.name).map(|kind| Next::Done(shown(kind))),
-            SetStage::Done(kind) => Ok(Next::Done(shown(kind))),
         }
     }
 
@@ -203,11 +201,8 @@ impl Work for Set {
         answer: Result<&RestAnswer, &RestError>,
     ) -> Result<(), Stop> {
         read(answer, |answer| rest::succeeded(grant, answer)).map_err(|error| stop(&known.item, error))?;
-        // What a change is answered with is not documented.
-        self.stage = match read(answer, |answer| rest::read_event_type(grant, answer)) {
-            Ok(kind) if kind.name == self.name => SetStage::Done(kind),
-            _ => SetStage::Relist,
-        };
+        // What a change is answered with is not documented, nor that it is the whole type: the list tells.
+        self.stage = SetStage::Relist;
         Ok(())
     }
 }
