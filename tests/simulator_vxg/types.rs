@@ -1,11 +1,9 @@
 //! Types of events, and triggers.
 
-use std::thread;
-
 use serde_json::{Value, json};
 use watchpost::simulator::vxg::{Origin, TypeSpec};
 
-use crate::client::{CAMERA, SILENCE, acc, eventually, parse, quick, start, with_faults};
+use crate::client::{CAMERA, acc, detail, eventually, parse, quick, start, with_faults};
 
 fn types(rest: &str) -> String {
     format!("/api/v2/cameras/{CAMERA}/event_processing/events/{rest}")
@@ -42,7 +40,7 @@ fn a_type_is_added_once() {
     assert_eq!(caller.fetch(&types("custom_event/")), row);
     let again = caller.post(&types(""), json!({ "name": "custom_event" }));
     assert_eq!(again.status, 400);
-    assert!(again.detail().contains("already"));
+    assert!(detail(&again).contains("already"));
     for (body, part) in [
         (json!({}), "name"),
         (json!({ "name": "" }), "name"),
@@ -53,7 +51,7 @@ fn a_type_is_added_once() {
     ] {
         let answer = caller.post(&types(""), body);
         assert_eq!(answer.status, 400);
-        assert!(answer.detail().contains(part), "{}", answer.text());
+        assert!(detail(&answer).contains(part), "{}", answer.text());
     }
     assert_eq!(simulator.counters().complaints, 7);
     simulator.inject(parse("duplicate"));
@@ -101,7 +99,7 @@ fn a_trigger_is_answered_before_there_is_an_event_and_an_offline_camera_makes_no
     assert_eq!(caller.post(&types("audio_event/trigger/"), json!({ "time": "now" })).status, 400);
     assert!(simulator.set_status(CAMERA, Some("inactive")));
     assert_eq!(caller.post(&types("audio_event/trigger/"), body).status, 200);
-    thread::sleep(SILENCE);
+    eventually("the camera has been asked twice", || simulator.counters().answered == 2);
     assert_eq!((simulator.events().len(), simulator.counters().triggered), (1, 2));
 }
 
@@ -118,6 +116,6 @@ fn what_a_trigger_becomes_can_be_switched() {
     assert!(event.versions[0].meta.is_empty());
     simulator.inject(parse("trigger-lost"));
     assert_eq!(caller.post(&types("audio_event/trigger/"), body).status, 204);
-    thread::sleep(SILENCE);
+    eventually("the camera has been asked twice", || simulator.counters().answered == 2);
     assert_eq!((simulator.events().len(), simulator.counters().struck("trigger-lost")), (1, 1));
 }

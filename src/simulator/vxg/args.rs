@@ -108,7 +108,6 @@ pub async fn run(args: SimulateArgs) -> Result<(), RunError> {
         writeln!(out, "name = \"yard\"")?;
         writeln!(out, "vendor = \"vxg\"")?;
         writeln!(out, "url = \"{url}\"")?;
-        writeln!(out, "scheme = \"SI\"")?;
         writeln!(out, "token = {{ file = \"vxg.token\" }}")?;
         writeln!(out)?;
         writeln!(out, "SI, all cameras: echo '{group}' > vxg.token")?;

@@ -87,6 +87,7 @@ impl Core {
 
     /// A camera makes what it was asked to make; one that is offline never does.
     pub(super) fn answer_trigger(&mut self, camera: i64, mut what: Occurrence) {
+        self.counters.answered += 1;
         let online = self.world.cameras.get(&camera).is_some_and(|camera| camera.is_online());
         if !online || self.strikes(FaultKind::TriggerLost) {
             return;

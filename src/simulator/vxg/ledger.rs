@@ -94,6 +94,8 @@ pub struct Counters {
     pub created: u64,
     /// Triggers that were passed to a camera.
     pub triggered: u64,
+    /// Triggers whose camera has made an event since, or will not.
+    pub answered: u64,
 }
 
 /// How often something was tried, and how often it went well.
