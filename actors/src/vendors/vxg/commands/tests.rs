@@ -159,7 +159,7 @@ fn trigger(name: &str, wait: Option<u64>, backs: Vec<Back>) -> Played<messages::
 #[test]
 fn types_are_read_to_the_last_page_whatever_is_missing_in_them() {
     let first = r#"{"meta":{"limit":1,"next":"/x","offset":0},"objects":[{"name":"a","caps":{"can_record":true},"record":false}]}"#;
-    let second = r#"{"meta":{"limit":1,"next":null,"offset":1},"objects":[{"name":"b"},{"nameless":1},{"name":"a"}]}"#;
+    let second = r#"{"meta":{"limit":5,"next":null,"offset":1},"objects":[{"name":"b"},{"nameless":1},{"name":"a"}]}"#;
     let played = list(Scheme::Acc, Some(7), "cameras/7", vec![ok(first), ok(second)]);
     assert_eq!(played.calls, [READING, READING]);
     let types = played.outcome.unwrap();

@@ -124,7 +124,8 @@ fn a_list_that_never_ends_is_read_to_where_it_brings_nothing_new() {
 #[test]
 fn a_list_that_lacks_a_row_is_a_list_and_what_cannot_be_read_is_told() {
     let mut play = Play::new(&config(Scheme::Si));
-    let rows = json!({"meta": {}, "objects": [row(1, "Yard"), {"name": "no id"}, 7, {"id": "3", "name": null}]});
+    let rows =
+        json!({"meta": {"next": null}, "objects": [row(1, "Yard"), {"name": "no id"}, 7, {"id": "3", "name": null}]});
     let taken = play.learn(&V5, answer(200, rows));
     assert_eq!(play.listed(), Some(vec![1, 3]));
     assert!(taken.trouble.is_some_and(|why| why.contains("2 rows cannot be read")));

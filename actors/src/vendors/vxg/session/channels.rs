@@ -40,6 +40,8 @@ struct Reading {
     offset: u64,
     pages: u32,
     rows: BTreeMap<i64, Camera>,
+    /// Of all that were listed, also of those that are not followed.
+    ids: HashSet<i64>,
     has_unreadable: bool,
 }
 
@@ -118,7 +120,9 @@ impl VxgSession {
             let row = page.rows.get(skipped.row).map_or("", |row| row.get());
             self.teller.doubt(&skipped.why, fingerprint(row), todo);
         }
-        let before = reading.rows.len();
+        // A page that brings none is the end, whatever it says; one of cameras that are not followed is not.
+        let fresh = read.rows.iter().filter(|channel| reading.ids.insert(channel.id)).count();
+        let is_stale = fresh == 0 && (read.skipped.is_empty() || reading.pages > 1_000);
         for channel in read.rows.iter().filter(|channel| self.config.cameras.contains(channel.id)) {
             let name = channel.name.as_deref().map(Box::from);
             let camera = Camera { name, online: channel.is_online(), json: without_secrets(channel.json).into() };
@@ -126,8 +130,6 @@ impl VxgSession {
         }
         reading.offset = reading.offset.saturating_add(page.rows.len() as u64);
         reading.pages += 1;
-        // A page of cameras that are not followed brings none, and is no end.
-        let is_stale = reading.rows.len() == before && reading.pages > 1_000;
         if !page.is_last(asked) && !is_stale && reading.rows.len() < CAMERAS_MOST && reading.pages < 10_000 {
             return self.ask(now, Ask::Channels, todo);
         }

@@ -3,6 +3,8 @@
 //! Pages are counted by offset, over a list that changes meanwhile: what is listed late shifts rows on, what retention takes shifts them back, unseen. So a page
 //! is left by time where that can be: the next one begins at the second of the last row, at offset 0, and reads some rows again. Offsets are left for
 //! what happened within a second, and for a server that does not keep to the order or the start that it was asked for.
+//!
+//! What a page tells of those behind it is believed where all of it fits together. Else it is asked whether there is anything behind it.
 
 use std::collections::HashSet;
 
@@ -74,6 +76,8 @@ struct Query {
     /// Those that could not, by what they look like.
     unreadable: HashSet<u128, RandomState>,
     total: Option<u64>,
+    /// Places of the list that have been read.
+    reached: u64,
     /// The row with which the next page should begin.
     joint: Option<i64>,
     /// It did not, so that rows may have been passed over.
@@ -144,7 +148,6 @@ impl Walk {
     /// Takes in a page. `rows` are those of its rows that could be read, and of the others the prints; a window that cannot be halved is read whatever is in it.
     pub(super) fn page(&mut self, page: &Page<'_>, rows: Vec<Row>, unreadable: &[u128], can_halve: bool) -> Step {
         let (asked, listed) = (self.asked(), page.rows.len());
-        let is_last = page.is_last(asked);
         self.pages += 1;
         if self.expected.take().zip(page.total_count).is_some_and(|(expected, total)| total < expected) {
             // Rows were passed over: the list is not in the order of time.
@@ -152,11 +155,17 @@ impl Walk {
             return self.restart(before(self.window.from));
         }
         let query = &mut self.query;
-        query.has_shrunk |= query.total.zip(page.total_count).is_some_and(|(before, now)| now < before);
+        let joint = query.joint.take();
+        let is_joined = joint.is_some_and(|joint| rows.first().is_some_and(|row| row.id == joint));
+        query.has_drifted |= joint.is_some() && !is_joined;
+        // Where the pages join, whatever is gone was behind them, or the count is wrong.
+        let has_shrunk = query.total.zip(page.total_count).is_some_and(|(before, now)| now < before);
+        query.has_shrunk |= has_shrunk && !is_joined;
         query.total = page.total_count.or(query.total);
-        if let Some(joint) = query.joint.take() {
-            query.has_drifted |= rows.first().is_none_or(|row| row.id != joint);
-        }
+        query.reached = query.reached.max(asked.offset.saturating_add(listed as u64));
+        // A server that has given more than one row gives more than the one that is read again, if there are more, unless it says that it does not.
+        let is_joint_alone = is_joined && listed == 1 && page.limit != Some(1);
+        let is_proven = listed == 0 || is_joint_alone;
         let floor = query.start.saturating_mul(SECOND);
         let mut last = query.last.unwrap_or(floor);
         let fresh_prints = unreadable.iter().filter(|print| query.unreadable.insert(**print)).count();
@@ -176,8 +185,8 @@ impl Walk {
         }
         query.last = Some(last);
         query.stale = if fresh == 0 { query.stale + 1 } else { 0 };
-        if is_last || query.stale >= 2 {
-            return self.ended();
+        if is_proven || page.is_last(asked) || query.stale >= 2 {
+            return self.ended(is_proven);
         }
         if self.by_time && last > self.window.to.saturating_add(SECOND) {
             // It does not keep to the end, and whatever is behind is later still.
@@ -187,7 +196,9 @@ impl Walk {
         // Rows that are all of one moment say nothing of the order.
         let rises = self.query.times.first().is_some_and(|first| *first < last);
         let start = before(last);
-        if self.by_time && rises && start > self.query.start {
+        // Where it is only doubted that this is the end, the row behind it shows more, for less, than the whole last second.
+        let is_look = asked.offset == 0 && !page.is_more_told(asked);
+        if self.by_time && !is_look && rises && start > self.query.start {
             let to = last.saturating_sub(1);
             if (is_large || self.pages >= PAGES_MOST) && to >= self.window.from {
                 self.rows.retain(|_, row| row.at <= to);
@@ -212,12 +223,15 @@ impl Walk {
         Step::Page
     }
 
-    /// There is nothing behind this page. Whether nothing is missing before it.
-    fn ended(&mut self) -> Step {
+    /// There is nothing behind this page, by what it says or, where that `is_proven`, by what is there. Whether nothing is missing before it.
+    fn ended(&mut self, is_proven: bool) -> Step {
         let listed = (self.query.ids.len() + self.query.unreadable.len()) as u64;
-        let total = self.query.total.unwrap_or(listed);
+        let told = self.query.total.unwrap_or(listed);
+        // Where each place of the list has been read, and held another row, a count of more is wrong.
+        let total = if is_proven { self.query.reached } else { told };
         let (is_covered, has_drifted, has_shrunk) = (listed >= total, self.query.has_drifted, self.query.has_shrunk);
         if is_covered && !has_drifted && !has_shrunk {
+            self.miscounted = (listed < told).then_some((listed, told));
             return Step::Over { to: self.window.to };
         }
         // Twice the same excess is no accident: it counts what it does not list. Meanwhile rows may have come, in both.

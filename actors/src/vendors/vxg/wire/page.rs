@@ -85,22 +85,43 @@ impl<'a> Page<'a> {
         all
     }
 
-    /// Whether there is no page behind this one.
+    /// Whether there is no page behind this one, without a doubt.
     ///
-    /// It has no rows, or says that there is no next, or its rows reach to `total_count`, whichever it is. A count that the page itself goes beyond is
-    /// not believed. Where nothing is said of either, it is the last if it has fewer rows than were asked for and than the server gives at most.
+    /// It has no rows; or it says so, by its link, its count or by having fewer rows than the server gives at most, and nothing of it says otherwise: neither
+    /// a link, nor a count other than it reaches to, nor that it is full. Who gets `false` asks for the next one, which is empty if there was none.
     #[must_use]
     pub fn is_last(&self, asked: Asked) -> bool {
-        let reached = asked.offset.saturating_add(self.rows.len() as u64);
-        let counted = self.total_count.filter(|total| *total >= reached);
-        match (self.rows.is_empty(), self.next, counted) {
-            (true, ..) | (_, Next::Last, _) => true,
-            (_, _, Some(total)) => total == reached,
-            (_, Next::More, None) => false,
-            (_, Next::Untold, None) => {
-                let most = self.limit.filter(|limit| *limit > 0).unwrap_or(u64::MAX).min(asked.limit.into());
-                (self.rows.len() as u64) < most
-            }
-        }
+        self.rows.is_empty() || (self.is_end_told(asked) && !self.is_end_doubted(asked))
+    }
+
+    /// Whether it says of itself that there is another page.
+    #[must_use]
+    pub fn is_more_told(&self, asked: Asked) -> bool {
+        self.next == Next::More
+            || self.total_count.is_some_and(|total| total > self.reached(asked))
+            || self.is_full(asked)
+    }
+
+    fn is_end_told(&self, asked: Asked) -> bool {
+        let is_short = self.most().is_some() && !self.is_full(asked);
+        self.next == Next::Last || self.total_count == Some(self.reached(asked)) || is_short
+    }
+
+    fn is_end_doubted(&self, asked: Asked) -> bool {
+        // A count that the page itself goes beyond is one of a server that counts wrong.
+        self.is_more_told(asked) || self.total_count.is_some_and(|total| total != self.reached(asked))
+    }
+
+    fn reached(&self, asked: Asked) -> u64 {
+        asked.offset.saturating_add(self.rows.len() as u64)
+    }
+
+    /// How many rows the server gives at most, if it says so: none is no limit.
+    fn most(&self) -> Option<u64> {
+        self.limit.filter(|limit| *limit > 0)
+    }
+
+    fn is_full(&self, asked: Asked) -> bool {
+        self.rows.len() as u64 >= self.most().unwrap_or(u64::MAX).min(asked.limit.into())
     }
 }

@@ -253,13 +253,14 @@ fn what_is_no_page_is_not_taken_for_an_empty_one() {
 }
 
 #[test]
-fn the_last_page_is_known_by_whatever_is_told() {
+fn a_page_is_the_last_if_it_says_so_and_nothing_of_it_says_otherwise() {
     let asked = |offset| Asked { limit: 10, offset };
     for (meta, rows, offset, expected) in [
         // A count.
         (r#""total_count":3"#, 3, 0, true),
         (r#""total_count":13"#, 10, 0, false),
         (r#""total_count":13"#, 3, 10, true),
+        (r#""total_count":13"#, 3, 0, false),
         // A page shorter than asked, of a server that gives fewer.
         (r#""limit":2,"total_count":5"#, 2, 0, false),
         (r#""limit":2,"total_count":5"#, 1, 4, true),
@@ -267,22 +268,28 @@ fn the_last_page_is_known_by_whatever_is_told() {
         (r#""limit":2"#, 1, 0, true),
         // A limit that is no limit.
         (r#""limit":0"#, 10, 0, false),
-        (r#""limit":0"#, 9, 0, true),
+        (r#""limit":0"#, 9, 0, false),
         // A link, or none.
-        (r#""next":null"#, 10, 0, true),
-        (r#""next":null,"total_count":99"#, 10, 0, true),
+        (r#""next":null"#, 9, 0, true),
         (r#""next":"/x""#, 3, 0, false),
-        (r#""next":"/x","total_count":3"#, 3, 0, true),
+        (r#""next":null,"total_count":3"#, 3, 0, true),
+        // One that differs from the count, or from what is there.
+        (r#""next":null,"total_count":99"#, 3, 0, false),
+        (r#""next":null,"total_count":2"#, 3, 0, false),
+        (r#""next":"/x","total_count":3"#, 3, 0, false),
+        (r#""next":null"#, 10, 0, false),
+        (r#""next":null,"limit":3,"total_count":3"#, 3, 0, false),
+        (r#""total_count":10"#, 10, 0, false),
         // No rows, whatever else is told.
         (r#""next":"/x","total_count":99"#, 0, 0, true),
         // Counts that the page goes beyond.
         (r#""next":"/x","total_count":2"#, 10, 0, false),
         (r#""total_count":2"#, 10, 0, false),
         (r#""total_count":-1"#, 10, 0, false),
-        (r#""total_count":2"#, 3, 0, true),
+        (r#""total_count":2"#, 3, 0, false),
         // Nothing.
         ("", 10, 0, false),
-        ("", 9, 0, true),
+        ("", 9, 0, false),
         ("", 10, u64::MAX, false),
     ] {
         let body = format!(r#"{{"meta":{{{meta}}},"objects":[{}]}}"#, vec!["{}"; rows].join(","));

@@ -196,6 +196,70 @@ fn pages_shorter_than_asked_for_are_not_the_end() {
 }
 
 #[test]
+fn whatever_pages_say_of_those_behind_them_none_is_left_out_and_none_is_a_gap() {
+    let nexts = [None, Some(false), Some(true)];
+    for (limit, next_is, overcounts, tells_nothing, whole_seconds) in nexts
+        .into_iter()
+        .flat_map(|next_is| [0, 7, -4, -70].map(|over| (next_is, over, false)))
+        .chain([(None, 0, true)])
+        .flat_map(|(next_is, over, bare)| [1, 7, 20, 1_000].map(|limit| (limit, next_is, over, bare)))
+        .flat_map(|(limit, next_is, over, bare)| [false, true].map(|whole| (limit, next_is, over, bare, whole)))
+        .filter(|(limit, _, _, bare, _)| *limit > 1 || !bare)
+    {
+        let mut talk = Talk::live();
+        let server = &mut talk.server;
+        (server.limit, server.next_is, server.overcounts) = (limit, next_is, overcounts);
+        (server.tells_nothing, server.whole_seconds) = (tells_nothing, whole_seconds);
+        let now = talk.server_now();
+        for nth in 0..90 {
+            talk.server.accept(now - nth * 170_000, 7, "motion", Value::Null);
+        }
+        talk.wait(6);
+        let case = format!("{limit} {next_is:?} {overcounts} {tells_nothing} {whole_seconds}");
+        assert_eq!((talk.told().len(), talk.gaps()), (90, vec![]), "{case}");
+        assert!(talk.warned.len() <= 1, "{case}: {:?}", talk.warned);
+    }
+}
+
+#[test]
+fn eleven_rows_of_which_seven_are_counted_are_all_read() {
+    let mut talk = Talk::live();
+    (talk.server.limit, talk.server.overcounts) = (7, -4);
+    for _ in 0..11 {
+        talk.happen(7);
+    }
+    talk.wait(6);
+    assert_eq!((talk.told().len(), talk.gaps().len()), (11, 0));
+}
+
+#[test]
+fn a_count_that_is_another_each_time_is_no_gap() {
+    for limit in [4, 1_000] {
+        let mut talk = Talk::live();
+        (talk.server.limit, talk.server.overcounts, talk.server.counts_on) = (limit, 500, true);
+        for _ in 0..30 {
+            talk.happen(7);
+            talk.wait(6);
+        }
+        assert_eq!((talk.told().len(), talk.gaps(), talk.warned.len()), (30, vec![], 1), "{limit}");
+    }
+}
+
+#[test]
+fn to_doubt_what_pages_say_costs_a_call_or_two() {
+    for next_is in [None, Some(true)] {
+        let mut talk = Talk::live();
+        (talk.server.next_is, talk.server.tells_nothing) = (next_is, next_is.is_none());
+        for ago in 0..30 {
+            talk.late(ago, 7);
+        }
+        talk.wait(6);
+        let calls = talk.calls_to("storage/events").len();
+        assert!(talk.told().len() == 30 && calls <= 3, "{next_is:?} {calls}");
+    }
+}
+
+#[test]
 fn hostile_answers_neither_stop_it_nor_make_it_spin() {
     let event = |id: &str, time: &str| format!(r#"{{"id":{id},"camid":7,"name":"motion","time":"{time}"}}"#);
     let rows = [

@@ -1,5 +1,6 @@
 //! A server as small as can be, which is as odd as is wanted.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -74,8 +75,15 @@ pub(super) struct Server {
     pub(super) channels_down: Option<Trouble>,
     /// Tokens are good from this one on.
     pub(super) tokens_from: usize,
-    /// `total_count` is so much more than there is.
-    pub(super) overcounts: u64,
+    /// `total_count` is so much more than there is, or less.
+    pub(super) overcounts: i64,
+    /// `total_count` is one more with each page.
+    pub(super) counts_on: bool,
+    /// Whether there is another page is said so, whatever is true.
+    pub(super) next_is: Option<bool>,
+    /// Pages have no `meta`.
+    pub(super) tells_nothing: bool,
+    pages: Cell<i64>,
     /// Each list takes one event away that has been listed before, the oldest.
     pub(super) deletes: usize,
     /// What is answered to the next lists of events.
@@ -109,6 +117,10 @@ impl Server {
             channels_down: None,
             tokens_from: 0,
             overcounts: 0,
+            counts_on: false,
+            next_is: None,
+            tells_nothing: false,
+            pages: Cell::default(),
             deletes: 0,
             bodies: VecDeque::new(),
         }
@@ -221,13 +233,18 @@ impl Server {
 
     fn page(&self, rows: &[Value], limit: usize, offset: usize) -> String {
         let page: Vec<_> = rows.iter().skip(offset).take(limit).collect();
+        self.pages.set(self.pages.get() + 1);
+        if self.tells_nothing {
+            return json!({"objects": page}).to_string();
+        }
         let mut meta = json!({"limit": limit, "offset": offset, "previous": null});
         if self.tells_total {
-            meta["total_count"] = (rows.len() as u64 + self.overcounts).into();
+            let more = self.overcounts + if self.counts_on { self.pages.get() } else { 0 };
+            meta["total_count"] = (rows.len() as i64 + more).max(0).into();
         }
         if self.tells_next {
             // Without the flags that it was asked with.
-            let is_more = offset + page.len() < rows.len();
+            let is_more = self.next_is.unwrap_or(offset + page.len() < rows.len());
             let next = format!("/api/v2/storage/events/?limit={limit}&offset={}", offset + limit);
             meta["next"] = if is_more { next.into() } else { Value::Null };
         }
