@@ -93,7 +93,7 @@ impl Teller {
         }
         let id = if is_update { format!("{}~{}", row.id, MetaPrint(row.meta)) } else { row.id.to_string() };
         let meaning = self.meaning(&event, is_update);
-        let (kind, time) = (Kind::Known(&meaning), event.time.to_string());
+        let (kind, time) = (Kind::Known(&meaning), event.time_text());
         let safe = without_tokens(&row.json);
         let data = safe.as_deref().unwrap_or(&row.json);
         todo.entries.occur(Occurrence { id: &id, origin, item: &item, kind, time: &time, data });

@@ -21,8 +21,10 @@ pub struct Event<'a> {
     pub name: Cow<'a, str>,
     /// `alias`: how people shall read the name.
     pub alias: Option<Cow<'a, str>>,
-    /// `time`, by the camera's clock as far as is known. Its text has a `Z`: `event.time.to_string()`.
+    /// `time`, by the camera's clock as far as is known.
     pub time: Timestamp,
+    /// `time`, as it was sent.
+    pub written: Cow<'a, str>,
     /// `meta`, as JSON; `None` where it is absent or null, also because it was not asked for.
     pub meta: Option<&'a str>,
 }
@@ -34,15 +36,25 @@ impl<'a> Event<'a> {
     /// [`BodyError`] for what is no object, and for one without an id or a time, without which it has no place among others.
     pub fn read(json: &'a str) -> Result<Self, BodyError> {
         let members = Members::only(json, &["id", "camid", "name", "alias", "time", "meta"])?;
+        let written = members.text("time").unwrap_or_default();
         Ok(Self {
             json,
             id: members.number("id").ok_or(BodyError::Lacks("id"))?,
             camera: members.number("camid"),
             name: members.text("name").unwrap_or_default(),
             alias: members.text("alias"),
-            time: members.text("time").and_then(|text| time::parse(&text)).ok_or(BodyError::Lacks("time"))?,
+            time: time::parse(&written).ok_or(BodyError::Lacks("time"))?,
+            written,
             meta: members.json("meta"),
         })
+    }
+
+    /// Its time in UTC as RFC 3339: the text that was sent, with the `Z` that it lacks, wherever that is one.
+    #[must_use]
+    pub fn time_text(&self) -> String {
+        let text = self.written.trim();
+        let text = text.strip_suffix('Z').unwrap_or(text);
+        if time::is_plain(text) { format!("{text}Z") } else { self.time.to_string() }
     }
 
     /// What people call its type: the alias, if it has one (VXG's web client).

@@ -212,6 +212,22 @@ fn no_secret_of_a_channel_is_kept() {
 }
 
 #[test]
+fn the_time_of_an_event_is_the_text_that_was_sent() {
+    for (sent, told) in [
+        ("2026-06-11T10:00:00.123450", "2026-06-11T10:00:00.123450Z"),
+        ("2026-06-11T10:00:00", "2026-06-11T10:00:00Z"),
+        ("2026-06-11T10:00:00.000", "2026-06-11T10:00:00.000Z"),
+        ("2026-06-11T10:00:00.50Z", "2026-06-11T10:00:00.50Z"),
+        ("2026-06-11T12:00:00.50+02:00", "2026-06-11T10:00:00.5Z"),
+        ("2026-06-11 10:00:00", "2026-06-11T10:00:00Z"),
+        ("20260611T100000", "2026-06-11T10:00:00Z"),
+    ] {
+        let row = format!(r#"{{"id":1,"time":"{sent}"}}"#);
+        assert_eq!(Event::read(&row).unwrap().time_text(), told, "{sent}");
+    }
+}
+
+#[test]
 fn a_page_is_read_out_of_its_envelope() {
     let body = br#"{"meta":{"limit":20,"next":"/api/v2/storage/events/?limit=20&offset=20","offset":0,"previous":null,"total_count":3},
         "objects":[{"id":1,"time":"2024-05-01T12:00:00"},7,{"id":2},{"id":3,"time":"2024-05-01T12:00:01"}]}"#;
