@@ -20,6 +20,7 @@ const WAIT_MOST: Duration = Duration::from_secs(30);
 
 impl VxgSession {
     pub(super) fn page_failed(&mut self, now: Now, error: &CallError, todo: &mut Todo) {
+        self.polls.is_unbroken = false;
         if self.polls.reading.is_none() {
             return self.read_if_due(now, todo);
         }

@@ -30,6 +30,8 @@ pub(super) struct Polls {
     pub(super) is_catching_up: bool,
     /// The server's time when that began.
     pub(super) began: i64,
+    /// The first reading of a first start has met no failure.
+    pub(super) is_unbroken: bool,
     pub(super) next_at: Option<Instant>,
     pub(super) retry_at: Option<Instant>,
     pub(super) next_sweep: Option<Instant>,
@@ -60,6 +62,7 @@ impl Polls {
             retention: None,
             is_catching_up: true,
             began: 0,
+            is_unbroken: false,
             next_at: None,
             retry_at: None,
             next_sweep: None,
@@ -154,6 +157,7 @@ impl VxgSession {
         // Dates are cut to whole seconds.
         let began = asked.saturating_add(SECOND);
         let told_from = if back > 0 { asked.saturating_sub(back) } else { i64::MAX };
+        self.polls.is_unbroken = true;
         self.cursor.begin(asked.saturating_sub(sweep.max(back)), asked, First { told_from, began });
     }
 
@@ -308,7 +312,9 @@ impl VxgSession {
         let recent = server.saturating_sub(micros(self.config.overlap) + micros(self.polls.interval));
         // What this try has not missed, and what is not older than a poll looks back, is live.
         let live_from = recent.max(self.polls.began);
-        let has_news = self.teller.tell(&mut self.cursor, &rows, server, live_from, todo);
+        // Where the first reading was broken off, what is dated in the future may have come since.
+        let history_beyond = if self.polls.is_unbroken { server.saturating_add(SECOND) } else { i64::MAX };
+        let has_news = self.teller.tell(&mut self.cursor, &rows, server, live_from, history_beyond, todo);
         if has_news {
             self.cursor.change();
             if let Some(reading) = &mut self.polls.reading {

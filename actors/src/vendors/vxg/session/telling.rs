@@ -49,29 +49,31 @@ impl Teller {
         self.cameras.insert(camera);
     }
 
-    /// Tells what is new of the rows, which are in the order of their times. What happened from `live_from` on is live.
+    /// Tells what is new of the rows, which are in the order of their times. What happened from `live_from` on is live, and what a first start finds
+    /// that is dated after `history_beyond` is of a camera whose clock is ahead, and is history.
     pub(super) fn tell(
         &mut self,
         cursor: &mut Cursor,
         rows: &[Row],
         server: i64,
         live_from: i64,
+        history_beyond: i64,
         todo: &mut Todo,
     ) -> bool {
         let mut has_news = false;
         for row in rows.iter().filter(|row| row.at >= cursor.floor) {
             let camera = row.camera.unwrap_or(NO_CAMERA);
             let news = cursor.seen.note(row.at, row.id, camera, row.meta);
+            // What is dated in the future tells nothing about what is kept, until its time has come: it is listed then, too.
+            if row.at <= server && cursor.newest.is_none_or(|newest| newest.at <= row.at) {
+                cursor.newest = Some(Newest { at: row.at, id: row.id, camera });
+            }
             if news == News::Same {
                 continue;
             }
             has_news = true;
-            // What is dated in the future tells nothing about what is kept.
-            if row.at <= server && cursor.newest.is_none_or(|newest| newest.at <= row.at) {
-                cursor.newest = Some(Newest { at: row.at, id: row.id, camera });
-            }
             let mut origin = if row.at >= live_from { Origin::Live } else { Origin::Backfill };
-            if let Some(first) = cursor.first.filter(|first| row.at <= first.began) {
+            if let Some(first) = cursor.first.filter(|first| row.at <= first.began || row.at > history_beyond) {
                 if row.at < first.told_from && news == News::New {
                     continue;
                 }

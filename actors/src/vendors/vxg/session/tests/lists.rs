@@ -260,6 +260,31 @@ fn to_doubt_what_pages_say_costs_a_call_or_two() {
 }
 
 #[test]
+fn a_camera_whose_clock_was_ahead_at_the_first_start_is_history() {
+    let mut talk = Talk::new();
+    talk.late(-30, 7);
+    talk.late(-7_200, 7);
+    talk.start();
+    talk.wait(9_000);
+    assert_eq!(talk.told(), []);
+    let id = talk.late(-30, 7);
+    talk.wait(6);
+    assert_eq!(talk.ids(), [id]);
+}
+
+#[test]
+fn polls_go_on_where_cameras_are_a_little_ahead() {
+    let mut talk = Talk::live();
+    for _ in 0..60 {
+        talk.late(-30, 7);
+        talk.wait(50);
+    }
+    let newest = talk.session.cursor.newest.unwrap().at;
+    assert!(talk.server_now() - newest < 90 * SECOND, "{}", (talk.server_now() - newest) / SECOND);
+    assert_eq!(talk.told().len(), 60);
+}
+
+#[test]
 fn hostile_answers_neither_stop_it_nor_make_it_spin() {
     let event = |id: &str, time: &str| format!(r#"{{"id":{id},"camid":7,"name":"motion","time":"{time}"}}"#);
     let rows = [
