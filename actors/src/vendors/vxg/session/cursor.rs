@@ -70,6 +70,11 @@ impl Cursor {
     pub(super) fn move_horizon(&mut self, to: i64) {
         self.horizon = self.horizon.max(to);
         self.seen.forget_before(self.from());
+        self.fit();
+    }
+
+    /// Forgets the oldest where there is more than can be kept: what is listed late below it is not found any more.
+    pub(super) fn fit(&mut self) {
         if let Some(up_to) = self.seen.shrink(seen::MOST) {
             self.floor = self.floor.max(up_to.saturating_add(1));
         }

@@ -315,6 +315,7 @@ impl VxgSession {
         // Where the first reading was broken off, what is dated in the future may have come since.
         let history_beyond = if self.polls.is_unbroken { server.saturating_add(SECOND) } else { i64::MAX };
         let has_news = self.teller.tell(&mut self.cursor, &rows, server, live_from, history_beyond, todo);
+        self.cursor.fit();
         if has_news {
             self.cursor.change();
             if let Some(reading) = &mut self.polls.reading {
