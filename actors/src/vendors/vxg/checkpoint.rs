@@ -25,6 +25,9 @@ pub struct VxgCheckpoint {
     /// The first reading has not come to its end yet: how it goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<First>,
+    /// Stretches after the horizon that are not read again, both ends in them: they are lost, or done with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed: Vec<(i64, i64)>,
     /// The events that are known from the horizon on.
     pub known: KeptEvents,
 }
@@ -68,8 +71,8 @@ pub struct KeptEvents(pub Vec<KeptEvent>);
 
 impl Default for VxgCheckpoint {
     fn default() -> Self {
-        let (floor, horizon, read_until, newest, first) = Default::default();
-        Self { version: Self::VERSION, floor, horizon, read_until, newest, first, known: KeptEvents::default() }
+        let (floor, horizon, read_until, newest, first, passed) = Default::default();
+        Self { version: Self::VERSION, floor, horizon, read_until, newest, first, passed, known: KeptEvents::default() }
     }
 }
 
@@ -213,6 +216,7 @@ mod tests {
         let checkpoint = VxgCheckpoint {
             newest: Some(Newest { at: 5, id: 6, camera: 7 }),
             first: Some(First { told_from: 1, began: 2 }),
+            passed: vec![(4, 9), (11, 12)],
             known: KeptEvents(known),
             ..VxgCheckpoint::new(1, 2, 3)
         };

@@ -137,10 +137,14 @@ impl VxgSession {
             Err(error) => Err(CallError::from(error)),
         };
         // What stands before the server may have another clock.
-        if let Ok(answer) = judged
-            && let Some(by) = self.clock.heed(now, answer)
-        {
-            self.clock_is_known(by);
+        if let Ok(answer) = judged {
+            let was_settled = self.clock.is_settled();
+            if let Some(by) = self.clock.heed(now, answer) {
+                self.clock_is_known(by);
+            }
+            if !was_settled {
+                self.clock_is_settled(now);
+            }
         }
         match judged {
             Ok(answer) => {

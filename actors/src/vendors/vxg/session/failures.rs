@@ -17,6 +17,8 @@ const TRIES_SMALLEST: u32 = 5;
 const BUSY_MOST: u32 = 8;
 /// For longer than this the try does not wait, unless polls are as far apart: it ends, and users see that.
 const WAIT_MOST: Duration = Duration::from_secs(30);
+/// Between two windows that cannot be read: there may be very many of them.
+const PAUSE: Duration = Duration::from_secs(1);
 
 impl VxgSession {
     pub(super) fn page_failed(&mut self, now: Now, error: &CallError, todo: &mut Todo) {
@@ -33,7 +35,11 @@ impl VxgSession {
                 let why = format!("the list of events: {error}: is `url` right?");
                 return self.end(SessionEnd::retry(why), todo);
             }
-            CallError::Busy { not_before } | CallError::Passing { not_before: not_before @ Some(_), .. } => {
+            CallError::Busy { not_before } => return self.is_busy(now, *not_before, error, todo),
+            // Of a window that is at fault it says no more than that.
+            CallError::Passing { not_before: not_before @ Some(_), .. }
+                if self.polls.reading.as_ref().is_some_and(|reading| !reading.is_at_fault) =>
+            {
                 return self.is_busy(now, *not_before, error, todo);
             }
             _ => {}
@@ -63,6 +69,7 @@ impl VxgSession {
         };
         if reading.tries < most {
             let pause = Duration::from_secs(1 << (reading.tries - 1).min(3));
+            let pause = pause.max(error.not_before().unwrap_or_default().min(WAIT_MOST));
             self.polls.retry_at = Some(now.instant + pause);
             return;
         }
@@ -86,6 +93,11 @@ impl VxgSession {
         polls.is_strained = true;
         polls.busy += 1;
         let wait = not_before.unwrap_or_default().max(self.polls.interval);
+        if self.polls.busy > BUSY_MOST && matches!(error, CallError::Passing { .. }) {
+            // Perhaps it says so of this window alone, and would for ever.
+            self.polls.trouble = error.to_string();
+            return self.ask(now, Ask::Edge, todo);
+        }
         if self.polls.busy > BUSY_MOST || wait > WAIT_MOST.max(self.config.poll_most) {
             return self.end(SessionEnd::Retry { why: error.to_string(), not_before: Some(wait) }, todo);
         }
@@ -106,6 +118,11 @@ impl VxgSession {
 
     /// The latest events can be had: it is the window that cannot be read.
     pub(super) fn edge_is_there(&mut self, now: Now, todo: &mut Todo) {
+        if self.polls.settling.is_some() {
+            // It answers, but not whether it still keeps an event: what is not known to be kept is not.
+            return self.evidence(now, true, todo);
+        }
+        self.polls.busy = 0;
         if self.polls.edge_rows > 1 {
             self.polls.size.taken();
         }
@@ -115,7 +132,10 @@ impl VxgSession {
             self.polls.retry_at = Some(now.instant + Duration::from_secs(1 << (reading.tries - 1).min(3)));
             return;
         }
-        self.read_smaller(now, todo);
+        match reading.smaller() {
+            Smaller::Half => self.polls.read_again_at(now.instant + PAUSE),
+            Smaller::Lost(lost) => self.lose(now, lost, todo),
+        }
     }
 
     /// Reads half of a window that cannot be read as a whole; what is too small for that is lost.
@@ -129,8 +149,7 @@ impl VxgSession {
 
     fn lose(&mut self, now: Now, lost: Window, todo: &mut Todo) {
         self.tell_gap(None, lost.from, lost.to, "window_failed", todo);
-        self.cursor.floor = self.cursor.floor.max(lost.to.saturating_add(1));
-        self.cursor.change();
+        self.cursor.pass(lost);
         let Some(reading) = &mut self.polls.reading else { return };
         reading.has_news = true;
         reading.pass(lost);
@@ -138,6 +157,6 @@ impl VxgSession {
             self.polls.settling = self.polls.reading.take();
             return self.ask_evidence(now, todo);
         }
-        self.ask_page(now, todo);
+        self.polls.read_again_at(now.instant + PAUSE);
     }
 }

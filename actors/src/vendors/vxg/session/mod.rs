@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
+use jiff::Timestamp;
 
 use self::calls::Calls;
 use self::channels::Channels;
@@ -64,6 +65,8 @@ pub struct VxgSession {
     channels: Channels,
     teller: Teller,
     wake: Option<Instant>,
+    /// What is stored cannot be read: when the connection was last heard of.
+    forgotten: Option<Timestamp>,
 }
 
 /// Where the conversation stands.
@@ -84,6 +87,8 @@ impl VxgSession {
     #[must_use]
     pub fn new(config: VxgConfig, common: &CommonSettings, resume: Resume) -> Self {
         let kept = resume.checkpoint.as_ref().and_then(VxgCheckpoint::read);
+        // Where nobody knows when, all that is known is that something may be missing up to now.
+        let forgotten = resume.checkpoint.filter(|_| kept.is_none()).map(|_| resume.heard.unwrap_or(Timestamp::MAX));
         Self {
             backfill_first: common.backfill_on_first_start,
             request_timeout: common.request_timeout,
@@ -97,6 +102,7 @@ impl VxgSession {
             channels: Channels::default(),
             teller: Teller::default(),
             wake: None,
+            forgotten,
             config,
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::calls::Ask;
 use super::reading::{CAMERAS, Reading, STEP};
 use super::retention::Retention;
-use super::walk::{Row, SECOND, Step};
+use super::walk::{Row, SECOND, Step, Window};
 use super::{Phase, VxgSession};
 use crate::model::ids::fingerprint;
 use crate::transport::request::RestAnswer;
@@ -32,6 +32,8 @@ pub(super) struct Polls {
     pub(super) began: i64,
     /// The first reading of a first start has met no failure.
     pub(super) is_unbroken: bool,
+    /// When that began, by a clock that nobody sets.
+    began_at: Option<Instant>,
     pub(super) next_at: Option<Instant>,
     pub(super) retry_at: Option<Instant>,
     pub(super) next_sweep: Option<Instant>,
@@ -63,6 +65,7 @@ impl Polls {
             is_catching_up: true,
             began: 0,
             is_unbroken: false,
+            began_at: None,
             next_at: None,
             retry_at: None,
             next_sweep: None,
@@ -124,31 +127,58 @@ impl VxgSession {
             return self.ask_evidence(now, todo);
         }
         if self.polls.reading.is_none() {
-            let reading = self.begin_reading(now);
+            let reading = self.begin_reading(now, todo);
             self.polls.reading = Some(reading);
         }
         self.ask_page(now, todo);
     }
 
     /// What the next reading reads.
-    fn begin_reading(&mut self, now: Now) -> Reading {
+    fn begin_reading(&mut self, now: Now, todo: &mut Todo) -> Reading {
+        self.pull_back_if_ahead(now, todo);
         let asked = self.clock.at(now);
+        let clocks = (asked, self.clock.sure(now));
         let (sweep, overlap) = (micros(self.config.sweep), micros(self.config.overlap));
         if !self.polls.is_catching_up {
             let is_sweep = self.polls.next_sweep.is_none_or(|at| at <= now.instant);
             let newest = self.cursor.newest.map_or(i64::MAX, |newest| newest.at);
             let poll = newest.min(self.cursor.read_until).saturating_sub(overlap);
             let from = if is_sweep { self.cursor.from() } else { poll.max(self.cursor.from()) };
-            return Reading::new(is_sweep, from, asked, i64::MAX);
+            return Reading::new(is_sweep, from, clocks, i64::MAX, self.cursor.passed.clone());
         }
         self.polls.began = asked;
+        self.polls.began_at.get_or_insert(now.instant);
         if self.cursor.is_new {
             self.begin_history(asked);
         } else if self.cursor.first.is_none() {
             let away = asked.saturating_sub(self.cursor.read_until);
             self.polls.retention = (away > overlap).then(|| Retention::new(&self.cursor, away, away > sweep));
         }
-        Reading::new(true, self.cursor.from(), asked, STEP)
+        Reading::new(true, self.cursor.from(), clocks, STEP, self.cursor.passed.clone())
+    }
+
+    /// A clock that was ahead is put right: what is to be known by it has not happened yet.
+    fn pull_back_if_ahead(&mut self, now: Now, todo: &mut Todo) {
+        let at = self.clock.at(now);
+        if self.cursor.is_new || !self.clock.is_settled() || !self.cursor.is_ahead_of(at) {
+            return;
+        }
+        self.polls.began = self.polls.began.min(at);
+        if !self.cursor.pull_back(at) {
+            return;
+        }
+        // What was there when this try began it has found, whatever the clock said. Of the tries before it nothing but the newest event tells.
+        let gone = self.polls.began_at.map_or(Duration::ZERO, |began| now.instant.saturating_duration_since(began));
+        let since = at.saturating_sub(micros(gone.max(self.config.sweep)));
+        let since = self.cursor.newest.map_or(since, |newest| newest.at.min(since));
+        self.tell_gap(None, since, at, "clock_set_back", todo);
+    }
+
+    /// The first answer is there: what was asked for by our clock may not be what is wanted by the server's.
+    pub(super) fn clock_is_settled(&mut self, now: Now) {
+        if !self.cursor.is_new && self.cursor.is_ahead_of(self.clock.at(now)) {
+            (self.polls.reading, self.polls.retention) = (None, None);
+        }
     }
 
     /// A first start begins now: what happened before is known without being told, but for the history that is wanted.
@@ -282,13 +312,31 @@ impl VxgSession {
         let Some((_, rows)) = reading.done(to, groups) else { return self.ask(now, Ask::Page, todo) };
         reading.grow();
         self.deliver(now, rows, todo);
-        self.cursor.is_new = false;
+        if std::mem::take(&mut self.cursor.is_new)
+            && let Some(heard) = self.forgotten.take()
+        {
+            // Stored with the new beginning, or not at all.
+            self.tell_gap(
+                None,
+                heard.as_microsecond().min(self.polls.began),
+                self.polls.began,
+                "checkpoint_unreadable",
+                todo,
+            );
+        }
         let Some(reading) = &self.polls.reading else { return };
         let (is_over, is_sweep) = (reading.is_over(), reading.is_sweep);
-        if is_sweep && !is_over && self.polls.retention.is_none() {
+        if is_sweep && !is_over {
             // What is older than what sweeps read is done with.
             let done = reading.reached().min(reading.asked.saturating_sub(micros(self.config.sweep)));
-            self.cursor.move_horizon(done);
+            match &self.polls.retention {
+                None => self.cursor.move_horizon(done),
+                // What was known before the outage is left to tell of retention, to the next try, too, if this one is broken off.
+                Some(retention) => {
+                    let from = retention.until().saturating_add(1);
+                    self.cursor.pass(Window { from, to: done.saturating_sub(1) });
+                }
+            }
         }
         // A first start is there once it knows what it begins with.
         if self.cursor.first.is_none() {
@@ -314,8 +362,12 @@ impl VxgSession {
         let live_from = recent.max(self.polls.began);
         // Where the first reading was broken off, what is dated in the future may have come since.
         let history_beyond = if self.polls.is_unbroken { server.saturating_add(SECOND) } else { i64::MAX };
+        let newest = self.cursor.newest;
         let has_news = self.teller.tell(&mut self.cursor, &rows, server, live_from, history_beyond, todo);
-        self.cursor.fit();
+        if let Some(retention) = &mut self.polls.retention {
+            retention.hold(&mut self.cursor.newest, newest);
+        }
+        self.cursor.shrink();
         if has_news {
             self.cursor.change();
             if let Some(reading) = &mut self.polls.reading {
@@ -333,15 +385,16 @@ impl VxgSession {
     /// A reading is over, and all that it was to find out is known.
     pub(super) fn finish_reading(&mut self, now: Now, todo: &mut Todo) {
         let Some(reading) = self.polls.settling.take() else { return };
+        let sure = reading.sure.min(self.clock.at(now));
         self.tell_retention(reading.asked, todo);
         self.polls.is_catching_up = false;
         let was_first = self.cursor.first.take().is_some();
         let sweep_every = self.config.sweep_every;
         if reading.is_sweep {
-            self.cursor.move_horizon(reading.asked.saturating_sub(micros(self.config.sweep)));
+            self.cursor.move_horizon(sure.saturating_sub(micros(self.config.sweep)));
             self.polls.next_sweep = Some(now.instant + jittered(sweep_every, reading.asked));
         }
-        self.cursor.read(reading.asked, reading.has_news || was_first);
+        self.cursor.read(sure, reading.has_news || was_first);
         self.go_online(todo);
         let polls = &mut self.polls;
         if !std::mem::take(&mut polls.is_strained) {

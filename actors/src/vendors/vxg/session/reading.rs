@@ -18,6 +18,10 @@ pub(super) struct Reading {
     pub(super) is_sweep: bool,
     /// The server's time when it began, as far as that is known: what happened later may not be in it.
     pub(super) asked: i64,
+    /// The same by a clock that nobody puts forward: what is told to be read rests on it.
+    pub(super) sure: i64,
+    /// What it steps over.
+    passed: Vec<Window>,
     /// From where the next window begins.
     next: i64,
     /// Cameras whose clock is ahead are read up to there.
@@ -50,10 +54,12 @@ pub(super) enum Smaller {
 }
 
 impl Reading {
-    pub(super) fn new(is_sweep: bool, from: i64, asked: i64, most: i64) -> Self {
-        Self {
+    pub(super) fn new(is_sweep: bool, from: i64, (asked, sure): (i64, i64), most: i64, passed: Vec<Window>) -> Self {
+        let mut reading = Self {
             is_sweep,
             asked,
+            sure,
+            passed,
             next: from,
             end: asked.saturating_add(AHEAD),
             step: most,
@@ -65,6 +71,16 @@ impl Reading {
             is_at_fault: false,
             fault_until: i64::MIN,
             has_news: false,
+        };
+        reading.step_over();
+        reading
+    }
+
+    fn step_over(&mut self) {
+        for passed in self.passed.iter().filter(|passed| passed.to < i64::MAX) {
+            if passed.contains(self.next) {
+                self.next = passed.to + 1;
+            }
         }
     }
 
@@ -80,6 +96,7 @@ impl Reading {
     /// The clock was wrong by so much.
     pub(super) fn shift(&mut self, by: i64) {
         self.asked = self.asked.saturating_add(by);
+        self.sure = self.sure.saturating_add(by);
         self.end = self.end.saturating_add(by);
     }
 
@@ -87,7 +104,8 @@ impl Reading {
         let to = self.next.saturating_add(self.step - 1);
         // Up to now, and beyond it.
         let to = if to >= self.asked { self.end.max(self.next) } else { to };
-        Window { from: self.next, to }
+        let passed = self.passed.iter().map(|passed| passed.from).find(|from| *from > self.next);
+        Window { from: self.next, to: passed.map_or(to, |passed| to.min(passed - 1)) }
     }
 
     /// The way through the window under way, which begins if none is.
@@ -117,6 +135,7 @@ impl Reading {
         let mut rows = std::mem::take(&mut self.found);
         rows.retain(|row| window.contains(row.at));
         self.next = to.saturating_add(1);
+        self.step_over();
         self.group = 0;
         // The half that could be read is not the one that is at fault: the search goes on where it stands.
         self.is_at_fault = self.next <= self.fault_until;
@@ -162,6 +181,7 @@ impl Reading {
         self.again();
         (self.is_at_fault, self.fault_until) = (false, i64::MIN);
         self.next = if lost.to >= self.asked { i64::MAX } else { lost.to.saturating_add(1) };
+        self.step_over();
     }
 
     pub(super) fn has_walk(&self) -> bool {
@@ -178,7 +198,7 @@ mod tests {
     fn the_search_for_what_cannot_be_read_goes_on_where_it_stands() {
         let asked = 10 * STEP;
         let bad = 5 * STEP - 90 * SECOND;
-        let mut reading = Reading::new(true, 4 * STEP, asked, STEP);
+        let mut reading = Reading::new(true, 4 * STEP, (asked, asked), STEP, Vec::new());
         let (mut failures, mut searches) = (0, 0);
         let lost = loop {
             let window = reading.walk(100).window();

@@ -13,14 +13,17 @@ use super::seen::Seen;
 use super::telling::{NO_CAMERA, item};
 use super::walk::{Row, SECOND};
 use crate::transport::request::RestAnswer;
+use crate::vendors::vxg::checkpoint::Newest;
 use crate::vendors::vxg::rest::{self, CallError};
 use crate::vendors::vxg::wire::Event;
-use crate::vendors::{Entry, Gap, Now, SessionEnd, Todo};
+use crate::vendors::{Entry, Gap, Now, Todo};
 
 /// So often the server is asked whether it still keeps an event.
 const TRIES: u32 = 4;
 /// The server's time is known by its `Date`, cut to whole seconds: what was told in the last moment before an outage may seem to have happened after it.
 const SLACK: i64 = 2 * SECOND;
+/// For longer than this it is not left alone meanwhile: polls wait for it.
+const WAIT_MOST: Duration = Duration::from_secs(30);
 
 /// What the first reading after a long outage finds of what was known before it.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub(super) struct Retention {
     has_older: bool,
     /// Whether anything was lost, where nothing was known by which to tell, and the server had to be asked.
     told: Option<bool>,
+    /// The newest event that came since. Until it is known whether anything was lost, the one from before the outage has to be asked for.
+    latest: Option<Newest>,
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +57,25 @@ impl Retention {
         let since = if is_long { i64::MIN } else { until.saturating_sub(away) };
         let known_until = if is_long { until.saturating_add(SLACK) } else { until };
         let cameras = cursor.seen.cameras(since, known_until).map(|camera| (camera, Kept::default())).collect();
-        Self { until, known_until, cameras, first: None, has_older: false, told: (!is_long).then_some(false) }
+        Self {
+            until,
+            known_until,
+            cameras,
+            first: None,
+            has_older: false,
+            told: (!is_long).then_some(false),
+            latest: None,
+        }
+    }
+
+    pub(super) fn until(&self) -> i64 {
+        self.until
+    }
+
+    /// Puts the newest event back to that from before the outage.
+    pub(super) fn hold(&mut self, newest: &mut Option<Newest>, before: Option<Newest>) {
+        let came = std::mem::replace(newest, before).filter(|came| Some(*came) != before);
+        self.latest = [self.latest, came].into_iter().flatten().max_by_key(|newest| newest.at);
     }
 
     /// Rows that are listed, before they are known.
@@ -112,7 +135,8 @@ impl VxgSession {
         self.evidence(now, !is_older, todo);
     }
 
-    fn evidence(&mut self, now: Now, is_lost: bool, todo: &mut Todo) {
+    /// Whether anything was lost, as far as it can be known.
+    pub(super) fn evidence(&mut self, now: Now, is_lost: bool, todo: &mut Todo) {
         if let Some(retention) = &mut self.polls.retention {
             retention.told = Some(is_lost);
         }
@@ -123,16 +147,18 @@ impl VxgSession {
         let Some(reading) = &mut self.polls.settling else { return };
         reading.tries += 1;
         if reading.tries >= TRIES || !error.is_retryable() {
-            let why = format!("whether the server still keeps what it kept before the outage: {error}");
-            return self.end(SessionEnd::Retry { why, not_before: error.not_before() }, todo);
+            self.polls.trouble = format!("whether the server still keeps what it kept before the outage: {error}");
+            return self.ask(now, Ask::Edge, todo);
         }
-        let pause = Duration::from_secs(1 << (reading.tries - 1).min(3)).max(error.not_before().unwrap_or_default());
+        let pause = Duration::from_secs(1 << (reading.tries - 1).min(3));
+        let pause = pause.max(error.not_before().unwrap_or_default().min(WAIT_MOST));
         self.polls.read_again_at(now.instant + pause);
     }
 
     /// Tells what retention has taken before it was read.
     pub(super) fn tell_retention(&mut self, asked: i64, todo: &mut Todo) {
-        let Some(Retention { until, cameras, first, told, .. }) = self.polls.retention.take() else { return };
+        let Some(Retention { until, cameras, first, told, latest, .. }) = self.polls.retention.take() else { return };
+        self.cursor.newest = latest.or(self.cursor.newest);
         let gone = || cameras.iter().filter(|(_, kept)| !kept.is_listed);
         let to = |first: Option<i64>| first.unwrap_or(asked).max(until);
         if told == Some(true) || (!cameras.is_empty() && gone().count() == cameras.len()) {

@@ -6,6 +6,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
+use super::walk::Window;
 use crate::vendors::vxg::checkpoint::{KeptEvent, KeptEvents};
 
 /// More are not remembered: a few megabytes. Beyond it the floor rises, and what is listed late below it is not found any more.
@@ -105,6 +106,16 @@ impl Seen {
             self.times.remove(id);
         }
         !old.is_empty()
+    }
+
+    /// Forgets what happened in that time.
+    pub(super) fn forget_within(&mut self, window: Window) {
+        let keys: Vec<_> =
+            self.by_time.range((window.from, i64::MIN)..=(window.to, i64::MAX)).map(|(key, _)| *key).collect();
+        for key in keys {
+            self.by_time.remove(&key);
+            self.times.remove(&key.1);
+        }
     }
 
     /// Forgets the oldest where there are too many, and says up to which time.

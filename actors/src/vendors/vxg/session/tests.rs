@@ -4,6 +4,7 @@
 
 mod breaks;
 mod cameras;
+mod clocks;
 mod lists;
 mod model;
 mod server;

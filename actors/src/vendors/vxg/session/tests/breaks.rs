@@ -171,3 +171,106 @@ fn a_first_start_that_is_broken_off_begins_where_it_began() {
     assert_eq!(talk.told().len(), 301);
     assert!(talk.ids().contains(&between));
 }
+
+#[test]
+fn an_event_after_an_outage_does_not_hide_what_retention_took_before_it() {
+    for is_broken_off in [false, true] {
+        let mut talk = Talk::live();
+        talk.happen(7);
+        talk.wait(8_000);
+        talk.forget();
+        talk.lose(0);
+        talk.pass(Duration::from_secs(8 * 3_600));
+        let id = talk.happen(7);
+        talk.pass(Duration::from_secs(7_200));
+        talk.server.keeps = Some(5 * 3_600);
+        if is_broken_off {
+            let now = talk.server_now();
+            talk.server.poison = Some((now - 3_000 * SECOND, now + 3_000 * SECOND));
+            talk.start();
+            talk.wait(20);
+            assert!(talk.end.is_some() && talk.ids() == [id]);
+            talk.server.poison = None;
+            talk.lose(5);
+        }
+        talk.start();
+        let [(reason, item, seconds)] = &talk.gaps()[..] else { panic!("{is_broken_off} {:?}", talk.gaps()) };
+        assert_eq!((&**reason, &**item, &talk.ids()[..]), ("retention", "", &[id][..]));
+        // Another try does not know any more where the gap ended.
+        let most = if is_broken_off { 36_100 } else { 28_900 };
+        assert!((28_700..most).contains(seconds), "{seconds}");
+        talk.again(9_000);
+        assert_eq!(talk.gaps().len(), 1, "the event after it is asked for from then on");
+    }
+}
+
+#[test]
+fn a_server_that_does_not_say_whether_it_keeps_an_event_stops_nothing() {
+    for status in [400, 403, 405, 500, 503] {
+        let mut talk = Talk::live();
+        talk.happen(7);
+        talk.wait(8_000);
+        talk.forget();
+        talk.server.hides = Some(status);
+        talk.again(9_000);
+        talk.wait(30);
+        assert!(talk.end.is_none() && talk.onlines == 2, "{status} {:?}", talk.end);
+        assert_eq!(talk.gaps().len(), 1, "{status}");
+        let id = talk.happen(7);
+        talk.wait(6);
+        assert_eq!(talk.ids(), [id], "{status}");
+    }
+    let mut talk = Talk::live();
+    talk.happen(7);
+    talk.wait(8_000);
+    talk.forget();
+    talk.server.hides = Some(503);
+    talk.again(9_000);
+    talk.server.down = Some(Trouble::Status(503));
+    talk.wait(30);
+    assert!(
+        matches!(talk.end, Some(SessionEnd::Retry { .. })) && talk.gaps().is_empty(),
+        "it is down, and may keep it"
+    );
+}
+
+#[test]
+fn a_long_outage_is_stored_by_what_is_still_needed_of_it() {
+    let mut talk = Talk::live();
+    busy(&mut talk, 10);
+    talk.forget();
+    talk.lose(0);
+    for _ in 0..6 * 360 {
+        talk.happen(7);
+        talk.pass(Duration::from_secs(10));
+    }
+    let now = talk.server_now();
+    talk.server.poison = Some((now - 1_000 * SECOND, now + SECOND));
+    talk.start();
+    talk.wait(20);
+    assert!(talk.end.is_some() && talk.told().len() > 1_000, "{:?} {}", talk.end, talk.told().len());
+    let kept = |talk: &Talk| VxgCheckpoint::read(talk.kept.as_ref().unwrap()).unwrap();
+    assert!(kept(&talk).known.0.len() < 500, "{}", kept(&talk).known.0.len());
+    talk.server.poison = None;
+    talk.lane = lane(Loaded::default());
+    talk.again(30);
+    assert_eq!((talk.ids().len(), talk.gaps()), (6 * 360, vec![]));
+    assert!(talk.ids().windows(2).all(|pair| pair[0] < pair[1]) && kept(&talk).passed.is_empty());
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_read_is_a_gap_since_the_connection_was_last_heard_of() {
+    for (heard, gap) in [(Some(600), 600), (None, 0)] {
+        let mut talk = Talk::live();
+        talk.wait(1_000);
+        let heard = heard.map(|ago| talk.now.wall - SignedDuration::from_secs(ago));
+        let resume = Resume { checkpoint: Some(Checkpoint("garbage".into())), heard };
+        talk.session = VxgSession::new(talk.config.clone(), &talk.common, resume);
+        talk.late(300, 7);
+        talk.start();
+        let [(reason, _, seconds)] = &talk.gaps()[..] else { panic!("{:?}", talk.gaps()) };
+        assert!(reason == "checkpoint_unreadable" && (gap - 1..=gap).contains(seconds), "{reason} {seconds}");
+        talk.again(60);
+        assert_eq!((talk.gaps().len(), talk.told().len()), (1, 0));
+    }
+}

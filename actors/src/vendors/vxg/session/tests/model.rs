@@ -11,7 +11,7 @@ use super::*;
 const SWEEP: i64 = 600;
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     /// Events arrive that happened so many milliseconds ago, each so many after the one before it.
     Arrive {
         ago: i64,
@@ -62,7 +62,7 @@ fn trouble() -> impl Strategy<Value = Trouble> {
     ]
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let ago = prop_oneof![3 => 0..3_000_i64, 2 => 0..60_000_i64, 2 => 0..SWEEP * 1_000, 1 => Just(SWEEP * 1_000), 1 => -4_000_000..0_i64];
     let apart = prop_oneof![2 => Just(0_i64), 2 => 0..400_i64, 1 => Just(1_000_i64)];
     prop_oneof![
@@ -80,7 +80,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// What is not documented of the server.
 #[derive(Debug, Clone)]
-struct Oddities {
+pub(super) struct Oddities {
     order: Order,
     limit: usize,
     start_is_in: bool,
@@ -93,7 +93,7 @@ struct Oddities {
     ahead: i64,
 }
 
-fn oddities() -> impl Strategy<Value = Oddities> {
+pub(super) fn oddities() -> impl Strategy<Value = Oddities> {
     let order = prop_oneof![4 => Just(Order::AsAsked), 1 => Just(Order::Newest), 1 => Just(Order::ById)];
     let limit = prop_oneof![2 => Just(1_000_usize), 2 => 1..30_usize];
     let flags = proptest::array::uniform7(any::<bool>());
@@ -119,18 +119,18 @@ fn oddities() -> impl Strategy<Value = Oddities> {
 }
 
 /// As many as are asked for, else as many as take a moment.
-fn cases() -> u32 {
+pub(super) fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(12)
 }
 
-struct Run {
-    talk: Talk,
+pub(super) struct Run {
+    pub(super) talk: Talk,
     /// The ids of what must be told, and the metas that each has had when a list was read.
-    all: BTreeSet<i64>,
+    pub(super) all: BTreeSet<i64>,
 }
 
 impl Run {
-    fn new(oddities: &Oddities) -> Self {
+    pub(super) fn new(oddities: &Oddities) -> Self {
         let mut config = config();
         config.poll_every = Duration::from_secs(10);
         config.poll_most = Duration::from_secs(40);
@@ -154,7 +154,7 @@ impl Run {
     }
 
     /// Time goes by, with tries that end and begin anew.
-    fn wait(&mut self, seconds: u64) {
+    pub(super) fn wait(&mut self, seconds: u64) {
         let talk = &mut self.talk;
         let until = talk.now.instant + Duration::from_secs(seconds);
         while talk.now.instant < until {
@@ -171,7 +171,7 @@ impl Run {
         }
     }
 
-    fn go(&mut self, step: &Step) {
+    pub(super) fn go(&mut self, step: &Step) {
         match step {
             Step::Arrive { ago, count, apart, camera } => {
                 let now = self.talk.server_now();

@@ -69,6 +69,10 @@ pub(super) struct Server {
     pub(super) keeps: Option<i64>,
     /// Lists that have something of this stretch in them cannot be had.
     pub(super) poison: Option<(i64, i64)>,
+    /// With this status, and with a pause that it wants.
+    pub(super) poisoned: (u16, Option<u64>),
+    /// What is answered where it is asked whether an event is still kept.
+    pub(super) hides: Option<u16>,
     pub(super) troubles: VecDeque<Trouble>,
     /// That of all calls.
     pub(super) down: Option<Trouble>,
@@ -112,6 +116,8 @@ impl Server {
             ahead: 0,
             keeps: None,
             poison: None,
+            poisoned: (500, None),
+            hides: None,
             troubles: VecDeque::new(),
             down: None,
             channels_down: None,
@@ -187,6 +193,9 @@ impl Server {
             }).collect();
             return reply(200, self.page(&rows, limit, offset), None);
         }
+        if let Some(status) = self.hides.filter(|_| !is_channels && get("start").is_none()) {
+            return reply(status, refusal(status), None);
+        }
         if let [.., "events", id] = path[..] {
             let id: i64 = id.parse().unwrap();
             return match self.listed(now).find(|event| event.id == id) {
@@ -207,7 +216,8 @@ impl Server {
         let start = get("start").map(micros).filter(|_| self.heeds_start);
         let end = get("end").map(micros).filter(|_| self.heeds_end);
         if self.poison.zip(start).zip(end).is_some_and(|(((from, to), start), end)| start <= to && end >= from) {
-            return reply(500, refusal(500), None);
+            let (status, after) = self.poisoned;
+            return reply(status, refusal(status), after);
         }
         let inside = |event: &&Happening| {
             start.is_none_or(|start| event.at > start || self.start_is_in && event.at == start)

@@ -214,3 +214,44 @@ fn a_server_that_refuses_so_many_rows_is_asked_for_fewer_and_nothing_is_a_gap() 
         assert_eq!(talk.session.polls.by_ids, wants_cameras, "{limit}");
     }
 }
+
+#[test]
+fn a_stretch_that_is_lost_keeps_nothing_else_from_being_found_late() {
+    // However the server says that it cannot be read.
+    for poisoned in [(500, None), (503, Some(1)), (413, None)] {
+        let mut talk = Talk::live();
+        talk.wait(3_000);
+        talk.forget();
+        let now = talk.server_now();
+        (talk.server.poison, talk.server.poisoned) = (Some((now, now)), poisoned);
+        for _ in 0..200 {
+            talk.wait(10);
+            if talk.end.is_some() {
+                talk.again(5);
+            }
+        }
+        let gaps = talk.gaps();
+        assert!(gaps.len() == 1 && gaps[0].0 == "window_failed" && gaps[0].2 <= 60, "{poisoned:?} {gaps:?}");
+        let late = talk.late(3_000, 7);
+        let in_it = talk.server.accept(now, 7, "motion", Value::Null);
+        talk.again(5);
+        talk.wait(700);
+        assert!(talk.ids() == [late] && talk.end.is_none(), "{poisoned:?} {in_it} {:?} {:?}", talk.ids(), talk.end);
+        talk.wait(6_000);
+        let kept = VxgCheckpoint::read(talk.kept.as_ref().unwrap()).unwrap();
+        assert_eq!((kept.passed, talk.gaps().len()), (vec![], 1), "{poisoned:?}");
+    }
+}
+
+#[test]
+fn a_day_that_cannot_be_read_is_not_asked_for_without_pause() {
+    let mut talk = Talk::live();
+    talk.forget();
+    talk.lose(86_400);
+    let now = talk.server_now();
+    (talk.server.poison, talk.server.poisoned) = (Some((0, now - 3_600 * SECOND)), (413, None));
+    talk.start();
+    talk.wait(600);
+    let calls = talk.calls_to("events");
+    assert!((200..=1_300).contains(&calls.len()), "{}", calls.len());
+}
