@@ -44,7 +44,7 @@ pub(crate) struct Answer {
     /// As many bytes came as the head promised.
     pub(crate) whole: bool,
     /// How the connection broke.
-    broken: Option<io::Error>,
+    pub(crate) broken: Option<io::Error>,
 }
 
 impl Answer {

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use watchpost::simulator::vxg::{Options, Scheme};
 
-use crate::client::{CAMERA, EVENTS, acc, caller, group, http, licence, quick, start};
+use crate::client::{CAMERA, EVENTS, acc, caller, detail, group, http, licence, quick, start};
 
 fn decoded(token: &str) -> Value {
     serde_json::from_slice(&STANDARD.decode(token).unwrap()).unwrap()
@@ -58,7 +58,7 @@ fn a_token_with_the_wrong_scheme_is_refused_and_told_about() {
     {
         let answer = caller(&simulator, scheme, &token).get(EVENTS);
         assert_eq!(answer.status, 401);
-        assert_eq!(answer.detail(), "Unauthorized");
+        assert_eq!(detail(&answer), "Unauthorized");
     }
     let words: Vec<String> = simulator.complaints().into_iter().map(|complaint| complaint.words).collect();
     assert_eq!(words[0], "this token goes with Acc, not Si");

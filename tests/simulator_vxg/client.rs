@@ -1,20 +1,17 @@
-//! A plain client: HTTP by hand.
+//! What a client of VXG's cloud says. How it says so is in `plain`.
+
+#[path = "../common/client.rs"]
+mod plain;
 
 use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     thread,
     time::{Duration, Instant, SystemTime},
 };
 
+pub(crate) use plain::{Answer, DEADLINE, SILENCE, try_http as http};
 use serde_json::{Value, json};
 use watchpost::simulator::vxg::{Fault, Options, Simulator};
-
-/// How long anything may take before a test fails.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
-
-/// Long enough that something would have come.
-pub(crate) const SILENCE: Duration = Duration::from_millis(200);
 
 pub(crate) const EVENTS: &str = "/api/v2/storage/events/";
 
@@ -54,87 +51,11 @@ pub(crate) fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_780_000_000 + seconds)
 }
 
-#[derive(Debug)]
-pub(crate) struct Answer {
-    /// 0 when the connection broke before there was one.
-    pub(crate) status: u16,
-    /// Names in lower case.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) bytes: Vec<u8>,
-    /// What the head promised came.
-    pub(crate) whole: bool,
-    /// How reading ended, where it failed.
-    pub(crate) error: Option<std::io::ErrorKind>,
-}
-
-impl Answer {
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.bytes).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
-    pub(crate) fn detail(&self) -> String {
-        let body = self.json();
-        assert_eq!(body["status"], self.status);
-        body["errorDetail"].as_str().expect("errorDetail").to_owned()
-    }
-}
-
-/// One HTTP request on a connection of its own.
-pub(crate) fn http(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    try_http(address, method, path, headers, body, DEADLINE)
-}
-
-pub(crate) fn try_http(
-    address: SocketAddr,
-    method: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: &str,
-    patience: Duration,
-) -> Answer {
-    let mut socket = TcpStream::connect(address).expect("connects");
-    socket.set_read_timeout(Some(patience)).unwrap();
-    let length = body.len();
-    let mut request =
-        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n");
-    for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
-    }
-    request.push_str("\r\n");
-    request.push_str(body);
-    socket.write_all(request.as_bytes()).unwrap();
-    let (mut answer, mut piece, mut error) = (Vec::new(), [0; 65_536], None);
-    loop {
-        match socket.read(&mut piece) {
-            Ok(0) => break,
-            Ok(read) => answer.extend_from_slice(&piece[..read]),
-            Err(failed) => {
-                error = Some(failed.kind());
-                break;
-            }
-        }
-    }
-    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
-        return Answer { status: 0, headers: Vec::new(), bytes: answer, whole: false, error };
-    };
-    let head = String::from_utf8(answer[..end].to_vec()).expect("text");
-    let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).expect("a status");
-    let headers = lines.map(|line| line.split_once(": ").expect("a header"));
-    let headers: Vec<(String, String)> =
-        headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-    let bytes = answer[end + 4..].to_vec();
-    let promised = headers.iter().find(|(name, _)| name == "content-length").map(|(_, value)| value.parse::<usize>());
-    let whole = promised.map_or(status == 204, |promised| promised.unwrap() == bytes.len());
-    Answer { status, headers, bytes, whole, error }
+/// What an error says of itself, in the shape that VXG's clients read.
+pub(crate) fn detail(answer: &Answer) -> String {
+    let body = answer.json();
+    assert_eq!(body["status"], answer.status);
+    body["errorDetail"].as_str().expect("errorDetail").to_owned()
 }
 
 /// Somebody with a token.

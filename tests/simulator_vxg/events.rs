@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use watchpost::simulator::vxg::Origin;
 
-use crate::client::{CAMERA, EVENTS, acc, at, caller, group, parse, quick, start, with_faults};
+use crate::client::{CAMERA, EVENTS, acc, at, caller, detail, group, parse, quick, start, with_faults};
 
 #[test]
 fn an_event_is_created_for_a_type_that_the_camera_supports() {
@@ -41,7 +41,7 @@ fn an_event_is_created_for_a_type_that_the_camera_supports() {
     ] {
         let answer = created(&[(member, value.clone())]);
         assert_eq!(answer.status, 400, "{member}: {value}");
-        assert!(answer.detail().contains(member), "{}", answer.text());
+        assert!(detail(&answer).contains(member), "{}", answer.text());
     }
     assert_eq!(created(&[("camid", json!(simulator.cameras()[1]))]).status, 403);
     assert_eq!(group(&simulator).post(EVENTS, json!({ "camid": 1, "name": "motion" })).status, 400);

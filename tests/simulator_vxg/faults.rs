@@ -1,7 +1,8 @@
 //! What can go wrong.
 
 use std::{
-    io::ErrorKind,
+    io::{ErrorKind, Read, Write},
+    net::TcpStream,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -9,8 +10,7 @@ use serde_json::{Value, json};
 use watchpost::simulator::vxg::{Fault, FaultKind, Options, Simulator};
 
 use crate::client::{
-    CAMERA, EVENTS, SILENCE, acc, at, caller, eventually, group, ids, licence, parse, quick, start, try_http,
-    with_faults,
+    CAMERA, EVENTS, SILENCE, acc, at, caller, eventually, group, ids, licence, parse, quick, start, with_faults,
 };
 
 fn with_rows(faults: &[&str], count: u64) -> (Simulator, Vec<i64>) {
@@ -92,11 +92,22 @@ fn an_answer_can_be_slow_cut_missing_or_a_reset() {
     assert!(answer.status == 200 && !answer.whole && !answer.bytes.is_empty(), "{answer:?}");
     simulator.inject(parse("reset=1"));
     let answer = caller.get(EVENTS);
-    assert_eq!((answer.status, answer.error), (0, Some(ErrorKind::ConnectionReset)));
+    assert_eq!((answer.status, answer.broken.map(|error| error.kind())), (0, Some(ErrorKind::ConnectionReset)));
     simulator.inject(parse("hang=1"));
-    let headers = [("Authorization", caller.authorization.as_str())];
-    let answer = try_http(simulator.address(), "GET", EVENTS, &headers, "", SILENCE);
-    assert_eq!((answer.status, answer.error), (0, Some(ErrorKind::WouldBlock)));
+    let mut socket = TcpStream::connect(simulator.address()).unwrap();
+    socket.set_read_timeout(Some(SILENCE)).unwrap();
+    socket
+        .write_all(
+            format!(
+                "GET {EVENTS} HTTP/1.1
+Host: x
+
+"
+            )
+            .as_bytes(),
+        )
+        .unwrap();
+    assert_eq!(socket.read(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock);
     assert!(caller.get(EVENTS).whole);
     let statuses: Vec<u16> = simulator.calls().iter().map(|call| call.status).collect();
     assert_eq!(statuses, [200, 200, 0, 0, 200]);
@@ -295,7 +306,7 @@ fn metas_tokens_and_states_change_by_themselves() {
 fn a_server_that_was_away_has_what_it_had() {
     let (simulator, made) = with_rows(&[], 2);
     simulator.pause_listening();
-    assert!(std::net::TcpStream::connect(simulator.address()).is_err());
+    assert!(TcpStream::connect(simulator.address()).is_err());
     let third = simulator.happen(CAMERA, "motion", at(9), Value::Null).unwrap();
     simulator.resume_listening().unwrap();
     assert_eq!(acc(&simulator).ids(""), [made[0], made[1], third]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use watchpost::simulator::vxg::{Options, Simulator};
 
-use crate::client::{CAMERA, EVENTS, NONE, acc, at, group, ids, licence, quick, start};
+use crate::client::{CAMERA, EVENTS, NONE, acc, at, detail, group, ids, licence, quick, start};
 
 /// The first camera's events of the seconds 0, 10, 20 … and so on.
 fn with_events(count: u64) -> (Simulator, Vec<i64>) {
@@ -143,7 +143,7 @@ fn a_question_that_makes_no_sense_is_refused_and_told_about() {
     ] {
         let answer = caller.get(&format!("{EVENTS}?{query}"));
         assert_eq!(answer.status, 400, "{query}");
-        assert!(answer.detail().contains(part), "{query}: {}", answer.text());
+        assert!(detail(&answer).contains(part), "{query}: {}", answer.text());
     }
     assert_eq!(simulator.counters().complaints, 8);
     assert_eq!(caller.ids("id__gt=5").len(), 1);

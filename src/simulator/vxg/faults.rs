@@ -3,15 +3,11 @@
 use std::time::Duration;
 
 pub use crate::simulator::common::faults::{FaultError, Refusal, Status, Times};
-use crate::simulator::common::faults::{faults, none_or};
+use crate::simulator::common::faults::{faults, none_or, refusal};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 const ALL_TIMES: Times = Times(None);
-
-const fn refusal(status: u16) -> Refusal {
-    Refusal { status, count: None }
-}
 
 faults! {
     "vxg";
@@ -108,14 +104,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_fault_reads_back_what_it_writes() {
-        for info in Fault::all() {
-            let usual: Fault = info.name.parse().unwrap();
-            assert_eq!(usual.kind(), info.kind);
-            assert_eq!(usual.to_string().parse::<Fault>().unwrap(), usual);
-            assert_eq!(usual.to_string().contains('='), info.value.is_some());
-        }
+    fn a_fault_can_strike_a_few_times() {
         assert_eq!("cut=3".parse::<Fault>().unwrap(), Fault::Cut(Times(Some(3))));
+        assert_eq!(Fault::Cut(Times(Some(3))).to_string(), "cut=3");
+        assert_eq!("cut".parse::<Fault>().unwrap().to_string(), "cut=all");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The heart of the simulator, behind one lock: the world, and what is due in it.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     net::{Ipv4Addr, SocketAddr},
     sync::mpsc::SyncSender,
     time::{Duration, Instant, SystemTime},
@@ -19,7 +19,14 @@ use super::{
     token::Base,
     world::World,
 };
-use crate::simulator::common::{faults::Switchable, hub, running::Served, switches::Switches};
+use crate::simulator::common::{
+    clock::{Rate, Timers},
+    faults::Switchable,
+    hub,
+    ledger::keep,
+    running::Served,
+    switches::Switches,
+};
 
 /// How often the retention is looked after.
 const SWEEP: Duration = Duration::from_millis(100);
@@ -52,10 +59,8 @@ pub(super) struct Core {
     /// The time of the last event that happened by itself, and how many had it.
     pub(super) last_time: Option<(Micros, usize)>,
     /// Events that cameras are to make, and when.
-    timers: BTreeMap<(Instant, u64), (i64, Occurrence)>,
-    next_timer: u64,
-    /// Events owed to the configured rate.
-    owed: f64,
+    pub(super) timers: Timers<(i64, Occurrence)>,
+    rate: Rate,
     swept: Instant,
     /// Counts what comes in turns.
     pub(super) turns: usize,
@@ -80,9 +85,8 @@ impl Core {
             // The id of the event on VXG's page *How to create or trigger an event*.
             next_event: 33_794_128,
             last_time: None,
-            timers: BTreeMap::new(),
-            next_timer: 0,
-            owed: 0.0,
+            timers: Timers::default(),
+            rate: Rate::default(),
             swept: Instant::now(),
             turns: 0,
         };
@@ -146,24 +150,14 @@ impl Core {
         }
     }
 
-    pub(super) fn later(&mut self, wait: Duration, camera: i64, what: Occurrence) {
-        self.next_timer += 1;
-        self.timers.insert((Instant::now() + wait, self.next_timer), (camera, what));
-    }
-
     /// Notes a request and its answer.
     pub(super) fn count_call(&mut self, call: Call) {
-        let tally = self.counters.requests.entry(call.endpoint).or_default();
-        tally.tried += 1;
-        tally.ok += u64::from((200..300).contains(&call.status));
+        // No answer is no success.
+        let status = if call.status == 0 { 500 } else { call.status };
+        self.counters.requests.entry(call.endpoint).or_default().count(status);
         *self.counters.schemes.entry(call.scheme).or_default() += 1;
         self.counters.rows += call.rows as u64;
-        if self.options.calls > 0 {
-            if self.calls.len() >= self.options.calls {
-                self.calls.pop_front();
-            }
-            self.calls.push_back(call);
-        }
+        keep(&mut self.calls, self.options.calls, call);
     }
 
     /// Notes when a request came, and says how many there were within a minute.
@@ -178,10 +172,7 @@ impl Core {
 
     pub(super) fn complain(&mut self, complaint: Complaint) {
         self.counters.complaints += 1;
-        if self.complaints.len() >= COMPLAINTS {
-            self.complaints.pop_front();
-        }
-        self.complaints.push_back(complaint);
+        keep(&mut self.complaints, COMPLAINTS, complaint);
     }
 
     pub(super) fn tell(&mut self, camera: i64, words: &str, event: Option<i64>) {
@@ -229,13 +220,10 @@ impl Served for Core {
 
     /// What has to be done every few milliseconds: the rate, what cameras were asked to make, the periodic faults, the retention.
     fn tick(&mut self, passed: Duration) {
-        self.owed += self.options.rate * passed.as_secs_f64();
-        let due = self.owed.floor();
-        self.owed -= due;
-        self.emit(due as usize);
+        let due = self.rate.due(self.options.rate, passed);
+        self.emit(due);
         let now = Instant::now();
-        while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= now) {
-            let (camera, what) = entry.remove();
+        while let Some((camera, what)) = self.timers.take_due(now) {
             self.answer_trigger(camera, what);
         }
         for fault in self.switches.due(now) {

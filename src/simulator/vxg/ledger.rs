@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Map, Value};
 
 pub use super::token::Scheme;
+pub use crate::simulator::common::ledger::Tally;
 
 /// Where an event came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,15 +97,6 @@ pub struct Counters {
     pub triggered: u64,
     /// Triggers whose camera has made an event since, or will not.
     pub answered: u64,
-}
-
-/// How often something was tried, and how often it went well.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// All.
-    pub tried: u64,
-    /// Those answered with a status below 300.
-    pub ok: u64,
 }
 
 impl Counters {

@@ -1,5 +1,7 @@
 //! `/api/v2/cameras/{id}/event_processing/events/`: the types of events of a camera, and triggers.
 
+use std::time::Instant;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -75,7 +77,7 @@ impl Core {
         let meta = wanted_meta(members)?.unwrap_or_default();
         let what = Occurrence::new(name, self.required_time(members)?, meta, Origin::Trigger);
         self.counters.triggered += 1;
-        self.later(self.options.trigger_delay, camera, what);
+        self.timers.put_off(Instant::now() + self.options.trigger_delay, (camera, what));
         Ok(match self.switches.on(FaultKind::TriggerEmpty) {
             true => Answer::of(204, Body::None),
             false => Answer::json(200, json!({})),
