@@ -14,7 +14,7 @@ use crate::gate::{AuthorizeError, Gate};
 use crate::journal::JournalHandle;
 use crate::refusals::Refusals;
 use crate::settings::CommonSettings;
-use crate::supervisor::account_name;
+use crate::supervisor::{account_name, gate_name};
 use crate::transport::{Brake, TlsError, brake::Brakes};
 use crate::vendors::{Login, Vendor};
 
@@ -76,7 +76,7 @@ impl<V: Vendor> Alone<V> {
     /// [`TlsError`] where the settings for TLS cannot be used.
     pub(crate) fn new(config: &V::Config, common: &CommonSettings, journal: JournalHandle) -> Result<Self, TlsError> {
         let tls = common.tls.client_config()?;
-        let [gate, name] = [V::gate(config), V::account(config)].map(|name| account_name(name, &common.tls));
+        let (gate, name) = (gate_name::<V>(config, &common.tls), account_name(V::account(config), &common.tls));
         let refusals = Refusals::new(journal.clone(), &gate, true);
         let (secret, rate) = (V::secret(config).clone(), V::logins_per_second(config));
         let gate = Gate::new(secret, V::resume_window(config), rate, refusals).start();
