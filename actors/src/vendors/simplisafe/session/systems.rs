@@ -21,7 +21,7 @@ const HOLD_BYTES: usize = 4 << 20;
 
 /// A history that is asked because of a bad frame is asked again after this because of another one, and after twice as much each time until it is asked
 /// for another reason.
-const LOOK_PAUSE: Duration = Duration::from_secs(3);
+pub(super) const LOOK_PAUSE: Duration = Duration::from_secs(3);
 /// By so many seconds a base station's clock may be ahead of the cloud's, …
 const AHEAD_MOST: i64 = 300;
 /// … and the cloud's of ours, as long as no answer has told it.
