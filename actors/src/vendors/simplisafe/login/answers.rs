@@ -57,6 +57,8 @@ pub(super) fn token(auth_url: &Url, answer: &RestAnswer) -> Said {
         },
         403 if is_blocked(answer) => (format!("{at} blocks this machine's address (403)"), Some(SLOW_DOWN)),
         400 | 401 | 403 if Problem::read(&answer.body).is_invalid_grant() => return Said::No,
+        // Without a word it is not the login that speaks, but what stands before it.
+        400 if word.is_none() => return Said::Doubtful(format!("{at} refuses the login (400): is auth_url right?")),
         401 | 403 => return Said::Doubtful(format!("{at} refuses the login ({status}{named})")),
         429 => (format!("{at} wants fewer requests (429)"), answer.retry_after.or(Some(SLOW_DOWN))),
         404 | 405 | 410 => (format!("there is no login of SimpliSafe at {at} ({status}): is auth_url right?"), None),

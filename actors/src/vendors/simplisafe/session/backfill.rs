@@ -124,9 +124,13 @@ impl SimpliSafeSession {
         let next = match &trouble {
             // What may be missing is told in time all the same.
             Trouble::Braked(until) => (*until).min(now.instant + LATE),
-            _ => now.instant + jittered(pause, u64::from(system.tries) * 331 + sid),
+            _ => now.instant + jittered(pause, (u64::from(system.tries) * 331).wrapping_add(sid)),
         };
         (system.look_at, system.retry_at) = (Some(next), Some(next));
+        system.rest_until = match &trouble {
+            Trouble::Passing { not_before, .. } => not_before.map(|rest| now.instant + rest),
+            _ => None,
+        };
         let is_late = |stretch: &Stretch| now.wall.duration_since(stretch.asked).unsigned_abs() >= LATE;
         let gives_up = matches!(trouble, Trouble::NotInPlan)
             || system.tries >= TRIES_MOST
@@ -140,6 +144,9 @@ impl SimpliSafeSession {
             }
             return;
         }
+        // What the last page may have cut short was to be seen on the next one.
+        let cut = walk.cut.take().filter(|cut| cut.is_full);
+        walk.holes.extend(cut);
         for missing in system.history.give_up(&walk, ahead) {
             tell_gap(&system.item, &missing, "latest_states", todo);
         }
@@ -151,7 +158,10 @@ impl SimpliSafeSession {
     pub(super) fn part(&mut self, now: Now, sid: u64, todo: &mut Todo) {
         let ahead = self.clock.ahead();
         let Some(system) = self.systems.get_mut(&sid) else { return };
-        let walk = system.walk.take().unwrap_or_else(|| Walk::begin(now.wall));
+        let mut walk = system.walk.take().unwrap_or_else(|| Walk::begin(now.wall));
+        // What the last page may have cut short was to be seen on the next one.
+        let cut = walk.cut.take().filter(|cut| cut.is_full);
+        walk.holes.extend(cut);
         for missing in system.history.give_up(&walk, ahead) {
             tell_gap(&system.item, &missing, "latest_states", todo);
         }

@@ -113,7 +113,7 @@ impl SimpliSafeSession {
     pub fn new(config: SimpliSafeConfig, common: &CommonSettings, resume: Resume) -> Self {
         let kept = resume.checkpoint.as_ref().and_then(SimpliSafeCheckpoint::read).unwrap_or_default();
         let SimpliSafeCheckpoint { since, systems, states, strangers, no_list, numbers, parts, .. } = kept;
-        let is_first = no_list || systems.is_empty();
+        let is_first = no_list || since.is_none();
         let systems = systems.into_iter().filter(|system| config.systems.contains(system.sid));
         let (gone, systems): (Vec<_>, Vec<_>) = systems.partition(|system| system.gone.is_some());
         let systems = systems.into_iter().map(|system| (system.sid, System::new(system.sid, History::read(system))));

@@ -57,6 +57,8 @@ pub(super) struct System {
     pub(super) tries: u32,
     /// … and when the next one was to be: what hurries it must not make it given up sooner.
     pub(super) retry_at: Option<Instant>,
+    /// The server asks to be left alone with it until then.
+    pub(super) rest_until: Option<Instant>,
     pub(super) sensors: Poll,
     pub(super) settings: Poll,
     pub(super) locks: Poll,
@@ -199,6 +201,7 @@ impl System {
             is_begun: false,
             missing: 0,
             pushed_at: None,
+            rest_until: None,
             unlisted: None,
             leaving: None,
             listing: None,
@@ -215,6 +218,7 @@ impl System {
     pub(super) fn look_soon(&mut self, now: Instant) {
         let pause = LOOK_PAUSE * (1 << self.bad_frames.min(5));
         let soon = self.looked_at.map_or(now, |last| now.max(last + pause));
+        let soon = self.rest_until.map_or(soon, |rest| soon.max(rest));
         if self.look_at.is_none_or(|at| soon < at) {
             self.look_at = Some(soon);
             self.bad_frames += 1;
@@ -276,16 +280,29 @@ pub(super) struct Clock {
     told: Option<(Instant, Timestamp)>,
     /// Since when answers say that it has leapt ahead.
     leapt: Option<Instant>,
+    /// By how much it was ahead before an answer took it back.
+    before: Option<SignedDuration>,
 }
 
 impl Clock {
     pub(super) fn set(&mut self, date: Timestamp, now: Now) {
         let ahead = date.duration_since(now.wall);
-        if self.is_leap(date, ahead, now) {
+        // What one answer took back the next one puts right.
+        let is_near = |before: SignedDuration| {
+            let off = ahead.saturating_sub(before);
+            (-LEAP..=LEAP).contains(&off)
+        };
+        let is_return = self.before.is_some_and(is_near);
+        if self.is_leap(date, ahead, now) && !is_return {
             let since = *self.leapt.get_or_insert(now.instant);
             if now.instant.saturating_duration_since(since) < LEAP_DOUBTED {
                 return;
             }
+        }
+        if self.told.is_some() && ahead < self.ahead.saturating_sub(LEAP) {
+            self.before = Some(self.ahead);
+        } else if is_return {
+            self.before = None;
         }
         (self.told, self.leapt) = (Some((now.instant, date)), None);
         // Dates have whole seconds.
