@@ -13,6 +13,8 @@ pub(super) enum Tone {
     Plain,
     Strong,
     Faint,
+    /// Only what sinks and their letters tell is bad.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "without a journal there are no sinks to tell of"))]
     Bad,
 }
 
