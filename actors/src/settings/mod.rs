@@ -5,7 +5,8 @@
 //! mistake does not end the reading: it is reported at its place and the reading goes on, so that a person
 //! sees all mistakes at once. What was never asked for is an unknown key.
 //!
-//! - [`fields`]: the reader; `typed`: what it offers on top (durations, sizes, addresses, choices, lists); [`server`]: the address of one
+//! - [`fields`]: the reader; `typed`: what it offers on top (durations, sizes, addresses, choices, lists); [`server`]: the address of one;
+//!   [`ids`]: all of something, or some by their ids
 //! - [`mistake`]: how a mistake is told, and the closest known word
 //! - [`common`]: what every connection has; [`filter`]: what a sink's filter says
 //! - [`secret`], [`size`], [`name`]: small values
@@ -13,6 +14,7 @@
 pub mod common;
 pub mod fields;
 pub mod filter;
+pub mod ids;
 pub mod mistake;
 pub mod name;
 pub mod secret;

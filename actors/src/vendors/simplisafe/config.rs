@@ -6,8 +6,9 @@ use std::time::Duration;
 use ring::digest::{SHA256, digest};
 use url::Url;
 
+use crate::settings::ids::{Chosen, IdWords};
 use crate::settings::server::{HTTP, WEBSOCKET};
-use crate::settings::{At, Fields, Mistake, Secret, Value, closest, is_loopback, mistake::shown};
+use crate::settings::{Fields, Mistake, Secret, is_loopback};
 use crate::vendors::address::place;
 
 /// The settings of one connection to SimpliSafe.
@@ -38,6 +39,15 @@ pub enum Systems {
     All,
     /// Those with these ids (`sid`), in the order in which they were written.
     Only(Vec<u64>),
+}
+
+impl From<Chosen<u64>> for Systems {
+    fn from(chosen: Chosen<u64>) -> Self {
+        match chosen {
+            Chosen::All => Self::All,
+            Chosen::Only(ids) => Self::Only(ids),
+        }
+    }
 }
 
 impl Systems {
@@ -123,6 +133,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// Refresh tokens have some 50 characters (observed); what is longer than this is a file of something else.
 const LONGEST_TOKEN: usize = 4_096;
 
+const SYSTEMS: IdWords = IdWords { key: "systems", one: "system", example: "1234567", shown: "those of the user" };
+
 /// Reads the keys of a SimpliSafe connection.
 pub fn read(fields: &mut dyn Fields) -> Option<SimpliSafeConfig> {
     fields.require(
@@ -132,7 +144,7 @@ pub fn read(fields: &mut dyn Fields) -> Option<SimpliSafeConfig> {
 
     let refresh_token = refresh_token(fields);
     let token_file = refresh_token.as_ref().and_then(|_| token_file(fields));
-    let systems = systems(fields);
+    let systems = fields.all_or_ids(SYSTEMS).map(Systems::from);
     let auth_url = fields.server("auth_url", HTTP, "the refresh token", is_of_calls);
     let api_url = fields.server("api_url", HTTP, "the access token", is_of_calls);
     let socket_url = fields.server("socket_url", WEBSOCKET, "the access token", is_of_calls);
@@ -181,63 +193,6 @@ fn token_file(fields: &mut dyn Fields) -> Option<PathBuf> {
 /// Whether a text can be a refresh token: printable ASCII without blanks, of a sensible length.
 pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.len() <= LONGEST_TOKEN && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-fn systems(fields: &mut dyn Fields) -> Option<Systems> {
-    const FORMS: &str = "\"all\", or a list of system ids like [1234567]";
-    match fields.value("systems")? {
-        Value::Text(word) if word == "all" => Some(Systems::All),
-        Value::Text(word) => {
-            let mistake = Mistake::new(format!("\"{}\" is not \"all\" and no list", shown(&word)));
-            let hint = match word.trim().parse::<u64>() {
-                Ok(sid) => format!("write systems = [{sid}]"),
-                _ if closest(&word, ["all"]).is_some() || word == "*" => "write systems = \"all\"".to_owned(),
-                _ => format!("write {FORMS}"),
-            };
-            fields.error("systems", mistake.hint(hint));
-            None
-        }
-        Value::Integer(sid) => {
-            let mistake = Mistake::new("expected a list of system ids, found one number");
-            fields.error("systems", mistake.hint(format!("write systems = [{sid}]")));
-            None
-        }
-        Value::List(values) => only(fields, &values, FORMS),
-        other => {
-            let mistake = Mistake::new(format!("expected \"all\" or a list of system ids, found {}", other.kind()));
-            fields.error("systems", mistake.hint(format!("write {FORMS}")));
-            None
-        }
-    }
-}
-
-fn only(fields: &mut dyn Fields, values: &[Value], forms: &str) -> Option<Systems> {
-    if values.is_empty() {
-        fields.error("systems", Mistake::new("no system is named").hint(format!("write {forms}")));
-        return None;
-    }
-    let mut ids = Vec::with_capacity(values.len());
-    let mut sound = true;
-    for (index, value) in values.iter().enumerate() {
-        let id = match value {
-            Value::Integer(id) => u64::try_from(*id).ok(),
-            // As they stand in a subject.
-            Value::Text(text) => text.trim().parse().ok(),
-            _ => None,
-        };
-        let mistake = match id.filter(|id| *id > 0) {
-            Some(id) if !ids.contains(&id) => {
-                ids.push(id);
-                continue;
-            }
-            Some(id) => Mistake::new(format!("{id} is there already")).hint("name each once"),
-            None => Mistake::new("this is no system id")
-                .hint("an id is a whole number, like 1234567; `watchpost check --connect` shows those of the user"),
-        };
-        fields.error(At::Item("systems", index), mistake);
-        sound = false;
-    }
-    sound.then_some(Systems::Only(ids))
 }
 
 fn poll_every(fields: &mut dyn Fields, api_url: Option<&Url>) -> Option<Duration> {

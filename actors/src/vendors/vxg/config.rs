@@ -7,7 +7,9 @@ use url::Url;
 
 use super::grant::Grant;
 use super::token::{AccessToken, Credential, Scheme};
-use crate::settings::{At, Fields, Mistake, Secret, Value, closest, is_loopback, mistake::shown};
+use crate::settings::ids::{Chosen, IdWords};
+use crate::settings::server::HTTP;
+use crate::settings::{At, Fields, Mistake, Secret, is_loopback};
 use crate::vendors::address::under;
 
 /// The settings of one connection to VXG Cloud VMS.
@@ -46,6 +48,15 @@ pub enum Cameras {
     All,
     /// Those with these ids (`camid`), in the order in which they were written.
     Only(Vec<i64>),
+}
+
+impl From<Chosen<i64>> for Cameras {
+    fn from(chosen: Chosen<i64>) -> Self {
+        match chosen {
+            Chosen::All => Self::All,
+            Chosen::Only(ids) => Self::Only(ids),
+        }
+    }
 }
 
 impl Cameras {
@@ -173,14 +184,17 @@ const DAY: Duration = Duration::from_secs(86_400);
 const LONGEST_TOKEN: usize = 16 << 10;
 const SCHEMES: [(&str, Scheme); 3] = [("Acc", Scheme::Acc), ("SI", Scheme::Si), ("LKey", Scheme::LKey)];
 
+const CAMERAS: IdWords =
+    IdWords { key: "cameras", one: "camera", example: "237863", shown: "those that the token opens" };
+
 /// Reads the keys of a VXG connection.
 pub fn read(fields: &mut dyn Fields) -> Option<VxgConfig> {
     fields.require("token", r#"token = { env = "VXG_TOKEN" }"#);
 
     let token = token(fields, "token", "token");
     let scheme = fields.choice("scheme", &SCHEMES);
-    let url = server(fields);
-    let named = cameras(fields);
+    let url = fields.server("url", HTTP, "the token", is_of_calls);
+    let named = fields.all_or_ids(CAMERAS).map(Cameras::from);
     let license_key = token_beside(fields);
     let paces = Paces::read(fields);
 
@@ -231,84 +245,9 @@ fn token_beside(fields: &mut dyn Fields) -> Option<Secret> {
     token(fields, "license_key", "licence key").filter(|key| !key.expose().is_empty())
 }
 
-fn cameras(fields: &mut dyn Fields) -> Option<Cameras> {
-    const FORMS: &str = "\"all\", or a list of camera ids like [237863]";
-    match fields.value("cameras")? {
-        Value::Text(word) if word == "all" => Some(Cameras::All),
-        Value::Text(word) => {
-            let mistake = Mistake::new(format!("\"{}\" is not \"all\" and no list", shown(&word)));
-            let hint = match word.trim().parse::<i64>() {
-                Ok(id) => format!("write cameras = [{id}]"),
-                _ if closest(&word, ["all"]).is_some() || word == "*" => "write cameras = \"all\"".to_owned(),
-                _ => format!("write {FORMS}"),
-            };
-            fields.error("cameras", mistake.hint(hint));
-            None
-        }
-        Value::Integer(id) => {
-            let mistake = Mistake::new("expected a list of camera ids, found one number");
-            fields.error("cameras", mistake.hint(format!("write cameras = [{id}]")));
-            None
-        }
-        Value::List(values) => only(fields, &values, FORMS),
-        other => {
-            let mistake = Mistake::new(format!("expected \"all\" or a list of camera ids, found {}", other.kind()));
-            fields.error("cameras", mistake.hint(format!("write {FORMS}")));
-            None
-        }
-    }
-}
-
-fn only(fields: &mut dyn Fields, values: &[Value], forms: &str) -> Option<Cameras> {
-    if values.is_empty() {
-        fields.error("cameras", Mistake::new("no camera is named").hint(format!("write {forms}")));
-        return None;
-    }
-    let mut ids = Vec::with_capacity(values.len());
-    let mut sound = true;
-    for (index, value) in values.iter().enumerate() {
-        let id = match value {
-            Value::Integer(id) => Some(*id),
-            // As they stand in a subject.
-            Value::Text(text) => text.trim().parse().ok(),
-            _ => None,
-        };
-        let mistake = match id.filter(|id| *id > 0) {
-            Some(id) if !ids.contains(&id) => {
-                ids.push(id);
-                continue;
-            }
-            Some(id) => Mistake::new(format!("{id} is there already")).hint("name each once"),
-            None => Mistake::new("this is no camera id").hint(
-                "an id is a whole number, like 237863; `watchpost check --connect` shows those that the token opens",
-            ),
-        };
-        fields.error(At::Item("cameras", index), mistake);
-        sound = false;
-    }
-    sound.then_some(Cameras::Only(ids))
-}
-
-/// The address of a server, without the path of its API.
-fn server(fields: &mut dyn Fields) -> Option<Url> {
-    let url = fields.url("url", &["http", "https"])?;
-    let example = format!("write only the server: \"https://{}\"", url.host_str().unwrap_or("host"));
-    if url.query().is_some() || url.fragment().is_some() {
-        // Some of VXG's own samples show the token there.
-        let mistake = Mistake::new("the address of a server has no `?` or `#` part").concealed();
-        fields.error("url", mistake.hint(example));
-        return None;
-    }
-    if url.path_segments().is_some_and(|mut parts| parts.any(|part| part == "api")) {
-        let mistake = Mistake::new("the address ends with a path that watchpost adds itself");
-        fields.error("url", mistake.hint(example));
-        return None;
-    }
-    if url.scheme() == "http" && !is_loopback(&url) {
-        let mistake = Mistake::new("http carries the token in the clear");
-        fields.warn("url", mistake.hint("write https:// if the server has it"));
-    }
-    Some(url)
+/// Whether a path has that of VXG's API in it.
+fn is_of_calls(path: &str) -> bool {
+    path.split('/').any(|part| part == "api")
 }
 
 /// Says where token, scheme, server and cameras do not agree with each other.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::settings::Severity;
+use crate::settings::{At, Severity, Value};
 use crate::settings::testing::{self, Table, text};
 
 fn ids(ids: &[i64]) -> Value {

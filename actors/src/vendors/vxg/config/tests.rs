@@ -6,7 +6,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
 use super::*;
-use crate::settings::Severity;
+use crate::settings::{Severity, Value};
 use crate::settings::testing::Table;
 
 fn text(text: &str) -> Value {
