@@ -5,12 +5,15 @@
 //! - [`config`]: the configuration file, read with every mistake named.
 //! - [`journal`]: events, states and checkpoints on disk.
 //! - [`sinks`]: where events are delivered.
+//! - [`http`]: what a running watchpost answers to browsers and programs.
 //! - [`simulator`]: servers of the vendors' protocols with switchable faults, for demos, tests and client developers.
 #![forbid(unsafe_code)]
 
 pub use watchpost_actors as actors;
 
 pub mod config;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(feature = "sqlite")]
 pub mod journal;
 #[cfg(feature = "simulator")]

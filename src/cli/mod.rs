@@ -3,12 +3,14 @@
 //! [`main`] reads the command line, starts the log and hands over to the command's own room: `run`, `check`, and where the
 //! simulators are built in, `demo` and `simulate`. A command answers with an [`Exit`]; whatever it has to complain about it has said by then.
 //!
+//! - `api`: what a running engine answers over HTTP.
 //! - `sinks`, `dead_letters`, `replay`: deliveries, as they are stored in the data folder (`data`).
 //! - `descriptors`: as many as the system allows. `table`: tables for people. `terminal`: standard output and standard error, without a panic when nobody reads them. `signals`: Ctrl-C and SIGTERM.
 //! - `login`: the steps of a login that need a person; `person`: who answers its questions.
 //! - `media`: pictures and recordings, fetched to files. `vxg`: what VXG's cameras can be asked to do.
 //! - `vendors`: what commands can do with a connection's vendor; `milestone`, `een`, `simplisafe` and `vxg` are such rooms. `logins`, `trial`: one login and one subscription, as the engine makes them.
 
+mod api;
 mod check;
 #[cfg(feature = "sqlite")]
 mod data;
@@ -199,7 +201,8 @@ impl Command {
     /// What is logged where `RUST_LOG` does not say.
     fn log_filter(&self) -> &'static str {
         match self {
-            Self::Run(_) => "info",
+            // Its web server calls each caller that goes away an error.
+            Self::Run(_) => "info,actix_http=off,actix_server=warn",
             // A simulator resets its connections on purpose, and its web server takes that for errors.
             #[cfg(feature = "simulator")]
             Self::Simulate(_) => "info,actix_http=off,actix_server=warn",

@@ -9,12 +9,13 @@ use clap::Args;
 use tokio::{select, time::interval};
 use watchpost::{
     actors::{Engine, EngineConfig, EngineHandle, messages::AddConnection},
-    config::{self, Config, Secrets, SinkKind, Synchronous, diagnostic},
-    sinks::{Ground, Sinks, Undelivered, Why},
+    config::{self, Config, Listen, Secrets, SinkKind, Synchronous, diagnostic},
+    sinks::{Ground, Sinks, Undelivered, Why, delivery::Delivery},
 };
 
 use super::{
     Exit,
+    api::{About, Api, Serving},
     descriptors::Descriptors,
     signals::Signals,
     storage::{self, Floor},
@@ -55,7 +56,13 @@ pub(super) async fn run(args: RunArgs) -> Exit {
     };
     let Some(config) = load(&args.config) else { return Exit::Usage };
     Descriptors::raise().warn_if_too_few_for(config.connections.len());
-    tracing::info!("There is no API yet: in this version `listen` and `token` have no effect.");
+    let api = match &config.engine.listen {
+        Listen::Off => None,
+        Listen::At(address) => match Api::bind(*address) {
+            Ok(api) => api,
+            Err(error) => return failed(format_args!("{error}, by `listen` in [engine]")),
+        },
+    };
     let (journal, delivery, floor) = match storage::open(&config.engine) {
         Ok(storage) => storage.into_parts(),
         Err(error) => return failed(error),
@@ -70,7 +77,7 @@ pub(super) async fn run(args: RunArgs) -> Exit {
     };
     let ground = Ground {
         journal: engine.journal().clone(),
-        delivery,
+        delivery: delivery.clone(),
         engine: Some(engine.clone()),
         durable_files: config.engine.synchronous == Synchronous::Full,
     };
@@ -83,6 +90,10 @@ pub(super) async fn run(args: RunArgs) -> Exit {
         Err(error) => return failed(error),
     };
     tell_floor(floor, sinks.undelivered());
+    let serving = match api.map(|api| serve(api, &engine, delivery, &config)).transpose() {
+        Ok(serving) => serving,
+        Err(error) => return failed(error),
+    };
     for connection in config.connections {
         match engine.send(AddConnection(connection)).await {
             Ok(Ok(())) => {}
@@ -94,7 +105,17 @@ pub(super) async fn run(args: RunArgs) -> Exit {
             Err(_) => return failed("the engine has ended"),
         }
     }
-    work(engine, sinks, signals, durable).await
+    let exit = work(engine, sinks, signals, durable).await;
+    if let Some(serving) = serving {
+        serving.stop().await;
+    }
+    exit
+}
+
+fn serve(api: Api, engine: &EngineHandle, delivery: Delivery, config: &Config) -> Result<Serving, String> {
+    tracing::info!("Dashboard and API are at http://{}/", api.address());
+    let (engine, sinks, token) = (engine.clone(), config.sinks.clone(), config.engine.token.clone());
+    api.serve(About { engine, delivery, sinks, token })
 }
 
 /// Tells the journal now and then what the sinks wait for: it keeps that longer.

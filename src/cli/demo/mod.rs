@@ -23,7 +23,7 @@ mod yard;
 
 use std::{
     io::{self, IsTerminal},
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     time::{Duration, Instant},
 };
 
@@ -36,6 +36,7 @@ use tokio::{
 use watchpost::{
     actors::{Engine, EngineConfig, EngineHandle, callbacks::SharedEvent, messages::AddConnection, model::Filter},
     simulator::milestone::{Fault, Options, Simulator, audit::Report},
+    sinks::delivery::Delivery,
 };
 
 use self::{
@@ -48,7 +49,14 @@ use self::{
     tally::Tally,
     yard::Yard,
 };
-use super::{Exit, descriptors::Descriptors, is_reader_gone, milestone, signals::Signals, terminal};
+use super::{
+    Exit,
+    api::{About, Api},
+    descriptors::Descriptors,
+    is_reader_gone, milestone,
+    signals::Signals,
+    terminal,
+};
 
 /// The name of the connection.
 const CONNECTION: &str = "hq";
@@ -78,9 +86,9 @@ pub(super) struct DemoArgs {
     /// End after so long; a short demo does everything faster. Without it, end at Ctrl-C
     #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
     length: Option<Duration>,
-    /// Where the simulated XProtect system listens; port 0 takes a free one. (A later version will show its dashboard here.)
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    listen: SocketAddr,
+    /// Where dashboard and API listen; port 0 takes a free one. Without it, 127.0.0.1:8780, or a free port where that is taken
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
     /// How many cameras there are; all other items follow from it
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     items: u32,
@@ -128,6 +136,17 @@ enum Failure {
     Ended(#[from] actix::MailboxError),
     #[error("the simulator's address is none: {0}")]
     Address(String),
+    #[error("{0}")]
+    Api(String),
+}
+
+/// Listens where the user wants it, else where a watchpost usually does, or anywhere.
+fn listen(wanted: Option<SocketAddr>) -> Result<Option<Api>, String> {
+    let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 8780));
+    match wanted {
+        Some(address) => Api::bind(address),
+        None => Api::bind(usual).or_else(|_| Api::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))),
+    }
 }
 
 async fn play(args: DemoArgs) -> Result<Exit, Failure> {
@@ -136,12 +155,16 @@ async fn play(args: DemoArgs) -> Result<Exit, Failure> {
     let items = usize::try_from(args.items).unwrap_or(usize::MAX);
     // Repeats are there to be left out.
     let faults = vec![Fault::Duplicates];
-    let options = Options { listen: args.listen, items, window: timing.window, faults, ..Options::default() };
+    let options = Options { items, window: timing.window, faults, ..Options::default() };
+    let api = listen(args.listen).map_err(Failure::Api)?;
     let simulator = Simulator::start(options.clone())?;
     let cloud = Cloud::start()?;
     let house = House::start(timing)?;
     let yard = Yard::start()?;
     let engine = Engine::start(EngineConfig::default())?;
+    let dashboard = api.as_ref().map(Api::address);
+    let about = About { engine: engine.clone(), delivery: Delivery::in_memory(), sinks: Vec::new(), token: None };
+    let serving = api.map(|api| api.serve(about)).transpose().map_err(Failure::Api)?;
     // The callback is there before the connection, so that it misses nothing.
     let (told, events) = mpsc::channel(QUEUE);
     let callback = engine.on_event_async(Filter::everything(), move |event| {
@@ -158,17 +181,32 @@ async fn play(args: DemoArgs) -> Result<Exit, Failure> {
     engine.send(AddConnection(yard.connection().map_err(Failure::Address)?)).await??;
 
     let tally = Tally::new(engine.clone(), cloud.clone(), house.clone(), yard.clone(), args.length);
-    let demo = Demo { tally, view: view(&simulator, &cloud, &house, &yard)?, simulator, cloud, house, yard, events };
+    let demo = Demo {
+        tally,
+        view: view(dashboard, (&simulator, &cloud, &house, &yard))?,
+        simulator,
+        cloud,
+        house,
+        yard,
+        events,
+    };
     let exit = demo.run(signals, args.rate, timing).await;
     callback.remove().await;
+    if let Some(serving) = serving {
+        serving.stop().await;
+    }
     engine.shutdown(DEADLINE).await;
     Ok(exit?)
 }
 
-fn view(simulator: &Simulator, cloud: &Cloud, house: &House, yard: &Yard) -> io::Result<Box<dyn View>> {
+fn view(
+    dashboard: Option<SocketAddr>,
+    (simulator, cloud, house, yard): (&Simulator, &Cloud, &House, &Yard),
+) -> io::Result<Box<dyn View>> {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let dashboard = dashboard.map_or_else(String::new, |address| format!("dashboard at http://{address}/; "));
     let title = format!(
-        "watchpost demo: {CONNECTION} is a simulated XProtect at {}, {} an Eagle Eye cloud at {}, {} a SimpliSafe house at {}, {} a yard in VXG's cloud at {}",
+        "watchpost demo: {dashboard}{CONNECTION} is a simulated XProtect at {}, {} an Eagle Eye cloud at {}, {} a SimpliSafe house at {}, {} a yard in VXG's cloud at {}",
         simulator.url(),
         cloud::CONNECTION,
         cloud.url(),

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::settings::{At, Severity, Value};
 use crate::settings::testing::{self, Table, text};
+use crate::settings::{At, Severity, Value};
 
 fn ids(ids: &[i64]) -> Value {
     Value::List(ids.iter().map(|id| Value::Integer(*id)).collect())

@@ -6,8 +6,8 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
 use super::*;
-use crate::settings::{Severity, Value};
 use crate::settings::testing::Table;
+use crate::settings::{Severity, Value};
 
 fn text(text: &str) -> Value {
     Value::Text(text.to_owned())

@@ -1,0 +1,94 @@
+//! Past events, from the journal, oldest first.
+
+use actix_web::{HttpRequest, HttpResponse, Responder, web};
+use jiff::Timestamp;
+use watchpost_actors::{journal::Ask, model::Sequence};
+
+use super::{
+    problem::{Answer, read},
+    query::Query,
+    site::Site,
+};
+
+/// Events that are looked at for one answer. Where few are wanted of many, a page may be short, or empty, and still have a next one.
+const LOOKED_AT: u64 = 20_000;
+/// Events that are read from the journal at a time.
+const PAGE: usize = 1_000;
+
+/// The parameters of which each is a list of globs.
+pub(super) const FILTERS: [&str; 7] = ["connection", "vendor", "type", "item", "name", "group", "origin"];
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config.service(read("/api/v1/events", list));
+}
+
+async fn list(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Responder> {
+    let now = Timestamp::now();
+    let mut query = Query::of(&request);
+    let filter = query.filter(&FILTERS);
+    let (since, until) = (query.moment("since", now), query.moment("until", now));
+    let limit = query.limit();
+    let after = query.parsed::<u64>("after", "the `sequence` of an event, or the `next` of this list").map(Sequence);
+    query.end()?;
+    let journal = site.engine.journal();
+    let mut from = after.map_or(Sequence(0), |after| after.plus(1));
+    if let Some(since) = since {
+        from = from.max(journal.at(since).await?);
+    }
+    let mut body = Body::default();
+    let mut next = None;
+    let begin = from;
+    'reading: loop {
+        let page = journal.read(Ask { from, limit: PAGE, of: None }).await?;
+        for commit in &page.commits {
+            if until.is_some_and(|until| commit.recorded >= until) {
+                break 'reading;
+            }
+            for event in commit.iter().filter(|event| event.sequence >= from && filter.wants(event)) {
+                if body.count == limit {
+                    next = body.last;
+                    break 'reading;
+                }
+                body.add(&event);
+            }
+        }
+        if page.commits.is_empty() || page.end <= from {
+            break;
+        }
+        from = page.end;
+        if from.0.saturating_sub(begin.0.max(page.oldest.0)) >= LOOKED_AT {
+            next = Some(Sequence(from.0.saturating_sub(1)));
+            break;
+        }
+    }
+    Ok(HttpResponse::Ok().content_type("application/json").body(body.end(next)))
+}
+
+/// The answer, put together from the lines of its events.
+#[derive(Default)]
+struct Body {
+    text: Vec<u8>,
+    count: usize,
+    last: Option<Sequence>,
+}
+
+impl Body {
+    fn add(&mut self, event: &watchpost_actors::model::event::Stored<'_>) {
+        self.text.extend_from_slice(if self.count == 0 { br#"{"items":["# } else { b"," });
+        event.write_line(&mut self.text);
+        if self.text.last() == Some(&b'\n') {
+            self.text.pop();
+        }
+        self.count += 1;
+        self.last = Some(event.sequence);
+    }
+
+    fn end(mut self, next: Option<Sequence>) -> Vec<u8> {
+        if self.count == 0 {
+            self.text.extend_from_slice(br#"{"items":["#);
+        }
+        let next = next.map_or_else(|| "null".to_owned(), |next| format!("\"{next}\""));
+        self.text.extend_from_slice(format!("],\"next\":{next}}}").as_bytes());
+        self.text
+    }
+}

@@ -1,0 +1,40 @@
+//! What a browser, a script or another program can ask a running watchpost over HTTP.
+//!
+//! ```text
+//! request ─► guard (Host, Origin, token) ─► a handler ─► site: engine, journal, deliveries ─► JSON, a stream, or a problem document
+//! ```
+//!
+//! - [`server`]: binds, serves, stops; its limits. `guard`: who may ask. [`site`]: what handlers reach.
+//! - `query`: query strings, read with every mistake named. `list`: lists that are handed out page by page. `problem`: errors (RFC 9457).
+//! - `connections`, `states`, `items`, `events`, `health`: one room for each resource of the API.
+//!
+//! Reads come from the state map and the journal's own reader, and never disturb what is received.
+
+pub mod server;
+pub mod site;
+
+mod connections;
+mod events;
+mod guard;
+mod health;
+mod items;
+mod list;
+mod problem;
+mod query;
+mod states;
+
+use actix_web::web::ServiceConfig;
+
+pub use self::{
+    server::{BindError, Bound, Server},
+    site::Site,
+};
+
+/// Every path that there is.
+fn routes(config: &mut ServiceConfig) {
+    health::routes(config);
+    connections::routes(config);
+    states::routes(config);
+    items::routes(config);
+    events::routes(config);
+}

@@ -1,0 +1,127 @@
+//! Binds, serves and stops.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, web};
+
+use super::{
+    guard::{self, Guard},
+    problem, routes,
+    site::Site,
+};
+
+/// Threads that answer. Reads are short, so two are enough for thousands of callers.
+const WORKERS: usize = 2;
+/// Connections that one thread holds at a time; further ones wait to be accepted.
+const CONNECTIONS: usize = 2_048;
+/// How long a request's head may take to come.
+const HEAD: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept for the next request.
+const IDLE: Duration = Duration::from_secs(30);
+/// How long an end waits for answers under way, in seconds.
+const ENDING: u64 = 1;
+/// The largest body of a request: a few words of JSON.
+const BODY: usize = 64 << 10;
+
+/// The address cannot be listened at.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}; choose another address, or end what has it now")]
+pub struct BindError {
+    address: SocketAddr,
+    source: io::Error,
+}
+
+/// An address that is listened at, before anybody is answered.
+#[derive(Debug)]
+pub struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Bound {
+    /// Listens at an address; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// [`BindError`]; another address, or another moment, may help.
+    pub fn at(address: SocketAddr) -> Result<Self, BindError> {
+        let failed = |source| BindError { address, source };
+        let listener = TcpListener::bind(address).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers from now on, in the background, until told to [stop](Server::stop).
+    ///
+    /// # Errors
+    /// [`BindError`] where the system gives no thread, or takes the listener back.
+    pub fn serve(self, site: Site) -> Result<Server, BindError> {
+        let address = self.address;
+        let guard = web::Data::new(Guard::new(site.token.as_ref()));
+        let site = web::Data::from(Arc::new(site));
+        let app = move || {
+            App::new()
+                .app_data(site.clone())
+                .app_data(guard.clone())
+                .app_data(web::PayloadConfig::new(BODY))
+                .app_data(problem::of_json(BODY))
+                .app_data(problem::of_path())
+                .wrap(from_fn(guard::check))
+                .wrap(from_fn(guard::harden))
+                .configure(routes)
+                .default_service(web::to(problem::not_found))
+        };
+        let server = HttpServer::new(app)
+            .workers(WORKERS)
+            .max_connections(CONNECTIONS)
+            .client_request_timeout(HEAD)
+            .keep_alive(IDLE)
+            .shutdown_timeout(ENDING)
+            .disable_signals()
+            .listen(self.listener)
+            .map_err(|source| BindError { address, source })?
+            .run();
+        let handle = server.handle();
+        actix_web::rt::spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!(%error, "The HTTP server has ended.");
+            }
+        });
+        Ok(Server { handle, address })
+    }
+}
+
+/// A server that answers.
+pub struct Server {
+    handle: ServerHandle,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it; streams are cut.
+    pub async fn stop(self) {
+        self.handle.stop(false).await;
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("address", &self.address).finish_non_exhaustive()
+    }
+}
