@@ -5,6 +5,7 @@
 //! - [`config`]: the configuration file, read with every mistake named.
 //! - [`journal`]: events, states and checkpoints on disk.
 //! - [`sinks`]: where events are delivered.
+//! - [`media`]: from an event to its picture or recording.
 //! - [`http`]: what a running watchpost answers to browsers and programs.
 //! - [`simulator`]: servers of the vendors' protocols with switchable faults, for demos, tests and client developers.
 #![forbid(unsafe_code)]
@@ -16,6 +17,7 @@ pub mod config;
 pub mod http;
 #[cfg(feature = "sqlite")]
 pub mod journal;
+pub mod media;
 #[cfg(feature = "simulator")]
 pub mod simulator;
 pub mod sinks;

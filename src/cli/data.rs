@@ -9,7 +9,7 @@ use watchpost::{
         journal::{Journal, Reader},
         settings::closest,
     },
-    config::{Config, EngineSettings, SinkKind},
+    config::{Config, EngineSettings},
     journal::{DataDir, SqliteJournal},
     sinks::delivery::Delivery,
 };
@@ -50,21 +50,6 @@ pub(super) fn journal(
 /// For people.
 pub(super) fn reader(folder: &Path) -> Result<Option<Box<dyn Reader>>, String> {
     SqliteJournal::beside(folder).map_err(|error| error.to_string())
-}
-
-/// The word for a kind of sink, as the configuration has it.
-pub(super) fn kind(kind: &SinkKind) -> &'static str {
-    match kind {
-        SinkKind::Stdout => "stdout",
-        SinkKind::File(_) => "file",
-        SinkKind::Webhook(_) => "webhook",
-        _ => "other",
-    }
-}
-
-/// Whether a kind of sink keeps one order over all connections.
-pub(super) fn keeps_one_order(kind: &SinkKind) -> bool {
-    matches!(kind, SinkKind::Stdout | SinkKind::File(_))
 }
 
 /// Whether there is such a sink, configured or known from before; complains if there is not.

@@ -8,24 +8,29 @@ use std::{
 };
 
 use clap::{Args, ValueEnum, value_parser};
+use tokio::select;
 use watchpost::{
     actors::{
         ConnectionConfig,
-        journal::{Ask, JournalHandle, Writer},
+        journal::{JournalHandle, Writer},
         media::fetch_alone,
         messages::{FetchMedia, FetchedMedia, MediaError},
-        model::{ConnectionName, Sequence},
         settings::{ByteSize, closest, mistake::shown},
         vendors::MediaKind,
     },
     config::Config,
     journal::{DataDir, DataDirError},
+    media,
 };
 
-use super::{Exit, run, signals::Signals, storage, terminal};
+use super::{
+    Exit,
+    client::{self, ClientError, Place, Source, Target, media::Wanted},
+    run,
+    signals::Signals,
+    storage, terminal,
+};
 
-/// Events that are read from the journal at once.
-const PAGE: usize = 2_000;
 /// How often progress is shown.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
 
@@ -34,13 +39,15 @@ const SHOW_EVERY: Duration = Duration::from_millis(100);
 /// Logs in as the connection would, and writes the file when all of it has come; what is there before stays until then. A recording that is not ready
 /// yet is asked for again. The access token goes to SimpliSafe's own hosts and to no other.
 ///
-/// A watchpost that runs must be stopped first: a login may use up the refresh token that the running one needs.
+/// A watchpost that runs is asked to fetch it, with --url: with the login that it has. With --config it must be stopped first, for a login may use up the
+/// refresh token that the running one needs.
 ///
 /// Of `hls` the playlist is fetched, not the pieces that it names.
 #[derive(Args)]
 #[command(after_help = "Examples:
   watchpost media 38552328826 -o door.mp4
   watchpost media home:38552328826 --kind image --width 1280 -o door.jpg
+  watchpost media home:38552328826 -o door.mp4 --url http://127.0.0.1:8780      (while it runs)
   watchpost media 'https://remix.us-east-1.prd.cam.simplisafe.com/v1/…{&width}' -o door.jpg")]
 pub(super) struct MediaArgs {
     /// An event's id, with or without its connection's name, or a link out of an event's data
@@ -64,9 +71,8 @@ pub(super) struct MediaArgs {
     /// The most that is taken
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     max_size: ByteSize,
-    /// The configuration
-    #[arg(long, value_name = "FILE", default_value = "watchpost.toml")]
-    config: PathBuf,
+    #[command(flatten)]
+    place: Place,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -93,15 +99,18 @@ impl From<Kind> for MediaKind {
 }
 
 /// Why nothing was fetched, and how the program ends then.
-struct Trouble(Exit, String);
+enum Trouble {
+    Said(Exit, String),
+    Client(ClientError),
+}
 
 impl Trouble {
     fn failed(why: impl Display) -> Self {
-        Self(Exit::Failed, why.to_string())
+        Self::Said(Exit::Failed, why.to_string())
     }
 
     fn usage(why: impl Display) -> Self {
-        Self(Exit::Usage, format!("error: {why}"))
+        Self::Said(Exit::Usage, format!("error: {why}"))
     }
 }
 
@@ -111,8 +120,15 @@ pub(super) async fn run(args: MediaArgs) -> Exit {
         Ok(signals) => signals,
         Err(error) => return told(Trouble::failed(format_args!("signals cannot be waited for: {error}"))),
     };
-    let Some(config) = run::load(&args.config) else { return Exit::Usage };
-    match fetch(&args, &config, signals).await {
+    let fetched = match args.place.source() {
+        Ok(Source::Straight(config)) => {
+            let Some(config) = run::load(&config) else { return Exit::Usage };
+            fetch(&args, &config, signals).await
+        }
+        Ok(Source::Running(target)) => through(&args, target, signals).await,
+        Err(error) => return error.tell(),
+    };
+    match fetched {
         Ok(fetched) => {
             let what = fetched.content_type.map_or(String::new(), |kind| format!(", {}", shown(&kind)));
             let line = format!("{}: {} bytes{what}\n", args.output.display(), fetched.bytes);
@@ -122,9 +138,38 @@ pub(super) async fn run(args: MediaArgs) -> Exit {
     }
 }
 
-fn told(Trouble(exit, why): Trouble) -> Exit {
-    terminal::complain(why);
-    exit
+/// Has a running watchpost fetch it.
+async fn through(args: &MediaArgs, target: Target, mut signals: Signals) -> Result<FetchedMedia, Trouble> {
+    let link = args.what.contains("://");
+    let ask = Wanted {
+        connection: args.connection.as_deref(),
+        url: link.then_some(&args.what),
+        event: (!link).then_some(&args.what),
+        kind: (!link).then(|| MediaKind::from(args.kind).as_str()),
+        width: args.width,
+        patience: humantime::format_duration(args.patience).to_string(),
+        max_bytes: args.max_size.as_u64(),
+    };
+    let mut progress = Progress::new(&args.output);
+    let mut tell = |size, total| progress.tell(size, total);
+    let fetched = select! {
+        fetched = client::media::fetch(target, &ask, args.patience, &args.output, &mut tell) => fetched,
+        () = signals.next() => {
+            return Err(Trouble::failed(format_args!("interrupted: {} is as it was", args.output.display())));
+        }
+    };
+    progress.end();
+    fetched.map_err(Trouble::Client)
+}
+
+fn told(trouble: Trouble) -> Exit {
+    match trouble {
+        Trouble::Said(exit, why) => {
+            terminal::complain(why);
+            exit
+        }
+        Trouble::Client(error) => error.tell(),
+    }
 }
 
 async fn fetch(args: &MediaArgs, config: &Config, signals: Signals) -> Result<FetchedMedia, Trouble> {
@@ -188,7 +233,7 @@ fn names(connections: &[&ConnectionConfig]) -> String {
 fn open(config: &Config) -> Result<JournalHandle, Trouble> {
     if let Err(error @ DataDirError::InUse { .. }) = DataDir::open(&config.engine.data_dir) {
         return Err(Trouble::failed(format_args!(
-            "{error}. A login here could use up the refresh token that it needs"
+            "{error}. A login here could use up the refresh token that it needs\n  hint: have that one fetch it, with --url"
         )));
     }
     let storage = storage::open(&config.engine).map_err(Trouble::failed)?;
@@ -210,7 +255,7 @@ async fn sought<'a>(
     let id = args.what.split_once(':').map_or(args.what.as_str(), |(_, id)| id);
     let mut found = Vec::new();
     for connection in candidates {
-        if let Some(data) = event(journal, &connection.name, id).await.map_err(Trouble::failed)? {
+        if let Some(data) = media::data(journal, &connection.name, id).await.map_err(Trouble::failed)? {
             found.push((*connection, data));
         }
     }
@@ -231,36 +276,8 @@ async fn sought<'a>(
             )));
         }
     };
-    let links = connection.vendor.media_links(&data).unwrap_or_default();
-    let wanted = MediaKind::from(args.kind);
-    if let Some((_, link)) = links.iter().find(|(kind, _)| *kind == wanted) {
-        return Ok((connection, link.clone()));
-    }
-    let kinds: Vec<_> = links.iter().map(|(kind, _)| format!("--kind {kind}")).collect();
-    let has = match kinds.as_slice() {
-        [] => "it has no pictures or recordings".to_owned(),
-        kinds => format!("it has {}", kinds.join(", ")),
-    };
-    Err(Trouble::failed(format_args!("event {} has no {wanted}: {has}", shown(id))))
-}
-
-/// The data of an event.
-async fn event(journal: &JournalHandle, connection: &ConnectionName, id: &str) -> Result<Option<String>, String> {
-    let mut from = Sequence(0);
-    while from < journal.next() {
-        let ask = Ask { from, limit: PAGE, of: Some(connection.clone()) };
-        let page = journal.read(ask).await.map_err(|error| error.to_string())?;
-        let events = page.commits.iter().flat_map(|commit| commit.iter());
-        let data = events.map(|stored| stored.event).find(|event| event.id == id).map(|event| event.data.to_owned());
-        if data.is_some() {
-            return Ok(data);
-        }
-        if page.end <= from {
-            break;
-        }
-        from = page.end;
-    }
-    Ok(None)
+    let link = media::link(connection, id, &data, args.kind.into(), |kind| format!("--kind {kind}"));
+    link.map(|link| (connection, link)).map_err(Trouble::failed)
 }
 
 async fn fetch_link(

@@ -3,15 +3,16 @@
 //! [`main`] reads the command line, starts the log and hands over to the command's own room: `run`, `check`, and where the
 //! simulators are built in, `demo` and `simulate`. A command answers with an [`Exit`]; whatever it has to complain about it has said by then.
 //!
-//! - `api`: what a running engine answers over HTTP.
-//! - `sinks`, `dead_letters`, `replay`: deliveries, as they are stored in the data folder (`data`).
-//! - `descriptors`: as many as the system allows. `table`: tables for people. `terminal`: standard output and standard error, without a panic when nobody reads them. `signals`: Ctrl-C and SIGTERM.
+//! - `api`: what a running engine answers over HTTP. `client`: commands that ask one: `state`, `events`, `connections`, and the way there for others.
+//! - `sinks`, `dead_letters`, `replay`: deliveries, as they are stored in the data folder (`data`), or as a running watchpost tells of them.
+//! - `descriptors`: as many as the system allows. `table`: tables for people. `words`: states and events for people. `terminal`: standard output and standard error, without a panic when nobody reads them. `signals`: Ctrl-C and SIGTERM.
 //! - `login`: the steps of a login that need a person; `person`: who answers its questions.
 //! - `media`: pictures and recordings, fetched to files. `vxg`: what VXG's cameras can be asked to do.
 //! - `vendors`: what commands can do with a connection's vendor; `milestone`, `een`, `simplisafe` and `vxg` are such rooms. `logins`, `trial`: one login and one subscription, as the engine makes them.
 
 mod api;
 mod check;
+mod client;
 #[cfg(feature = "sqlite")]
 mod data;
 #[cfg(feature = "sqlite")]
@@ -46,6 +47,7 @@ mod testing;
 mod trial;
 mod vendors;
 mod vxg;
+mod words;
 
 use std::{future::Future, io, process::ExitCode};
 
@@ -106,6 +108,9 @@ enum Command {
     #[cfg(feature = "simulator")]
     Demo(demo::DemoArgs),
     Check(check::CheckArgs),
+    State(client::StateArgs),
+    Events(client::EventsArgs),
+    Connections(client::ConnectionsArgs),
     #[cfg(feature = "sqlite")]
     Login(login::LoginArgs),
     #[cfg(feature = "sqlite")]
@@ -167,13 +172,16 @@ pub(crate) fn main() -> ExitCode {
     let exit = match command {
         Command::Run(args) => on_runtime(run::run(args)),
         Command::Check(args) => on_runtime(check::run(args)),
+        Command::State(args) => on_runtime(client::state(args)),
+        Command::Events(args) => on_runtime(client::events(args)),
+        Command::Connections(args) => on_runtime(client::connections(args)),
         #[cfg(feature = "sqlite")]
         Command::Login(args) => on_runtime(login::run(args)),
         #[cfg(feature = "sqlite")]
         Command::Media(args) => on_runtime(media::run(args)),
         Command::Vxg(args) => on_runtime(vxg::run(args)),
         #[cfg(feature = "sqlite")]
-        Command::Sinks(args) => sinks::run(&args),
+        Command::Sinks(args) => on_runtime(sinks::run(args)),
         #[cfg(feature = "sqlite")]
         Command::DeadLetters(args) => on_runtime(dead_letters::run(args)),
         #[cfg(feature = "sqlite")]
@@ -209,7 +217,12 @@ impl Command {
             // The output of the others is for people, and says the same in better words.
             #[cfg(feature = "simulator")]
             Self::Demo(_) => "error,actix_http=off",
-            Self::Check(_) | Self::Vxg(_) | Self::Completions(_) => "error",
+            Self::Check(_)
+            | Self::State(_)
+            | Self::Events(_)
+            | Self::Connections(_)
+            | Self::Vxg(_)
+            | Self::Completions(_) => "error",
             #[cfg(feature = "sqlite")]
             Self::Login(_) | Self::Media(_) | Self::Sinks(_) | Self::DeadLetters(_) | Self::Replay(_) => "error",
         }

@@ -1,49 +1,58 @@
 //! `watchpost replay`.
 
 use std::{
+    collections::HashSet,
     fmt::Display,
     io::{self, IsTerminal, Write},
-    ops::Range,
-    path::PathBuf,
+    path::Path,
     str::FromStr,
     time::{Duration, Instant},
 };
 
 use clap::Args;
 use jiff::Timestamp;
-use tokio::select;
+use tokio::{select, time::sleep};
 use watchpost::{
-    actors::{
-        journal::{JournalHandle, Writer},
-        model::Sequence,
-    },
+    actors::journal::{JournalHandle, Writer},
     config::{Config, Secrets, SinkConfig, SinkKind},
     journal::DataDir,
     sinks::{
         self, Replayed,
         delivery::{Delivery, Replay},
+        letters,
+        report::ReplayReport,
     },
 };
 
-use super::{Exit, data, run, signals::Signals, terminal};
+use super::{
+    Exit,
+    client::{Client, ClientError, Place, Source, Target, deliveries},
+    data, run,
+    signals::Signals,
+    terminal,
+};
 
 /// How often progress is told where it cannot be written over.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 /// How often it is shown on a terminal.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
+/// How often a running watchpost is asked how far it has come.
+const ASK_EVERY: Duration = Duration::from_millis(500);
 /// What becomes of a replay that is not done.
 const GOES_ON: &str = "the same command, or the next `watchpost run`, goes on with it";
 
 /// Deliver past events to one sink again
 ///
-/// What the journal still holds of the time named, and the sink's filter wants, is delivered once more, with the same ids. A watchpost that
-/// runs must be stopped first. When this is interrupted, the replay stays stored: the same command, or the next `watchpost run`, goes on with it.
+/// What the journal still holds of the time named, and the sink's filter wants, is delivered once more, with the same ids. A watchpost that runs is
+/// asked to do it, with --url, and this waits for it; with --config it must be stopped first. When this is interrupted, the replay stays stored: the
+/// running watchpost does it to the end, and otherwise the same command, or the next `watchpost run`, goes on with it.
 #[derive(Args)]
 #[command(after_help = "Examples:
   watchpost replay --sink alerts --since 1h
   watchpost replay --sink alerts --since 2026-06-11T08:00:00Z --until 2026-06-11T09:00:00Z
   watchpost replay --sink alerts              (go on with one that was interrupted)
-  watchpost replay --sink alerts --cancel     (forget it)")]
+  watchpost replay --sink alerts --cancel     (forget it)
+  watchpost replay --sink alerts --since 1h --url http://127.0.0.1:8780      (while it runs)")]
 pub(super) struct ReplayArgs {
     /// The sink
     #[arg(long, value_name = "NAME")]
@@ -57,9 +66,8 @@ pub(super) struct ReplayArgs {
     /// Forget the replays of this sink that have not ended
     #[arg(long, conflicts_with = "since")]
     cancel: bool,
-    /// The configuration
-    #[arg(long, value_name = "FILE", default_value = "watchpost.toml")]
-    config: PathBuf,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// Which stretch of the journal is asked for.
@@ -103,9 +111,24 @@ pub(super) async fn run(args: ReplayArgs) -> Exit {
         Ok(signals) => signals,
         Err(error) => return failed(format_args!("signals cannot be waited for: {error}")),
     };
+    let config = match args.place.source() {
+        Ok(Source::Straight(config)) => config,
+        Ok(Source::Running(target)) => {
+            return select! {
+                outcome = of_running(&args, target) => outcome.unwrap_or_else(|error| error.tell()),
+                () = signals.next() => failed("interrupted: the running watchpost goes on with what it has begun"),
+            };
+        }
+        Err(error) => return error.tell(),
+    };
+    straight(args, &config, signals).await
+}
+
+/// With the data folder of a configuration.
+async fn straight(args: ReplayArgs, config: &Path, mut signals: Signals) -> Exit {
     // To forget a replay nothing is delivered.
     let secrets = if args.cancel { Secrets::Unfetched } else { Secrets::OfSinks };
-    let Some(config) = run::load_with(&args.config, secrets) else { return Exit::Usage };
+    let Some(config) = run::load_with(config, secrets) else { return Exit::Usage };
     if args.cancel {
         return cancel(&args.sink, &config);
     }
@@ -140,6 +163,44 @@ pub(super) async fn run(args: ReplayArgs) -> Exit {
         Ok(()) => exit,
         Err(error) => failed(error),
     }
+}
+
+/// Has a running watchpost do it, and waits until it has.
+async fn of_running(args: &ReplayArgs, target: Target) -> Result<Exit, ClientError> {
+    let (Some(since), false) = (args.since, args.cancel) else {
+        return Err(ClientError::Usage(
+            "a running watchpost goes on with its replays by itself: say from when with --since\n  hint: \
+             `watchpost sinks` tells how far they have come; to forget one, stop the watchpost, and --cancel it with --config"
+                .to_owned(),
+        ));
+    };
+    let now = Timestamp::now();
+    let [since, until] = [Some(since), args.until].map(|moment| moment.map(|moment| moment.at(now).to_string()));
+    let client = Client::new(target)?;
+    let begun = deliveries::replay(&client, &args.sink, &since.unwrap_or_default(), until.as_deref()).await?;
+    let ids: HashSet<_> = begun.iter().map(|replay| replay.id).collect();
+    let number = |text: &str| text.parse::<u64>().unwrap_or_default();
+    let length = |replay: &ReplayReport| number(&replay.until).saturating_sub(number(&replay.from));
+    let mut progress = Progress::of(begun.iter().map(length).sum());
+    let mut delivered = 0;
+    loop {
+        let open = deliveries::replays(&client, &args.sink, &ids).await?;
+        if open.is_empty() {
+            break;
+        }
+        delivered = delivered.max(open.iter().map(|replay| replay.events).sum());
+        progress.tell(delivered);
+        sleep(ASK_EVERY).await;
+    }
+    progress.end();
+    let text = match begun.len() {
+        0 => format!(
+            "nothing to deliver again to \"{}\": there is nothing of that time, or a replay of it is under way\n",
+            args.sink
+        ),
+        _ => format!("delivered again to \"{}\"\n", args.sink),
+    };
+    Ok(terminal::written(terminal::print(text.as_bytes())))
 }
 
 fn failed(why: impl Display) -> Exit {
@@ -232,27 +293,10 @@ async fn plan(
         terminal::complain(format_args!("going on with the replay of {asked}, which has delivered {done}"));
     }
     if let Some(Asked { since, until }) = asked {
-        let from = journal.at(since).await.map_err(in_words)?;
-        let until = match until {
-            Some(until) => journal.at(until).await.map_err(in_words)?,
-            None => journal.next(),
-        };
-        for part in beyond(from..until, &open) {
-            delivery.add_replay(sink, part.start, part.end).map_err(in_words)?;
-        }
+        let asked = letters::stretch(journal, since, until).await.map_err(in_words)?;
+        letters::begin_replays(delivery, sink, asked).map_err(in_words)?;
     }
     delivery.replays(Some(sink)).map_err(in_words)
-}
-
-/// The parts of a stretch that no replay covers yet.
-fn beyond(asked: Range<Sequence>, known: &[Replay]) -> Vec<Range<Sequence>> {
-    let mut parts = vec![asked];
-    for Replay { from, until, .. } in known {
-        let around = |part: Range<Sequence>| [part.start..part.end.min(*from), part.start.max(*until)..part.end];
-        parts = parts.into_iter().flat_map(around).filter(|part| !part.is_empty()).collect();
-    }
-    parts.retain(|part| !part.is_empty());
-    parts
 }
 
 fn counted(events: u64) -> String {
@@ -274,7 +318,10 @@ struct Progress {
 
 impl Progress {
     fn new(job: &Replay) -> Self {
-        let most = job.until.0.saturating_sub(job.position.0);
+        Self::of(job.until.0.saturating_sub(job.position.0))
+    }
+
+    fn of(most: u64) -> Self {
         Self { most, on_terminal: io::stderr().is_terminal(), told: Instant::now(), shown: false }
     }
 
@@ -306,7 +353,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
     use std::cell::RefCell;
 
-    use watchpost::actors::journal::Memory;
+    use watchpost::actors::{journal::Memory, model::Sequence};
 
     use super::*;
     use crate::cli::testing::{append, config};
@@ -387,29 +434,6 @@ mod tests {
         assert_eq!(stage.run(Some(later), u64::MAX).await, (Exit::Done, vec![]));
         let earlier = Asked { since: Timestamp::UNIX_EPOCH, until: Some(Timestamp::constant(1, 0)) };
         assert_eq!(stage.run(Some(earlier), u64::MAX).await, (Exit::Done, vec![]));
-    }
-
-    #[test]
-    fn only_what_no_replay_covers_is_begun() {
-        let job = |from, until| Replay {
-            id: 1,
-            sink: String::new(),
-            from: Sequence(from),
-            until: Sequence(until),
-            position: Sequence(from),
-            events: 0,
-            created: Timestamp::UNIX_EPOCH,
-        };
-        let parts = |asked: Range<u64>, known: &[Replay]| {
-            let parts = beyond(Sequence(asked.start)..Sequence(asked.end), known);
-            parts.into_iter().map(|part| (part.start.0, part.end.0)).collect::<Vec<_>>()
-        };
-        assert_eq!(parts(0..10, &[]), [(0, 10)]);
-        assert_eq!(parts(10..10, &[]), []);
-        assert_eq!(parts(0..10, &[job(3, 5)]), [(0, 3), (5, 10)]);
-        assert_eq!(parts(0..10, &[job(3, 5), job(4, 20)]), [(0, 3)]);
-        assert_eq!(parts(3..5, &[job(0, 10)]), []);
-        assert_eq!(parts(3..5, &[job(0, 2), job(8, 9)]), [(3, 5)]);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::io::{self, IsTerminal};
 
-#[cfg(feature = "sqlite")]
 use jiff::Timestamp;
 
 use super::terminal;
@@ -13,17 +12,21 @@ pub(super) enum Tone {
     Plain,
     Strong,
     Faint,
-    /// Only what sinks and their letters tell is bad.
-    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "without a journal there are no sinks to tell of"))]
+    Good,
+    /// Worth a look.
+    Odd,
     Bad,
 }
 
 impl Tone {
-    fn code(self) -> Option<&'static str> {
+    /// What switches a terminal to it.
+    pub(super) fn code(self) -> Option<&'static str> {
         match self {
             Self::Plain => None,
             Self::Strong => Some("\x1b[1m"),
             Self::Faint => Some("\x1b[2m"),
+            Self::Good => Some("\x1b[32m"),
+            Self::Odd => Some("\x1b[33m"),
             Self::Bad => Some("\x1b[31m"),
         }
     }
@@ -45,7 +48,6 @@ impl Cell {
         Self::new(Tone::Plain, text)
     }
 
-    #[cfg(feature = "sqlite")]
     pub(super) fn count(count: u64) -> Self {
         Self::plain(count.to_string())
     }
@@ -90,10 +92,7 @@ impl<const N: usize> Table<N> {
             let mut line = String::new();
             for ((cell, side), width) in row.iter().zip(self.sides).zip(widths) {
                 let blanks = " ".repeat(width - length(cell));
-                let shown = match cell.tone.code().filter(|_| colour) {
-                    Some(code) => format!("{code}{}\x1b[0m", cell.text),
-                    None => cell.text.clone(),
-                };
+                let shown = painted(cell.tone, &cell.text, colour);
                 match side {
                     Side::Left => line.extend([shown.as_str(), &blanks, "  "]),
                     Side::Right => line.extend([blanks.as_str(), &shown, "  "]),
@@ -102,6 +101,14 @@ impl<const N: usize> Table<N> {
             text.extend([line.trim_end(), "\n"]);
         }
         text
+    }
+}
+
+/// A text with its colour, where there are colours.
+pub(super) fn painted(tone: Tone, text: &str, colour: bool) -> String {
+    match tone.code().filter(|_| colour) {
+        Some(code) => format!("{code}{text}\x1b[0m"),
+        None => text.to_owned(),
     }
 }
 
@@ -116,7 +123,6 @@ pub(super) fn colours() -> bool {
 }
 
 /// How long ago something was, in two units at most: `3h 12m`.
-#[cfg(feature = "sqlite")]
 pub(super) fn ago(then: Timestamp, now: Timestamp) -> String {
     let seconds = u64::try_from(now.as_second().saturating_sub(then.as_second())).unwrap_or_default();
     let whole = humantime::format_duration(std::time::Duration::from_secs(seconds)).to_string();

@@ -62,6 +62,8 @@ pub enum Secrets {
     All,
     /// Those of sinks alone: what is needed to deliver.
     OfSinks,
+    /// Those of `[engine]` alone: what is needed to ask a running watchpost.
+    OfEngine,
     /// None: enough to look at what is stored.
     Unfetched,
 }

@@ -182,6 +182,7 @@ impl<'t, 'r> Reader<'t, 'r> {
         match self.surroundings.secrets {
             Secrets::All => true,
             Secrets::OfSinks => self.section.starts_with("[sink "),
+            Secrets::OfEngine => self.section == "[engine]",
             Secrets::Unfetched => false,
         }
     }

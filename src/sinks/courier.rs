@@ -112,6 +112,42 @@ impl<O: Outlet> Courier<O> {
         }
     }
 
+    /// Delivers an event that was refused before, when it is this lane's turn: in one try, but where there is one order for all. There what is half
+    /// written must be ended before anything else.
+    ///
+    /// # Errors
+    /// In words, what the receiver said, or why it was not tried.
+    pub(super) async fn redeliver(&mut self, event: &SharedEvent) -> Result<(), String> {
+        let (ending, events) = ("the watchpost is ending", std::slice::from_ref(event));
+        let shared = Rc::clone(&self.shared);
+        if !shared.outlet.manner().per_connection {
+            return match self.deliver(events, true).await {
+                Ok(Outcome::Delivered) => Ok(()),
+                Ok(Outcome::Refused { why, .. }) => Err(why),
+                Err(Why::ReaderGone) => Err("nobody reads it".to_owned()),
+                Err(_) => Err(ending.to_owned()),
+            };
+        }
+        let mut orders = shared.orders.clone();
+        let once = async {
+            let _turn = shared.turn(self.of.as_ref()).await;
+            shared.outlet.deliver(events, true).await
+        };
+        let delivered = select! {
+            delivered = once => delivered,
+            // Whoever gives the orders is gone: that is the same.
+            _ = orders.wait_for(|order| *order != Order::GoOn) => return Err(ending.to_owned()),
+        };
+        match delivered {
+            Ok(()) => {
+                Delivered { sink: &shared.sink, events: 1 }.emit();
+                Ok(())
+            }
+            Err(Failure::Again { why, .. } | Failure::Refused { why, .. }) => Err(why),
+            Err(Failure::ReaderGone) => Err("nobody reads it".to_owned()),
+        }
+    }
+
     /// Something went wrong that a later try may mend. A replay that fails says nothing of how the lane is doing.
     pub(super) fn fails(&mut self, why: &str, of_lane: bool) {
         let Shared { sink, delivery, .. } = &*self.shared;

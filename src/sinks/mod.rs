@@ -11,17 +11,21 @@
 //!
 //! - `runner`, `lane`, `courier`: what every sink does. `backoff`: how long it waits between tries. `gap`: the line for what retention dropped.
 //! - `outlet`: what a sink must be able to do; `lines` with `stdout` and `file`, and `webhook`, are those there are.
-//! - [`delivery`]: what is remembered. `again`: replays, and dead letters that are tried again.
+//! - [`delivery`]: what is remembered. [`report`]: how each sink is doing. [`letters`]: dead letters, and what is asked of replays.
+//! - `again`: replays, and dead letters that are tried again, where nothing runs; `desk`: how a running sink is asked for either.
 
 mod again;
 mod backoff;
 mod courier;
 pub mod delivery;
+mod desk;
 mod file;
 mod gap;
 mod lane;
+pub mod letters;
 mod lines;
 mod outlet;
+pub mod report;
 mod runner;
 mod stdout;
 mod telemetry;
@@ -45,6 +49,7 @@ use watchpost_actors::{
 
 pub use self::{
     again::{Replayed, redeliver, replay},
+    desk::Desk,
     webhook::WebhookError,
 };
 use self::{
@@ -156,6 +161,7 @@ pub struct Sinks {
     running: FuturesUnordered<BoxFuture<'static, Ended>>,
     names: Vec<String>,
     undelivered: Vec<watch::Receiver<Sequence>>,
+    desk: Desk,
 }
 
 /// What sinks still wait for.
@@ -194,7 +200,13 @@ impl Sinks {
     pub async fn start(configs: &[SinkConfig], ground: &Ground) -> Result<Self, SinkError> {
         begin_anew(configs, ground).await?;
         let (orders, _) = watch::channel(Order::GoOn);
-        let mut sinks = Self { orders, running: FuturesUnordered::new(), names: Vec::new(), undelivered: Vec::new() };
+        let mut sinks = Self {
+            orders,
+            running: FuturesUnordered::new(),
+            names: Vec::new(),
+            undelivered: Vec::new(),
+            desk: Desk::default(),
+        };
         for config in configs {
             sinks.add(config, ground)?;
         }
@@ -206,7 +218,8 @@ impl Sinks {
         let Ground { journal, delivery, engine, durable_files } = ground.clone();
         let (undelivered, told) = watch::channel(Sequence(0));
         let (sink, orders) = (config.name.clone(), self.orders.subscribe());
-        let parts = Parts { sink, filter, journal, delivery, engine, orders, undelivered };
+        let errands = self.desk.add(&sink);
+        let parts = Parts { sink, filter, journal, delivery, engine, orders, errands, undelivered };
         let end = begin(config, parts, durable_files)?;
         let name = config.name.clone();
         self.names.push(name.clone());
@@ -219,6 +232,12 @@ impl Sinks {
     #[must_use]
     pub fn undelivered(&self) -> Undelivered {
         Undelivered(self.undelivered.clone())
+    }
+
+    /// Where they are asked for more than what comes.
+    #[must_use]
+    pub fn desk(&self) -> Desk {
+        self.desk.clone()
     }
 
     /// Waits until a sink has ended; for ever if none is left.

@@ -11,7 +11,7 @@ use std::{
 use futures_util::{StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::{
     select,
-    sync::watch,
+    sync::{mpsc, watch},
     time::{Instant, interval, sleep_until},
 };
 use watchpost_actors::{
@@ -25,7 +25,8 @@ use super::{
     again::Replayer,
     backoff::Backoff,
     courier::{Courier, Shared},
-    delivery::{Delivery, DeliveryError, Positions},
+    delivery::{Delivery, DeliveryError, Positions, Replay},
+    desk::Errand,
     lane::{Lane, News},
     outlet::Outlet,
     telemetry::SinkStuck,
@@ -64,6 +65,7 @@ pub(super) struct Parts {
     pub(super) delivery: Delivery,
     pub(super) engine: Option<EngineHandle>,
     pub(super) orders: watch::Receiver<Order>,
+    pub(super) errands: mpsc::Receiver<Errand>,
     /// From where on the sink waits for events that it has not delivered.
     pub(super) undelivered: watch::Sender<Sequence>,
 }
@@ -72,6 +74,7 @@ pub(super) struct Parts {
 pub(super) struct Runner<O> {
     shared: Rc<Shared<O>>,
     orders: watch::Receiver<Order>,
+    errands: mpsc::Receiver<Errand>,
     undelivered: watch::Sender<Sequence>,
     positions: Positions,
     lanes: HashMap<Option<ConnectionName>, Told>,
@@ -97,13 +100,14 @@ impl<O: Outlet> Runner<O> {
     /// # Errors
     /// [`DeliveryError`] when positions can be neither read nor stored.
     pub(super) fn new(parts: Parts, outlet: O) -> Result<Self, DeliveryError> {
-        let Parts { sink, filter, journal, delivery, engine, orders, undelivered } = parts;
+        let Parts { sink, filter, journal, delivery, engine, orders, errands, undelivered } = parts;
         let front = journal.next();
         let positions = delivery.begin(&sink, front)?;
         let shared = Shared::new(sink, filter, journal, delivery, outlet, engine, orders.clone());
         Ok(Self {
             shared: Rc::new(shared),
             orders,
+            errands,
             undelivered,
             positions,
             lanes: HashMap::new(),
@@ -158,6 +162,7 @@ impl<O: Outlet> Runner<O> {
                 }
                 () = sleep_until(paused.unwrap_or_else(Instant::now)), if paused.is_some() => self.paused = None,
                 _ = self.orders.changed() => {}
+                Some(errand) = self.errands.recv(), if order == Order::GoOn => self.run_errand(errand),
                 _ = tell.tick() => self.tell(),
             }
         }
@@ -192,9 +197,33 @@ impl<O: Outlet> Runner<O> {
     fn go_on_replaying(&mut self) {
         // One that cannot be read now is found with the next start.
         for job in self.shared.delivery.replays(Some(&self.shared.sink)).unwrap_or_default() {
-            let mut replayer = Replayer::new(Rc::clone(&self.shared), job);
-            self.replays.push(replayer.position());
-            self.running.push(Box::pin(async move { replayer.run(&mut |_| {}).await }));
+            self.replay(job);
+        }
+    }
+
+    fn replay(&mut self, job: Replay) {
+        let mut replayer = Replayer::new(Rc::clone(&self.shared), job);
+        // Those that are done need the journal no more.
+        self.replays.retain(|replay| replay.get() < Sequence(u64::MAX));
+        self.replays.push(replayer.position());
+        self.running.push(Box::pin(async move { replayer.run(&mut |_| {}).await }));
+    }
+
+    /// Does what somebody has asked for, beside everything else.
+    fn run_errand(&mut self, errand: Errand) {
+        match errand {
+            Errand::Replay(job) => self.replay(job),
+            // Whoever has asked does not wait any more.
+            Errand::Redeliver(_, answer) if answer.is_closed() => {}
+            Errand::Redeliver(event, answer) => {
+                let of = self.shared.lane_of(&event.get().commit.connection);
+                let mut courier = Courier::new(Rc::clone(&self.shared), of);
+                self.running.push(Box::pin(async move {
+                    // Whoever has asked may be gone.
+                    let _ = answer.send(courier.redeliver(&event).await);
+                    Why::Delivered
+                }));
+            }
         }
     }
 

@@ -139,6 +139,7 @@ fn parts(engine: &EngineHandle, delivery: &Delivery, from: Sequence, orders: &wa
         delivery: delivery.clone(),
         engine: Some(engine.clone()),
         orders: orders.subscribe(),
+        errands: Desk::default().add("scripted"),
         undelivered: watch::channel(Sequence(0)).0,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::UnknownConnection;
@@ -123,7 +123,7 @@ impl TriggerEvent {
 
 /// A type of event that an item has. What the vendor does not tell is `None`; a type that can do no recordings, say, tells nothing of
 /// [`record`](Self::record).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EventType {
     /// Its name, in which the case of letters counts.
@@ -145,7 +145,7 @@ pub struct EventType {
 }
 
 /// What can be done with events of a type; `None` where the vendor does not say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EventTypeCaps {
     /// The item makes one when it is asked to.
@@ -159,7 +159,7 @@ pub struct EventTypeCaps {
 }
 
 /// A type of event that was to be added.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AddedEventType {
     /// It was there already, and stays as it was.
@@ -170,7 +170,7 @@ pub struct AddedEventType {
 }
 
 /// An event as the vendor has it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct VendorEvent {
     /// The id that the event has, or will have, in the engine too.
@@ -186,7 +186,7 @@ pub struct VendorEvent {
 }
 
 /// What has come of a [`TriggerEvent`].
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Triggered {
     /// The item was asked for an event of this time.

@@ -2,7 +2,7 @@
 //!
 //! Each has a connection of its own, and not one of `awc`'s, for `awc` takes a chunked body that ends too early for complete. [`Downloads::open`] makes
 //! the call and answers with the head; the caller judges it, and [`Download::save`] writes the body into a [`Part`], which becomes the file when all of it is
-//! there.
+//! there. Who wants it bit by bit asks for each [`chunk`](Download::chunk): a stream of events has no end.
 
 mod part;
 
@@ -14,7 +14,7 @@ use actix_http::{
     body::BodySize,
     error::ParseError,
     h1::{ClientCodec, ClientPayloadCodec, Message, MessageType},
-    header::{HOST, HeaderValue, USER_AGENT},
+    header::{CONTENT_TYPE, HOST, HeaderValue, USER_AGENT},
 };
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
@@ -31,7 +31,7 @@ use url::{Host, Url};
 use super::{
     client::{self, CONNECT_TIMEOUT},
     error::{Fault, RestError},
-    request::{Method, RestAnswer, RestCall},
+    request::{Body, RestAnswer, RestCall},
     rest,
 };
 
@@ -113,7 +113,7 @@ impl Downloads {
         Self { tls: Arc::clone(tls) }
     }
 
-    /// Makes a call with [`Method::Get`] and without a body, one try, and answers when its head is there: within the call's time-out.
+    /// Makes a call, one try, and answers when its head is there: within the call's time-out. It carries nothing, or JSON.
     ///
     /// # Errors
     /// [`RestError`] when no head came. Any status, a redirect too, is an answer.
@@ -128,14 +128,23 @@ impl Downloads {
         &self,
         call: &RestCall,
     ) -> Result<(RestAnswer, Option<Framed<Socket, ClientPayloadCodec>>), Fault> {
-        if call.method != Method::Get {
-            return Err(Fault::Unsendable("what is downloaded is asked for with GET".to_owned()));
-        }
+        let body = match &call.body {
+            Body::None => None,
+            Body::Json(json) => Some(json.clone()),
+            Body::Form(_) => {
+                return Err(Fault::Unsendable("what is downloaded is not asked for with a form".to_owned()));
+            }
+        };
         let uri = client::address(&call.url, ["http", "https"])?;
         let head = request(call, uri)?;
         let mut framed = Framed::new(self.connect(&call.url).await?, ClientCodec::default());
-        let message = Message::Item((RequestHeadType::Owned(head), BodySize::None));
-        framed.send(message).await.map_err(|error| Fault::from_io(&error, Fault::Lost))?;
+        let size = body.as_ref().map_or(BodySize::None, |body| BodySize::Sized(body.len() as u64));
+        let lost = |error: io::Error| Fault::from_io(&error, Fault::Lost);
+        framed.send(Message::Item((RequestHeadType::Owned(head), size))).await.map_err(lost)?;
+        if let Some(body) = body {
+            framed.send(Message::Chunk(Some(body))).await.map_err(lost)?;
+            framed.send(Message::Chunk(None)).await.map_err(lost)?;
+        }
         let head = match framed.next().await {
             Some(Ok(head)) => head,
             Some(Err(ParseError::Io(error))) => return Err(Fault::from_io(&error, Fault::Lost)),
@@ -181,6 +190,10 @@ fn request(call: &RestCall, uri: Uri) -> Result<RequestHead, Fault> {
         HeaderValue::from_str(&host).map_err(|error| Fault::Unsendable(format!("the address's host: {error}")))?;
     let mut head = RequestHead::default();
     head.uri = uri;
+    head.method = rest::method(call.method);
+    if matches!(call.body, Body::Json(_)) {
+        head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
     head.set_connection_type(ConnectionType::Close);
     head.headers.insert(HOST, host);
     head.headers.insert(USER_AGENT, HeaderValue::from_static(client::OUR_NAME));
@@ -215,6 +228,26 @@ impl Download {
         body.truncate(most);
         answer.body = body.freeze();
         answer
+    }
+
+    /// The next bytes of the body, as they come; `None` at its end. The server may be silent for as long as `idle`.
+    ///
+    /// # Errors
+    /// [`RestError`] where it breaks off, or is silent for longer; nothing comes after that.
+    pub async fn chunk(&mut self, idle: Duration) -> Result<Option<Bytes>, RestError> {
+        let Some(body) = &mut self.body else { return Ok(None) };
+        let fault = match timeout(idle, body.next()).await {
+            Ok(Some(Ok(Some(chunk)))) => return Ok(Some(chunk)),
+            Ok(Some(Ok(None))) => {
+                self.body = None;
+                return Ok(None);
+            }
+            Ok(Some(Err(error))) => client::body_fault(error),
+            Ok(None) => Fault::Lost("the answer was cut off".to_owned()),
+            Err(_) => Fault::Lost(format!("nothing came for {idle:?}")),
+        };
+        self.body = None;
+        Err(RestError::Failed { at: self.at.clone(), fault })
     }
 
     /// Writes the body to `part`, which is empty or gets emptied, and answers how many bytes that were. `progress` is told how many there are, and

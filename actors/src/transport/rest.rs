@@ -109,7 +109,7 @@ fn failed(call: &RestCall, fault: Fault) -> RestError {
     RestError::Failed { at: call.shown(), fault }
 }
 
-fn method(method: Method) -> http::Method {
+pub(super) fn method(method: Method) -> http::Method {
     match method {
         Method::Get => http::Method::GET,
         Method::Post => http::Method::POST,

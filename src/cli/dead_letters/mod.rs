@@ -1,24 +1,28 @@
 //! `watchpost dead-letters`.
 //!
-//! Here: what it may be told, `list` and `drop`. `retry`: delivers them once more.
+//! Here: what it may be told, `list` and `drop`. `retry`: delivers them once more. `running`: the same where a running watchpost is asked.
 
 mod retry;
+mod running;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashSet, fmt::Display, path::PathBuf};
+use std::{collections::HashSet, fmt::Display, path::Path};
 
 use clap::{ArgGroup, Args, Subcommand};
-use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use watchpost::{
     config::{Config, Secrets},
-    sinks::delivery::{DeadLetter, Delivery, DeliveryError, LetterFilter},
+    sinks::{
+        delivery::{DeadLetter, Delivery, DeliveryError, LetterFilter},
+        letters::{LetterReport, Removed},
+    },
 };
 
 use super::{
-    Exit, data, run,
+    Exit,
+    client::{Place, Source},
+    data, run,
     table::{self, Cell, Side, Table, Tone},
     terminal,
 };
@@ -31,6 +35,7 @@ const PAGE: usize = 256;
 #[command(after_help = "Examples:
   watchpost dead-letters list --sink alerts
   watchpost dead-letters retry --all
+  watchpost dead-letters retry --all --url http://127.0.0.1:8780      (while it runs)
   watchpost dead-letters drop --id 7 --id 9")]
 pub(super) struct DeadLettersArgs {
     #[command(subcommand)]
@@ -56,12 +61,14 @@ enum Action {
 struct ListArgs {
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// Deliver dead letters once more, now, and remove those that are taken
 ///
-/// Each is tried once, through the sink as it is configured. The exit status is 1 if any was not taken. A watchpost that runs must be stopped
-/// first.
+/// Each is tried once, through the sink as it is configured. The exit status is 1 if any was not taken. A watchpost that runs is asked to do it, with
+/// --url; with --config it must be stopped first.
 ///
 /// With --json, one array with an object for each: id, sink, event_id, delivered, why (null when it was delivered).
 #[derive(Args)]
@@ -72,11 +79,13 @@ struct ListArgs {
 struct RetryArgs {
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// Remove dead letters: these events will not be delivered
 ///
-/// A watchpost that runs must be stopped first. With --json, one array with an object for each that was removed: id, sink, event_id.
+/// A watchpost that runs is asked to do it, with --url; with --config it must be stopped first. With --json, one array with an object for each that was removed: id, sink, event_id.
 #[derive(Args)]
 #[command(group = ArgGroup::new("selected").args(["sink", "id", "all"]).required(true).multiple(true), after_help = "Examples:
   watchpost dead-letters drop --sink alerts
@@ -85,13 +94,12 @@ struct RetryArgs {
 struct DropArgs {
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    place: Place,
 }
 
 #[derive(Args)]
 struct Which {
-    /// The configuration
-    #[arg(long, value_name = "FILE", default_value = "watchpost.toml")]
-    config: PathBuf,
     /// Those of this sink
     #[arg(long, value_name = "NAME")]
     sink: Option<String>,
@@ -107,18 +115,27 @@ struct Which {
 }
 
 pub(super) async fn run(args: DeadLettersArgs) -> Exit {
-    let which = match &args.action {
-        Action::List(ListArgs { which }) | Action::Retry(RetryArgs { which }) | Action::Drop(DropArgs { which }) => {
-            which
-        }
+    let (which, place) = match &args.action {
+        Action::List(ListArgs { which, place })
+        | Action::Retry(RetryArgs { which, place })
+        | Action::Drop(DropArgs { which, place }) => (which, place),
     };
-    let secrets = match &args.action {
+    match place.source() {
+        Ok(Source::Straight(config)) => straight(&args.action, which, &config).await,
+        Ok(Source::Running(target)) => running::run(&args.action, which, target).await,
+        Err(error) => error.tell(),
+    }
+}
+
+/// With the data folder of a configuration.
+async fn straight(action: &Action, which: &Which, config: &Path) -> Exit {
+    let secrets = match action {
         Action::Retry(_) => Secrets::OfSinks,
         Action::List(_) | Action::Drop(_) => Secrets::Unfetched,
     };
-    let Some(config) = run::load_with(&which.config, secrets) else { return Exit::Usage };
+    let Some(config) = run::load_with(config, secrets) else { return Exit::Usage };
     let folder = &config.engine.data_dir;
-    let (_taken, delivery) = match &args.action {
+    let (_taken, delivery) = match action {
         Action::List(_) => match Delivery::open_to_read(folder) {
             Ok(delivery) => (None, delivery),
             Err(error) => return failed(error),
@@ -136,7 +153,7 @@ pub(super) async fn run(args: DeadLettersArgs) -> Exit {
         Ok(false) => return Exit::Usage,
         Err(error) => return failed(error),
     }
-    let done = match &args.action {
+    let done = match action {
         Action::List(_) => list(which, &delivery),
         Action::Drop(_) => remove(which, &delivery),
         Action::Retry(_) => retry::retry(which, &config.sinks, &delivery, watchpost::sinks::redeliver).await,
@@ -213,128 +230,122 @@ impl Array {
     }
 }
 
-/// A dead letter, as it is shown.
-#[derive(Serialize)]
-struct Shown<'a> {
-    id: i64,
-    sink: &'a str,
-    connection: &'a str,
-    vendor: &'a str,
-    sequence: String,
-    event_id: &'a str,
-    r#type: &'a str,
-    why: &'a str,
-    tries: u32,
-    first: Timestamp,
-    last: Timestamp,
-    event: Option<&'a RawValue>,
+/// Dead letters on their way to standard output.
+struct Listing<'a> {
+    which: &'a Which,
+    found: HashSet<i64>,
+    array: Array,
+    table: Table<7>,
 }
 
-impl<'a> Shown<'a> {
-    fn of(letter: &'a DeadLetter) -> Self {
-        Self {
-            id: letter.id,
-            sink: &letter.sink,
-            connection: letter.connection.as_str(),
-            vendor: &letter.vendor,
-            sequence: letter.sequence.to_string(),
-            event_id: &letter.event_id,
-            r#type: &letter.kind,
-            why: &letter.why,
-            tries: letter.tries,
-            first: letter.first,
-            last: letter.last,
-            event: serde_json::from_str(&letter.line).ok(),
+impl<'a> Listing<'a> {
+    fn new(which: &'a Which) -> Self {
+        let table = Table::new([
+            ("ID", Side::Right),
+            ("SINK", Side::Left),
+            ("EVENT", Side::Left),
+            ("TYPE", Side::Left),
+            ("TRIES", Side::Right),
+            ("LAST", Side::Left),
+            ("WHY", Side::Left),
+        ]);
+        Self { which, found: HashSet::new(), array: Array::default(), table }
+    }
+
+    fn add(&mut self, letter: &LetterReport) -> std::io::Result<()> {
+        self.found.insert(letter.id);
+        if self.which.json {
+            return self.array.item(letter);
+        }
+        self.table.row([
+            Cell::plain(letter.id.to_string()),
+            Cell::new(Tone::Strong, &letter.sink),
+            Cell::plain(&letter.event_id),
+            Cell::plain(&letter.r#type),
+            Cell::count(letter.tries.into()),
+            Cell::plain(format!("{:.0}", letter.last)),
+            Cell::new(Tone::Bad, &letter.why),
+        ]);
+        Ok(())
+    }
+
+    fn end(self) -> Exit {
+        let written = if self.which.json {
+            self.array.end()
+        } else if self.found.is_empty() {
+            terminal::print(b"no dead letters\n")
+        } else {
+            terminal::print(self.table.render(table::colours()).as_bytes())
+        };
+        match terminal::written(written) {
+            Exit::Done => self.which.missing(&self.found),
+            failed => failed,
         }
     }
 }
 
 fn list(which: &Which, delivery: &Delivery) -> Result<Exit, DeliveryError> {
     let mut walk = Walk::new(which, delivery);
-    let mut found = HashSet::new();
-    let mut array = Array::default();
-    let mut table = Table::new([
-        ("ID", Side::Right),
-        ("SINK", Side::Left),
-        ("EVENT", Side::Left),
-        ("TYPE", Side::Left),
-        ("TRIES", Side::Right),
-        ("LAST", Side::Left),
-        ("WHY", Side::Left),
-    ]);
+    let mut listing = Listing::new(which);
     loop {
         let page = walk.next()?;
         if page.is_empty() {
-            break;
+            return Ok(listing.end());
         }
-        for letter in &page {
-            found.insert(letter.id);
-            if which.json {
-                if let Err(error) = array.item(&Shown::of(letter)) {
-                    return Ok(terminal::written(Err(error)));
-                }
-            } else {
-                table.row([
-                    Cell::plain(letter.id.to_string()),
-                    Cell::new(Tone::Strong, &letter.sink),
-                    Cell::plain(&letter.event_id),
-                    Cell::plain(&letter.kind),
-                    Cell::count(letter.tries.into()),
-                    Cell::plain(format!("{:.0}", letter.last)),
-                    Cell::new(Tone::Bad, &letter.why),
-                ]);
-            }
-        }
-    }
-    let written = if which.json {
-        array.end()
-    } else if found.is_empty() {
-        terminal::print(b"no dead letters\n")
-    } else {
-        terminal::print(table.render(table::colours()).as_bytes())
-    };
-    Ok(match terminal::written(written) {
-        Exit::Done => which.missing(&found),
-        failed => failed,
-    })
-}
-
-/// A dead letter that was removed.
-#[derive(Serialize)]
-struct Removed<'a> {
-    id: i64,
-    sink: &'a str,
-    event_id: &'a str,
-}
-
-fn remove(which: &Which, delivery: &Delivery) -> Result<Exit, DeliveryError> {
-    let mut walk = Walk::new(which, delivery);
-    let mut found = HashSet::new();
-    let mut array = Array::default();
-    loop {
-        let page = walk.next()?;
-        if page.is_empty() {
-            break;
-        }
-        let ids: Vec<_> = page.iter().map(|letter| letter.id).collect();
-        delivery.remove_dead_letters(&ids)?;
-        found.extend(ids);
-        for letter in page.iter().filter(|_| which.json) {
-            let removed = Removed { id: letter.id, sink: &letter.sink, event_id: &letter.event_id };
-            if let Err(error) = array.item(&removed) {
+        for letter in page {
+            if let Err(error) = listing.add(&letter.into()) {
                 return Ok(terminal::written(Err(error)));
             }
         }
     }
-    let written = if which.json {
-        array.end()
-    } else {
-        terminal::print(format!("dropped {}\n", counted(found.len())).as_bytes())
-    };
-    Ok(match terminal::written(written) {
-        Exit::Done => which.missing(&found),
-        failed => failed,
-    })
+}
+
+/// Dead letters that are removed, on their way to standard output.
+struct Dropping<'a> {
+    which: &'a Which,
+    found: HashSet<i64>,
+    array: Array,
+}
+
+impl<'a> Dropping<'a> {
+    fn new(which: &'a Which) -> Self {
+        Self { which, found: HashSet::new(), array: Array::default() }
+    }
+
+    fn add(&mut self, removed: &Removed) -> std::io::Result<()> {
+        self.found.insert(removed.id);
+        if self.which.json { self.array.item(removed) } else { Ok(()) }
+    }
+
+    fn end(self) -> Exit {
+        let written = if self.which.json {
+            self.array.end()
+        } else {
+            terminal::print(format!("dropped {}\n", counted(self.found.len())).as_bytes())
+        };
+        match terminal::written(written) {
+            Exit::Done => self.which.missing(&self.found),
+            failed => failed,
+        }
+    }
+}
+
+fn remove(which: &Which, delivery: &Delivery) -> Result<Exit, DeliveryError> {
+    let mut walk = Walk::new(which, delivery);
+    let mut dropping = Dropping::new(which);
+    loop {
+        let page = walk.next()?;
+        if page.is_empty() {
+            return Ok(dropping.end());
+        }
+        let ids: Vec<_> = page.iter().map(|letter| letter.id).collect();
+        delivery.remove_dead_letters(&ids)?;
+        for letter in page {
+            if let Err(error) = dropping.add(&letter.into()) {
+                return Ok(terminal::written(Err(error)));
+            }
+        }
+    }
 }
 
 fn counted(letters: usize) -> String {

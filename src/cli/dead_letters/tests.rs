@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use std::{cell::RefCell, sync::Arc};
 
+use jiff::Timestamp;
 use watchpost::{
     actors::model::{Sequence, SharedEvent, event::Committed},
     config::SinkConfig,
@@ -34,7 +35,7 @@ fn refused() -> Delivery {
 }
 
 fn which(id: &[i64]) -> Which {
-    Which { config: PathBuf::new(), sink: None, id: id.to_vec(), all: id.is_empty(), json: false }
+    Which { sink: None, id: id.to_vec(), all: id.is_empty(), json: false }
 }
 
 fn left(delivery: &Delivery) -> Vec<(i64, u32, String)> {

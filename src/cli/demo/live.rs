@@ -14,13 +14,11 @@ use watchpost::actors::{
     model::{ConnectionState, State},
 };
 
-use super::{
-    View,
-    plain::{Row, printable},
-    stage::Notice,
-    tally::Tally,
+use super::{View, plain::Row, stage::Notice, tally::Tally};
+use crate::cli::{
+    terminal,
+    words::{printable, shade},
 };
-use crate::cli::terminal;
 
 /// Events shown.
 const EVENTS: usize = 12;
@@ -210,23 +208,13 @@ impl Picture {
             states.sort_by_key(|state| GROUPS.iter().position(|group| *group == state.group()).unwrap_or(GROUPS.len()));
             let mut parts = vec![(String::new(), format!("{:<20} ", printable(name)))];
             for state in states {
-                let colour = if state.stale { FAINT } else { shade(state.value()) };
+                let colour = if state.stale { FAINT } else { shade(state.value()).code().unwrap_or_default() };
                 parts.push((FAINT.to_owned(), format!("{} ", printable(state.group()))));
                 parts.push((colour.to_owned(), format!("{}   ", printable(state.value()))));
             }
             let parts: Vec<_> = parts.iter().map(|(colour, text)| (colour.as_str(), text.as_str())).collect();
             self.line(&parts);
         }
-    }
-}
-
-/// Values that a person looks for.
-fn shade(value: &str) -> &'static str {
-    match value {
-        "offline" | "error" | "internet_offline" | "password_needed" | "triggered" | "jammed" => RED,
-        "detected" | "unknown" | "open" | "unlocked" | "entry_delay" | "exit_delay_away" => YELLOW,
-        "online" | "on" | "armed_away" => GREEN,
-        _ => "",
     }
 }
 

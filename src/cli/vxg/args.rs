@@ -1,21 +1,24 @@
 //! What is typed behind `watchpost vxg`.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use watchpost::actors::vendors::vxg::wire::time;
 
+use crate::cli::client::Place;
+
 /// List and change the event types of VXG cameras, create events, and have cameras make them
 ///
-/// Each asks VXG's server straight, with the credentials of the configuration; a running watchpost is not disturbed. A connection is named as in the
-/// configuration, which `--config` names: server and token are read out of that alone. A camera is named by its id, 237863 or cameras/237863, or by its name where the token opens a list of cameras and only one is called so.
+/// With --config, each asks VXG's server straight, with the credentials of the configuration, and a running watchpost is not disturbed; with --url, each
+/// asks a running watchpost, which uses the login that the connection has. A connection is named as in its configuration. A camera is named by its id, 237863 or cameras/237863, or by its name where the token opens a list of cameras and only one is called so.
 #[derive(Args)]
 #[command(after_help = "Examples:
   watchpost vxg types cloud 237863
   watchpost vxg add-type cloud 237863 custom_event --notify on
   watchpost vxg create cloud 237863 custom_event --meta order=4711
-  watchpost vxg trigger cloud 'Front door' audio_event --wait 30s")]
+  watchpost vxg trigger cloud 'Front door' audio_event --wait 30s
+  watchpost vxg types cloud 237863 --url http://127.0.0.1:8780")]
 pub(in crate::cli) struct VxgArgs {
     #[command(subcommand)]
     pub(super) command: VxgCommand,
@@ -41,9 +44,8 @@ pub(super) struct Target {
 
 #[derive(Args)]
 pub(super) struct Common {
-    /// The configuration
-    #[arg(long, value_name = "FILE", default_value = "watchpost.toml")]
-    pub(super) config: PathBuf,
+    #[command(flatten)]
+    pub(super) place: Place,
     /// JSON in place of text
     #[arg(long)]
     pub(super) json: bool,

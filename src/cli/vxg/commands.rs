@@ -1,4 +1,4 @@
-//! `watchpost vxg`: one command each, straight with the configuration's credentials.
+//! `watchpost vxg`: one command each, straight with the configuration's credentials, or through a running watchpost.
 
 use std::{fmt::Display, path::Path};
 
@@ -19,7 +19,13 @@ use super::{
     args::{AddTypeArgs, Common, CreateArgs, SetTypeArgs, Target, TriggerArgs, TypesArgs, VxgArgs, VxgCommand},
     show::{self, Shown},
 };
-use crate::cli::{Exit, run as running, signals::Signals, terminal};
+use crate::cli::{
+    Exit,
+    client::{Client, ClientError, Source, Target as Running, vxg::Remote},
+    run as running,
+    signals::Signals,
+    terminal,
+};
 
 pub(in crate::cli) async fn run(args: VxgArgs) -> Exit {
     match args.command {
@@ -60,8 +66,8 @@ async fn trigger(TriggerArgs { target, name, meta, wait, common }: TriggerArgs) 
     carry_out(&common, &target, |connection| TriggerEvent { connection, item, name, time, meta, wait }).await
 }
 
-/// Has the server do what is asked, and shows what has come of it.
-async fn carry_out<C: Command<Output: Shown>>(
+/// Has the server do what is asked, straight or through a running watchpost, and shows what has come of it.
+async fn carry_out<C: Command<Output: Shown> + Remote<Output = <C as Command>::Output>>(
     common: &Common,
     target: &Target,
     ask: impl FnOnce(ConnectionName) -> C,
@@ -71,8 +77,40 @@ async fn carry_out<C: Command<Output: Shown>>(
         Ok(signals) => signals,
         Err(error) => return failed(format_args!("signals cannot be waited for: {error}")),
     };
-    let Some(config) = running::load(&common.config) else { return Exit::Usage };
-    let connection = match connection(&config, &common.config, &target.connection) {
+    match common.place.source() {
+        Ok(Source::Straight(config)) => straight(common, &config, target, ask, signals).await,
+        Ok(Source::Running(running)) => {
+            let name = match target.connection.parse() {
+                Ok(name) => name,
+                Err(error) => return usage(error),
+            };
+            let ask = ask(name);
+            tokio::select! {
+                output = through(running, &ask) => match output {
+                    Ok(output) => terminal::written(terminal::print(show::text(&output, common.json).as_bytes())),
+                    Err(error) => error.tell(),
+                },
+                () = signals.next() => failed("interrupted: what was on its way may have been done"),
+            }
+        }
+        Err(error) => error.tell(),
+    }
+}
+
+async fn through<C: Remote>(running: Running, ask: &C) -> Result<C::Output, ClientError> {
+    ask.ask(&Client::new(running)?).await
+}
+
+/// With the credentials of a configuration.
+async fn straight<C: Command<Output: Shown>>(
+    common: &Common,
+    file: &Path,
+    target: &Target,
+    ask: impl FnOnce(ConnectionName) -> C,
+    mut signals: Signals,
+) -> Exit {
+    let Some(config) = running::load(file) else { return Exit::Usage };
+    let connection = match connection(&config, file, &target.connection) {
         Ok(connection) => connection,
         Err(why) => return usage(why),
     };

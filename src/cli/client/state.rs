@@ -1,0 +1,286 @@
+//! `watchpost state`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, IsTerminal},
+    time::Duration,
+};
+
+use clap::Args;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use terminal_size::{Height, terminal_size};
+use tokio::{
+    select,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{
+    Client, ClientError,
+    filter::{self, Choice, Wanted},
+    show::{self, StateRow},
+    sse::{Frame, Heard, Stream},
+    target::Running,
+};
+use crate::cli::{Exit, signals::Signals, table, terminal};
+
+/// How often a picture is drawn anew, at most.
+const REDRAW: Duration = Duration::from_millis(200);
+/// How often it is drawn for the sake of time that passes.
+const AGES: Duration = Duration::from_secs(1);
+/// Lines of a terminal that does not tell its size.
+const USUAL_HEIGHT: usize = 24;
+
+/// Show the present states of a running watchpost
+///
+/// FILTER is KEY=GLOB, with one of connection, vendor, item, name, group, value, origin; or a word that is looked for in names, items and groups. Of
+/// globs with one key one must match; of keys and words all must. A state is stale while its connection is not online.
+///
+/// With --watch they are followed: drawn in place on a terminal, a line for each change in a pipe, until Ctrl-C. Where the watchpost is started anew it
+/// goes on.
+///
+/// With --json, one array with an object for each: connection, item, itemname, group, value, vendorgroup, vendorvalue, text, time, sequence, origin,
+/// stale. With --watch too, one such object a line: first every state, then each that changes.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  watchpost state
+  watchpost state lobby
+  watchpost state group=connection value=offline
+  watchpost state connection='stores/*' group=motion --watch
+  watchpost state --json | jq -r '.[] | select(.stale) | .itemname'")]
+pub(in crate::cli) struct StateArgs {
+    /// Which states: KEY=GLOB, or a word to look for
+    #[arg(value_name = "FILTER", value_parser = filter::of_state)]
+    filter: Vec<Wanted>,
+    /// Follow them until Ctrl-C
+    #[arg(long, short)]
+    watch: bool,
+    /// One JSON array; with --watch one object a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    running: Running,
+}
+
+pub(in crate::cli) async fn run(args: StateArgs) -> Exit {
+    let outcome = if args.watch { watch(&args).await } else { list(&args).await };
+    outcome.unwrap_or_else(|error| error.tell())
+}
+
+async fn list(args: &StateArgs) -> Result<Exit, ClientError> {
+    let client = Client::new(args.running.target()?)?;
+    let choice = Choice::new(&args.filter);
+    let (mut rows, mut raw) = (Vec::new(), Vec::new());
+    client
+        .list(&["states"], &choice.query, |item| {
+            let row = client.read::<StateRow>(&item)?;
+            if choice.wants(&row.value, &row.texts()) {
+                rows.push(row);
+                raw.push(item);
+            }
+            Ok(true)
+        })
+        .await?;
+    let text = if args.json {
+        serde_json::to_string(&raw).map_err(|error| ClientError::Lost(error.to_string()))? + "\n"
+    } else {
+        show::states(rows.iter(), Timestamp::now(), usize::MAX, table::colours())
+    };
+    Ok(terminal::written(terminal::print(text.as_bytes())))
+}
+
+/// What is known while it is followed.
+struct Known {
+    choice: Choice,
+    states: BTreeMap<(String, String, String), StateRow>,
+    /// Those that were told since the stream was opened, until all are: what is not among them then is no more.
+    told: Option<BTreeSet<(String, String, String)>>,
+}
+
+/// How states are followed.
+trait View {
+    /// A state is new or has changed.
+    fn changed(&mut self, row: &StateRow, raw: &str) -> io::Result<()>;
+    /// States may have changed, or time has passed.
+    fn draw(&mut self, known: &Known) -> io::Result<()>;
+    /// The stream was cut, or is there again.
+    fn cut(&mut self, why: Option<&ClientError>) -> io::Result<()>;
+}
+
+async fn watch(args: &StateArgs) -> Result<Exit, ClientError> {
+    let mut signals = Signals::new().map_err(|error| ClientError::Lost(error.to_string()))?;
+    let client = Client::new(args.running.target()?)?;
+    let choice = Choice::new(&args.filter);
+    let mut stream = Stream::new(&client, ["states", "stream"], choice.query.clone(), None);
+    let mut known = Known { choice, states: BTreeMap::new(), told: None };
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let mut view: Box<dyn View> = if args.json || !io::stdout().is_terminal() || is_dumb {
+        Box::new(Lines { json: args.json, colour: table::colours() })
+    } else {
+        Box::new(Picture { drawn: 0, why: None, colour: terminal::colours_are_welcome() })
+    };
+    let (mut redraw, mut ages) = (interval(REDRAW), interval(AGES));
+    redraw.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ages.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_new = true;
+    loop {
+        let written = select! {
+            () = signals.next() => {
+                drop(view);
+                return Ok(Exit::Done);
+            }
+            heard = stream.next() => match heard? {
+                Heard::Opened => {
+                    known.told = Some(BTreeSet::new());
+                    view.cut(None)
+                }
+                Heard::Cut(why) => {
+                    is_new = true;
+                    view.cut(Some(&why))
+                }
+                Heard::Frame(frame) => {
+                    is_new = true;
+                    known.take(&client, &frame, &mut *view)?
+                }
+            },
+            _ = redraw.tick(), if is_new && known.told.is_none() => {
+                is_new = false;
+                view.draw(&known)
+            }
+            _ = ages.tick() => view.draw(&known),
+        };
+        if written.is_err() {
+            return Ok(terminal::written(written));
+        }
+    }
+}
+
+/// How a connection is doing, as the stream tells it.
+#[derive(Deserialize)]
+struct ConnectionNews {
+    name: String,
+    state: String,
+}
+
+impl Known {
+    fn take(&mut self, client: &Client, frame: &Frame, view: &mut dyn View) -> Result<io::Result<()>, ClientError> {
+        match frame.event.as_str() {
+            "state" => self.state(client, &frame.data, view),
+            "present" => {
+                if let Some(told) = self.told.take() {
+                    self.states.retain(|key, _| told.contains(key));
+                }
+                Ok(Ok(()))
+            }
+            "connection" => {
+                let raw: Box<RawValue> = serde_json::from_str(&frame.data)
+                    .map_err(|error| ClientError::unreadable(client.target(), error))?;
+                let news: ConnectionNews = client.read(&raw)?;
+                Ok(self.connection(&news, view))
+            }
+            // What a later version may tell besides.
+            _ => Ok(Ok(())),
+        }
+    }
+
+    fn state(&mut self, client: &Client, data: &str, view: &mut dyn View) -> Result<io::Result<()>, ClientError> {
+        let row: StateRow =
+            serde_json::from_str(data).map_err(|error| ClientError::unreadable(client.target(), error))?;
+        let key = row.key();
+        if let Some(told) = &mut self.told {
+            told.insert(key.clone());
+        }
+        if !self.choice.wants(&row.value, &row.texts()) {
+            // It may have been wanted for the value that it had.
+            return match self.states.remove(&key) {
+                Some(_) => Ok(view.changed(&row, data)),
+                None => Ok(Ok(())),
+            };
+        }
+        let before = self.states.insert(key, row.clone());
+        Ok(if before.as_ref() == Some(&row) { Ok(()) } else { view.changed(&row, data) })
+    }
+
+    /// While a connection is not online its states are stale.
+    fn connection(&mut self, news: &ConnectionNews, _: &mut dyn View) -> io::Result<()> {
+        let stale = news.state != "online";
+        for row in self.states.values_mut().filter(|row| row.connection == news.name) {
+            row.stale = stale;
+        }
+        Ok(())
+    }
+}
+
+/// A line for each change.
+struct Lines {
+    json: bool,
+    colour: bool,
+}
+
+impl View for Lines {
+    fn changed(&mut self, row: &StateRow, raw: &str) -> io::Result<()> {
+        let line = if self.json { format!("{raw}\n") } else { row.line(self.colour) };
+        terminal::print(line.as_bytes())
+    }
+
+    fn draw(&mut self, _: &Known) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn cut(&mut self, why: Option<&ClientError>) -> io::Result<()> {
+        if let Some(why) = why {
+            terminal::complain(format_args!("{why}; trying again"));
+        }
+        Ok(())
+    }
+}
+
+/// A table that is drawn in place. The cursor comes back when this is dropped.
+struct Picture {
+    drawn: usize,
+    /// Why what is shown may be old.
+    why: Option<String>,
+    colour: bool,
+}
+
+impl Drop for Picture {
+    fn drop(&mut self) {
+        terminal::show_cursor();
+    }
+}
+
+impl View for Picture {
+    fn changed(&mut self, _: &StateRow, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn draw(&mut self, known: &Known) -> io::Result<()> {
+        let rows = terminal_size().map_or(USUAL_HEIGHT, |(_, Height(rows))| rows.into());
+        // Heading, what is left out, what is wrong, and the cursor.
+        let most = rows.saturating_sub(4).max(1);
+        let mut text = show::states(known.states.values(), Timestamp::now(), most, self.colour);
+        if let Some(why) = &self.why {
+            text += &table::painted(table::Tone::Odd, &format!("{why}; trying again"), self.colour);
+            text.push('\n');
+        }
+        let mut picture = String::from("\x1b[?25l\x1b[?7l");
+        if self.drawn > 0 {
+            picture += &format!("\x1b[{}A", self.drawn);
+        }
+        picture.push('\r');
+        self.drawn = 0;
+        for line in text.lines() {
+            picture += &format!("{line}\x1b[K\n");
+            self.drawn += 1;
+        }
+        // Whatever the picture before had below; and lines are broken again.
+        picture += "\x1b[J\x1b[?7h";
+        terminal::print(picture.as_bytes())
+    }
+
+    fn cut(&mut self, why: Option<&ClientError>) -> io::Result<()> {
+        self.why = why.map(|why| table::clean(why.to_string().lines().next().unwrap_or_default()));
+        Ok(())
+    }
+}
