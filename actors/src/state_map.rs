@@ -68,6 +68,28 @@ impl StateMap {
         connections.iter().flat_map(|states| states.query(filter)).collect()
     }
 
+    /// The connections of which states are kept, by name, each with its vendor.
+    #[must_use]
+    pub fn connections(&self) -> Vec<(ConnectionName, &'static str)> {
+        let mut all: Vec<_> = self.connections.iter().map(|entry| (entry.key().clone(), entry.vendor)).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// The vendor of a connection.
+    #[must_use]
+    pub fn vendor(&self, connection: &str) -> Option<&'static str> {
+        self.states_of(connection).map(|states| states.vendor)
+    }
+
+    /// The items of a connection of which states are known, in no order. With [`item`](Self::item) that is a way to go through a large system
+    /// piece by piece, without a copy of all of it at once.
+    #[must_use]
+    pub fn items(&self, connection: &str) -> Vec<Arc<str>> {
+        self.states_of(connection)
+            .map_or_else(Vec::new, |states| states.items.iter().map(|entry| Arc::clone(entry.key())).collect())
+    }
+
     /// How a connection is doing.
     #[must_use]
     pub fn status(&self, connection: &str) -> Option<ConnectionStatus> {

@@ -7,11 +7,13 @@
 //! - [`server`]: binds, serves, stops; its limits. `guard`: who may ask. [`site`]: what handlers reach.
 //! - `query`: query strings, read with every mistake named. `list`: lists that are handed out page by page. `problem`: errors (RFC 9457).
 //! - `connections`, `states`, `items`, `events`, `health`: one room for each resource of the API.
+//! - [`streams`]: events and states as they come, as server-sent events. `telemetry`: what is worth a counter.
 //!
 //! Reads come from the state map and the journal's own reader, and never disturb what is received.
 
 pub mod server;
 pub mod site;
+pub mod streams;
 
 mod connections;
 mod events;
@@ -22,6 +24,7 @@ mod list;
 mod problem;
 mod query;
 mod states;
+mod telemetry;
 
 use actix_web::web::ServiceConfig;
 
@@ -37,4 +40,5 @@ fn routes(config: &mut ServiceConfig) {
     states::routes(config);
     items::routes(config);
     events::routes(config);
+    streams::routes(config);
 }

@@ -13,6 +13,7 @@ use super::{
     guard::{self, Guard},
     problem, routes,
     site::Site,
+    streams::{self, Streams},
 };
 
 /// Threads that answer. Reads are short, so two are enough for thousands of callers.
@@ -41,6 +42,7 @@ pub struct BindError {
 pub struct Bound {
     listener: TcpListener,
     address: SocketAddr,
+    streams: streams::Settings,
 }
 
 impl Bound {
@@ -52,13 +54,19 @@ impl Bound {
         let failed = |source| BindError { address, source };
         let listener = TcpListener::bind(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address })
+        Ok(Self { listener, address, streams: streams::Settings::default() })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Bounds of streams other than the usual ones.
+    #[must_use]
+    pub fn with_streams(self, streams: streams::Settings) -> Self {
+        Self { streams, ..self }
     }
 
     /// Answers from now on, in the background, until told to [stop](Server::stop).
@@ -68,10 +76,13 @@ impl Bound {
     pub fn serve(self, site: Site) -> Result<Server, BindError> {
         let address = self.address;
         let guard = web::Data::new(Guard::new(site.token.as_ref()));
+        let streams = Arc::new(Streams::start(&site.engine, self.streams));
         let site = web::Data::from(Arc::new(site));
+        let shared = web::Data::from(Arc::clone(&streams));
         let app = move || {
             App::new()
                 .app_data(site.clone())
+                .app_data(shared.clone())
                 .app_data(guard.clone())
                 .app_data(web::PayloadConfig::new(BODY))
                 .app_data(problem::of_json(BODY))
@@ -86,6 +97,9 @@ impl Bound {
             .max_connections(CONNECTIONS)
             .client_request_timeout(HEAD)
             .keep_alive(IDLE)
+            // Who has closed a stream must not count as a client until the next heartbeat fails.
+            .h1_allow_half_closed(false)
+            .on_connect(streams::keep_socket)
             .shutdown_timeout(ENDING)
             .disable_signals()
             .listen(self.listener)
@@ -97,7 +111,7 @@ impl Bound {
                 tracing::error!(%error, "The HTTP server has ended.");
             }
         });
-        Ok(Server { handle, address })
+        Ok(Server { handle, address, streams })
     }
 }
 
@@ -105,6 +119,7 @@ impl Bound {
 pub struct Server {
     handle: ServerHandle,
     address: SocketAddr,
+    streams: Arc<Streams>,
 }
 
 impl Server {
@@ -116,6 +131,7 @@ impl Server {
 
     /// Ends it; streams are cut.
     pub async fn stop(self) {
+        self.streams.close();
         self.handle.stop(false).await;
     }
 }
