@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use watchpost::{
-    actors::{EngineHandle, settings::Secret},
+    actors::{ConnectionConfig, EngineHandle, settings::Secret},
     config::SinkConfig,
-    sinks::delivery::Delivery,
+    sinks::{Desk, delivery::Delivery},
 };
 
 /// What there is to answer about.
@@ -13,6 +13,8 @@ pub(super) struct About {
     pub(super) engine: EngineHandle,
     pub(super) delivery: Delivery,
     pub(super) sinks: Vec<SinkConfig>,
+    pub(super) desk: Desk,
+    pub(super) connections: Vec<ConnectionConfig>,
     pub(super) token: Option<Secret>,
 }
 
@@ -41,9 +43,9 @@ impl Api {
     /// # Errors
     /// What to tell the user.
     pub(super) fn serve(self, about: About) -> Result<Serving, String> {
-        let About { engine, delivery, sinks, token } = about;
-        let started = jiff::Timestamp::now();
-        let site = watchpost::http::Site { engine, delivery, sinks, token, started };
+        let About { engine, delivery, sinks, desk, connections, token } = about;
+        let (started, turns) = (jiff::Timestamp::now(), watchpost::http::Turns::default());
+        let site = watchpost::http::Site { engine, delivery, sinks, desk, connections, turns, token, started };
         self.0.serve(site).map(Serving).map_err(|error| error.to_string())
     }
 }

@@ -90,7 +90,7 @@ pub(super) async fn run(args: RunArgs) -> Exit {
         Err(error) => return failed(error),
     };
     tell_floor(floor, sinks.undelivered());
-    let serving = match api.map(|api| serve(api, &engine, delivery, &config)).transpose() {
+    let serving = match api.map(|api| serve(api, &engine, delivery, &sinks, &config)).transpose() {
         Ok(serving) => serving,
         Err(error) => return failed(error),
     };
@@ -112,10 +112,17 @@ pub(super) async fn run(args: RunArgs) -> Exit {
     exit
 }
 
-fn serve(api: Api, engine: &EngineHandle, delivery: Delivery, config: &Config) -> Result<Serving, String> {
+fn serve(
+    api: Api,
+    engine: &EngineHandle,
+    delivery: Delivery,
+    running: &Sinks,
+    config: &Config,
+) -> Result<Serving, String> {
     tracing::info!("Dashboard and API are at http://{}/", api.address());
     let (engine, sinks, token) = (engine.clone(), config.sinks.clone(), config.engine.token.clone());
-    api.serve(About { engine, delivery, sinks, token })
+    let (desk, connections) = (running.desk(), config.connections.clone());
+    api.serve(About { engine, delivery, sinks, desk, connections, token })
 }
 
 /// Tells the journal now and then what the sinks wait for: it keeps that longer.

@@ -7,6 +7,7 @@
 //! - [`server`]: binds, serves, stops; its limits. `guard`: who may ask. [`site`]: what handlers reach.
 //! - `query`: query strings, read with every mistake named. `list`: lists that are handed out page by page. `problem`: errors (RFC 9457).
 //! - `connections`, `states`, `items`, `events`, `health`: one room for each resource of the API.
+//! - `deliveries`: sinks, dead letters and replays. `vxg`: what VXG's cameras can be asked. `media`: pictures and recordings, fetched.
 //! - [`streams`]: events and states as they come, as server-sent events. `telemetry`: what is worth a counter.
 //!
 //! Reads come from the state map and the journal's own reader, and never disturb what is received.
@@ -16,21 +17,24 @@ pub mod site;
 pub mod streams;
 
 mod connections;
+mod deliveries;
 mod events;
 mod guard;
 mod health;
 mod items;
 mod list;
+mod media;
 mod problem;
 mod query;
 mod states;
 mod telemetry;
+mod vxg;
 
 use actix_web::web::ServiceConfig;
 
 pub use self::{
     server::{BindError, Bound, Server},
-    site::Site,
+    site::{Site, Turns},
 };
 
 /// Every path that there is.
@@ -41,4 +45,7 @@ fn routes(config: &mut ServiceConfig) {
     items::routes(config);
     events::routes(config);
     streams::routes(config);
+    deliveries::routes(config);
+    vxg::routes(config);
+    media::routes(config);
 }

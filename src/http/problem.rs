@@ -42,7 +42,7 @@ impl Mistake {
 pub(super) type Answer<T> = Result<T, Problem>;
 
 impl Problem {
-    fn new(status: StatusCode, slug: &str, title: &'static str, detail: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, slug: &str, title: &'static str, detail: impl Into<String>) -> Self {
         let kind = format!("/problems/{slug}");
         Self { kind, title, status: status.as_u16(), detail: detail.into(), errors: Vec::new() }
     }
@@ -139,7 +139,9 @@ impl From<actix::MailboxError> for Problem {
 
 /// A path that does not exist.
 pub(super) async fn not_found(request: HttpRequest) -> Answer<HttpResponse> {
-    Err(Problem::absent(format!("nothing is at {}; the API is described at /api/v1/openapi.json", request.path())))
+    let detail = format!("nothing is at {}; the API is described at /api/v1/openapi.json", request.path());
+    // Not the same as a thing that is not there: an older version answers so.
+    Err(Problem::new(StatusCode::NOT_FOUND, "no-endpoint", "There is no such endpoint", detail))
 }
 
 /// A resource that is read; any other method is refused with a problem document.

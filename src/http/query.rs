@@ -19,6 +19,17 @@ const LIMIT_MOST: usize = 1_000;
 /// Globs that one query may hold; each is compared with each thing.
 const GLOBS_MOST: usize = 100;
 
+/// How a moment is written.
+pub(super) const MOMENT: &str = "a moment like 2026-06-11T09:17:59Z, or a time back from now like 1h";
+
+/// A moment: RFC 3339, or so long before now.
+pub(super) fn moment(text: &str, now: Timestamp) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| {
+        let back = SignedDuration::try_from(humantime::parse_duration(text).ok()?).ok()?;
+        now.checked_sub(back).ok()
+    })
+}
+
 /// A query string while it is read.
 pub(super) struct Query {
     given: Vec<(String, String)>,
@@ -75,13 +86,9 @@ impl Query {
     /// A moment: RFC 3339, or so long before now.
     pub(super) fn moment(&mut self, key: &'static str, now: Timestamp) -> Option<Timestamp> {
         let text = self.one(key)?;
-        let moment = text.parse().ok().or_else(|| {
-            let back = SignedDuration::try_from(humantime::parse_duration(&text).ok()?).ok()?;
-            now.checked_sub(back).ok()
-        });
+        let moment = moment(&text, now);
         if moment.is_none() {
-            let form = "a moment like 2026-06-11T09:17:59Z (with `+` written as %2B), or a time back from now like 1h";
-            self.mistake(key, format!("\"{}\" is not {form}", shown(&text)));
+            self.mistake(key, format!("\"{}\" is not {MOMENT} (in a query, `+` is written as %2B)", shown(&text)));
         }
         moment
     }

@@ -1,9 +1,18 @@
 //! What handlers reach.
 
-use jiff::Timestamp;
-use watchpost_actors::{EngineHandle, settings::Secret};
+use std::sync::Arc;
 
-use crate::{config::SinkConfig, sinks::delivery::Delivery};
+use jiff::Timestamp;
+use tokio::sync::{Mutex, Semaphore};
+use watchpost_actors::{ConnectionConfig, EngineHandle, settings::Secret};
+
+use crate::{
+    config::SinkConfig,
+    sinks::{Desk, delivery::Delivery},
+};
+
+/// Pictures and recordings that are fetched, or handed on, at the same time.
+const FETCHES: usize = 4;
 
 /// A running watchpost, as its HTTP side sees it.
 #[derive(Debug)]
@@ -14,8 +23,31 @@ pub struct Site {
     pub delivery: Delivery,
     /// The sinks of the configuration, in its order.
     pub sinks: Vec<SinkConfig>,
+    /// Where running sinks are asked for more than what comes.
+    pub desk: Desk,
+    /// The connections of the configuration.
+    pub connections: Vec<ConnectionConfig>,
+    /// What only some may do at the same time.
+    pub turns: Turns,
     /// What a caller has to show. Without one, everybody who reaches the address may ask.
     pub token: Option<Secret>,
     /// When it was started.
     pub started: Timestamp,
+}
+
+/// What only some may do at the same time, however many ask.
+#[derive(Debug)]
+pub struct Turns {
+    /// Counting what is not delivered yet.
+    pub(super) counting: Mutex<()>,
+    /// Having something delivered again.
+    pub(super) again: Mutex<()>,
+    /// Fetching pictures and recordings.
+    pub(super) fetches: Arc<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { counting: Mutex::default(), again: Mutex::default(), fetches: Arc::new(Semaphore::new(FETCHES)) }
+    }
 }

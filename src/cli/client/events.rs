@@ -1,14 +1,13 @@
 //! `watchpost events`.
 
 use clap::{Args, value_parser};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::select;
 
 use super::{
     Client, ClientError,
     filter::{self, Choice, Wanted},
-    http::Page,
+    http::{PAGE, Page, Query},
     show::EventRow,
     sse::{Heard, Stream},
     target::Running,
@@ -67,13 +66,6 @@ pub(in crate::cli) async fn run(args: EventsArgs) -> Exit {
     }
 }
 
-/// What is read of a watchpost's own words on itself.
-#[derive(Deserialize)]
-struct About {
-    /// The sequence that the next event will get.
-    next: String,
-}
-
 /// Writes events, until there are enough.
 struct Shower<'a> {
     client: &'a Client,
@@ -94,6 +86,12 @@ enum Enough {
 }
 
 impl Shower<'_> {
+    /// How many events are worth asking for at a time.
+    fn page(&self) -> usize {
+        let left = self.left.filter(|_| !self.choice.is_partly_ours()).and_then(|left| usize::try_from(left).ok());
+        left.map_or(PAGE, |left| left.clamp(1, PAGE))
+    }
+
     /// Shows an event if it is wanted and new.
     fn show(&mut self, raw: &RawValue) -> Result<Result<(), Enough>, ClientError> {
         let row: EventRow<'_> = self.client.read(raw)?;
@@ -125,26 +123,13 @@ async fn show(args: &EventsArgs) -> Result<Exit, ClientError> {
     let mut query = choice.query.clone();
     let (json, colour) = (args.json, table::colours());
     let mut shower = Shower { client: &client, choice, json, colour, left: args.limit, last: None };
-    let mut begin = None;
-    if args.follow {
-        // Asked for before anything else is: what comes from here on is the stream's.
-        let about: About = client.get(&["about"], &[]).await?;
-        let next: u64 = about.next.parse().map_err(|error| ClientError::unreadable(client.target(), error))?;
-        begin = Some(next.saturating_sub(1));
+    if !args.follow {
+        query.push(("since", args.since.clone().unwrap_or_else(|| USUAL_SINCE.to_owned())));
+        query.extend(args.until.clone().map(|until| ("until", until)));
+        return Ok(past(&client, &query, &mut shower).await?.map_or_else(ended, |()| Exit::Done));
     }
-    if args.since.is_some() || !args.follow {
-        let mut history = query.clone();
-        history.push(("since", args.since.clone().unwrap_or_else(|| USUAL_SINCE.to_owned())));
-        history.extend(args.until.clone().map(|until| ("until", until)));
-        if let Err(enough) = past(&client, &history, &mut shower).await? {
-            return Ok(ended(enough));
-        }
-    }
-    let Some(begin) = begin else { return Ok(Exit::Done) };
-    shower.last = shower.last.max(Some(begin));
-    let last = shower.last.map(|last| format!("{last:020}"));
-    query.retain(|(key, _)| *key != "since");
-    let mut stream = Stream::new(&client, ["events", "stream"], query, last);
+    query.extend(args.since.clone().map(|since| ("since", since)));
+    let mut stream = Stream::new(&client, ["events", "stream"], query);
     loop {
         match stream.next().await? {
             Heard::Opened => {}
@@ -164,13 +149,13 @@ async fn show(args: &EventsArgs) -> Result<Exit, ClientError> {
 /// Shows what the journal holds, page by page.
 async fn past(
     client: &Client,
-    query: &super::http::Query,
+    query: &Query,
     shower: &mut Shower<'_>,
 ) -> Result<Result<(), Enough>, ClientError> {
     let mut after: Option<String> = None;
     loop {
         let mut query = query.clone();
-        query.push(("limit", super::http::PAGE.to_string()));
+        query.push(("limit", shower.page().to_string()));
         query.extend(after.take().map(|after| ("after", after)));
         let page: Page = client.get(&["events"], &query).await?;
         for item in &page.items {

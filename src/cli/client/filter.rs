@@ -77,6 +77,11 @@ impl Choice {
         choice
     }
 
+    /// Whether not all of what the server sends is wanted.
+    pub(super) fn is_partly_ours(&self) -> bool {
+        !(self.values.is_empty() && self.words.is_empty())
+    }
+
     /// Whether what reads `value`, and is called by these texts, is wanted.
     pub(super) fn wants(&self, value: &str, texts: &[&str]) -> bool {
         let is_value = self.values.is_empty() || self.values.iter().any(|glob| glob.is_match(value));

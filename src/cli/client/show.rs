@@ -92,7 +92,9 @@ pub(super) fn states<'a>(
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct EventRow<'a> {
     pub(super) sequence: String,
-    connection: String,
+    /// None where it is told of several at once.
+    #[serde(default)]
+    connection: Option<String>,
     r#type: String,
     #[serde(default)]
     pub(super) origin: String,
@@ -139,7 +141,7 @@ impl EventRow<'_> {
     /// In a line: time, connection, name, type, state, text. What the engine says of itself stands out.
     pub(super) fn line(&self, colour: bool) -> String {
         let time = self.time.as_deref().or(self.recordedtime.as_deref()).unwrap_or_default();
-        let (time, connection, kind) = (moment(time), clean(&self.connection), clean(&self.r#type));
+        let (time, connection, kind) = (moment(time), clean(self.connection.as_deref().unwrap_or("-")), clean(&self.r#type));
         if self.is_of_engine() {
             let tone = if self.r#type == "gap" { Tone::Bad } else { Tone::Odd };
             let says = engine_says(self.data.map_or("null", RawValue::get));

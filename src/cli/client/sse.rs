@@ -22,7 +22,7 @@ const LARGEST: usize = 64 << 20;
 pub(super) struct Frame {
     /// What to go on behind.
     pub(super) id: Option<String>,
-    /// Its kind: `message` where it has none.
+    /// Its kind: `message` where it has none; empty where there is no event at all.
     pub(super) event: String,
     /// What it carries.
     pub(super) data: String,
@@ -82,6 +82,9 @@ impl Parser {
                     frame.event.push_str("message");
                 }
                 frames.push_back(frame);
+            } else if frame.id.is_some() {
+                // It is no event, and yet what to go on behind.
+                frames.push_back(Frame { id: frame.id, ..Frame::default() });
             }
             return;
         }
@@ -136,10 +139,10 @@ struct Open {
 }
 
 impl<'a> Stream<'a> {
-    /// One that is not open yet, and begins behind `last`.
-    pub(super) fn new(client: &'a Client, path: [&'static str; 2], query: Query, last: Option<String>) -> Self {
+    /// One that is not open yet.
+    pub(super) fn new(client: &'a Client, path: [&'static str; 2], query: Query) -> Self {
         let (open, frames, was_open) = (None, VecDeque::new(), false);
-        Self { client, path, query, last, open, frames, was_open, pause: FIRST_PAUSE, paused: None }
+        Self { client, path, query, last: None, open, frames, was_open, pause: FIRST_PAUSE, paused: None }
     }
 
     /// What is to be told next. It may be dropped, and asked again.
@@ -151,6 +154,9 @@ impl<'a> Stream<'a> {
             if let Some(frame) = self.frames.pop_front() {
                 if let Some(id) = &frame.id {
                     self.last = Some(id.clone());
+                }
+                if frame.event.is_empty() {
+                    continue;
                 }
                 return Ok(Heard::Frame(frame));
             }
@@ -234,7 +240,7 @@ mod tests {
             ("\u{feff}data:a\r\ndata: b\r\n\r\n", vec![frame(None, "message", "a\nb")]),
             ("data:  a\rdata\r\r", vec![frame(None, "message", " a\n")]),
             (": still here\n\n:\n\ndata: x\n\n", vec![frame(None, "message", "x")]),
-            ("id: 1\nevent: present\n\ndata: x\n\n", vec![frame(None, "message", "x")]),
+            ("id: 1\nevent: present\n\ndata: x\n\n", vec![frame(Some("1"), "", ""), frame(None, "message", "x")]),
             ("data: whole\n\ndata: cut", vec![frame(None, "message", "whole")]),
             ("retry: 5\nnonsense\ndata: x\n\n", vec![frame(None, "message", "x")]),
         ] {

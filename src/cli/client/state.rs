@@ -112,7 +112,7 @@ async fn watch(args: &StateArgs) -> Result<Exit, ClientError> {
     let mut signals = Signals::new().map_err(|error| ClientError::Lost(error.to_string()))?;
     let client = Client::new(args.running.target()?)?;
     let choice = Choice::new(&args.filter);
-    let mut stream = Stream::new(&client, ["states", "stream"], choice.query.clone(), None);
+    let mut stream = Stream::new(&client, ["states", "stream"], choice.query.clone());
     let mut known = Known { choice, states: BTreeMap::new(), told: None };
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let mut view: Box<dyn View> = if args.json || !io::stdout().is_terminal() || is_dumb {

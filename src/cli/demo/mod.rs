@@ -36,7 +36,7 @@ use tokio::{
 use watchpost::{
     actors::{Engine, EngineConfig, EngineHandle, callbacks::SharedEvent, messages::AddConnection, model::Filter},
     simulator::milestone::{Fault, Options, Simulator, audit::Report},
-    sinks::delivery::Delivery,
+    sinks::{Desk, delivery::Delivery},
 };
 
 use self::{
@@ -163,7 +163,20 @@ async fn play(args: DemoArgs) -> Result<Exit, Failure> {
     let yard = Yard::start()?;
     let engine = Engine::start(EngineConfig::default())?;
     let dashboard = api.as_ref().map(Api::address);
-    let about = About { engine: engine.clone(), delivery: Delivery::in_memory(), sinks: Vec::new(), token: None };
+    let connections = vec![
+        milestone::simulated(CONNECTION, &simulator.url(), &options).map_err(Failure::Address)?,
+        cloud.connection().map_err(Failure::Address)?,
+        house.connection().map_err(Failure::Address)?,
+        yard.connection().map_err(Failure::Address)?,
+    ];
+    let about = About {
+        engine: engine.clone(),
+        delivery: Delivery::in_memory(),
+        sinks: Vec::new(),
+        desk: Desk::default(),
+        connections: connections.clone(),
+        token: None,
+    };
     let serving = api.map(|api| api.serve(about)).transpose().map_err(Failure::Api)?;
     // The callback is there before the connection, so that it misses nothing.
     let (told, events) = mpsc::channel(QUEUE);
@@ -174,11 +187,9 @@ async fn play(args: DemoArgs) -> Result<Exit, Failure> {
             let _ = told.send(event).await;
         }
     });
-    let connection = milestone::simulated(CONNECTION, &simulator.url(), &options).map_err(Failure::Address)?;
-    engine.send(AddConnection(connection)).await??;
-    engine.send(AddConnection(cloud.connection().map_err(Failure::Address)?)).await??;
-    engine.send(AddConnection(house.connection().map_err(Failure::Address)?)).await??;
-    engine.send(AddConnection(yard.connection().map_err(Failure::Address)?)).await??;
+    for connection in connections {
+        engine.send(AddConnection(connection)).await??;
+    }
 
     let tally = Tally::new(engine.clone(), cloud.clone(), house.clone(), yard.clone(), args.length);
     let demo = Demo {

@@ -1,0 +1,225 @@
+//! What VXG's cameras can be asked to do, with the login that a connection has. Nothing else here knows of VXG.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use actix_web::{HttpRequest, HttpResponse, Responder, guard, http::StatusCode, web};
+use jiff::Timestamp;
+use serde::Deserialize;
+use watchpost_actors::{
+    messages::{AddEventType, CommandError, CreateEvent, ListEventTypes, SetEventType, TriggerEvent},
+    model::ConnectionName,
+    settings::mistake::shown,
+    vendors::vxg::wire::time,
+};
+
+use super::{
+    connections::absent,
+    list::List,
+    problem::{Answer, Mistake, Problem, act, other_methods},
+    query::Query,
+    site::Site,
+};
+
+/// The longest that an event is waited for.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// Tags that an event may be given.
+const MOST_TAGS: usize = 64;
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    let reads = || guard::Any(guard::Get()).or(guard::Head());
+    let changes = || guard::Any(guard::Put()).or(guard::Patch());
+    let types = web::resource("/api/v1/vxg/{connection}/cameras/{camera}/types")
+        .route(web::route().guard(reads()).to(types))
+        .route(web::post().to(add_type))
+        .default_service(other_methods("GET, HEAD, POST"));
+    let one_type = web::resource("/api/v1/vxg/{connection}/cameras/{camera}/types/{type}")
+        .route(web::route().guard(changes()).to(set_type))
+        .default_service(other_methods("PUT, PATCH"));
+    config
+        .service(types)
+        .service(one_type)
+        .service(act("/api/v1/vxg/{connection}/cameras/{camera}/events", create))
+        .service(act("/api/v1/vxg/{connection}/cameras/{camera}/trigger/{type}", trigger));
+}
+
+/// The connection of a path.
+fn connection(name: &str) -> Answer<ConnectionName> {
+    name.parse().map_err(|_| absent(name))
+}
+
+fn wrong(parameter: &str, detail: impl Into<String>) -> Problem {
+    Problem::input(vec![Mistake::new(parameter, detail)])
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        let detail = error.to_string();
+        let (status, slug, title) = match error {
+            CommandError::Unknown(unknown) => return absent(unknown.0.as_str()),
+            CommandError::Invalid(_) => {
+                (StatusCode::BAD_REQUEST, "bad-request", "The request cannot be used")
+            }
+            CommandError::UnknownItem { .. } => (StatusCode::NOT_FOUND, "not-found", "There is no such thing"),
+            CommandError::NotThisVendor { .. } => {
+                (StatusCode::CONFLICT, "other-vendor", "Not with a connection of this vendor")
+            }
+            CommandError::UnsupportedType { .. } => {
+                (StatusCode::CONFLICT, "no-event-type", "The camera has no such event type")
+            }
+            CommandError::NotCapable { .. } => (StatusCode::CONFLICT, "not-capable", "This event type cannot do that"),
+            CommandError::NotTriggerable { .. } => {
+                (StatusCode::CONFLICT, "not-triggerable", "This event type cannot be triggered")
+            }
+            CommandError::NoPermission(_) => (StatusCode::FORBIDDEN, "no-permission", "The login may not do that"),
+            CommandError::NothingAppeared { .. } => {
+                (StatusCode::GATEWAY_TIMEOUT, "nothing-appeared", "No event has appeared in time")
+            }
+            CommandError::Unsure(_) => (StatusCode::GATEWAY_TIMEOUT, "unsure", "Whether it was done is not known"),
+            CommandError::Unavailable(_) | CommandError::Login { again: true, .. } => {
+                (StatusCode::BAD_GATEWAY, "vendor-unavailable", "The vendor cannot be asked now")
+            }
+            CommandError::Login { .. } => (StatusCode::BAD_GATEWAY, "login", "There is no login to do it with"),
+            CommandError::Refused(_) => (StatusCode::BAD_GATEWAY, "vendor-refused", "The vendor refuses it"),
+            _ => return Self::unavailable(detail),
+        };
+        Self::new(status, slug, title, detail)
+    }
+}
+
+async fn types(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    site: web::Data<Site>,
+) -> Answer<impl Responder> {
+    let mut query = Query::of(&request);
+    let (limit, after) = (query.limit(), query.one("after"));
+    query.end()?;
+    let (name, item) = path.into_inner();
+    let mut items = site.engine.send(ListEventTypes { connection: connection(&name)?, item }).await??;
+    if let Some(after) = after {
+        let place = items.iter().position(|kind| kind.name == after);
+        items.drain(..=place.ok_or_else(|| wrong("after", "this is no `next` of this list"))?);
+    }
+    let has_more = items.len() > limit;
+    items.truncate(limit);
+    let next = items.last().filter(|_| has_more).map(|kind| kind.name.clone());
+    Ok(HttpResponse::Ok().json(List { items, next }))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewType {
+    name: String,
+    notify: Option<bool>,
+}
+
+async fn add_type(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    new: web::Json<NewType>,
+    site: web::Data<Site>,
+) -> Answer<impl Responder> {
+    Query::of(&request).end()?;
+    let (name, item) = path.into_inner();
+    let NewType { name: kind, notify } = new.into_inner();
+    let ask = AddEventType { connection: connection(&name)?, item, name: kind, notify };
+    let added = site.engine.send(ask).await??;
+    // One that is there already stays as it is, and that is no error.
+    let status = if added.existed { StatusCode::OK } else { StatusCode::CREATED };
+    Ok(HttpResponse::build(status).json(added))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    notify: Option<bool>,
+    record: Option<bool>,
+    snapshot: Option<bool>,
+    period: Option<String>,
+}
+
+async fn set_type(
+    request: HttpRequest,
+    path: web::Path<(String, String, String)>,
+    change: web::Json<Change>,
+    site: web::Data<Site>,
+) -> Answer<impl Responder> {
+    Query::of(&request).end()?;
+    let (name, item, kind) = path.into_inner();
+    let Change { notify, record, snapshot, period } = change.into_inner();
+    let period = period.map(|period| duration("period", &period)).transpose()?;
+    let ask = SetEventType { connection: connection(&name)?, item, name: kind, notify, record, snapshot, period };
+    Ok(HttpResponse::Ok().json(site.engine.send(ask).await??))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewEvent {
+    name: String,
+    time: Option<String>,
+    #[serde(default)]
+    meta: BTreeMap<String, String>,
+}
+
+async fn create(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    new: web::Json<NewEvent>,
+    site: web::Data<Site>,
+) -> Answer<impl Responder> {
+    Query::of(&request).end()?;
+    let (name, item) = path.into_inner();
+    let NewEvent { name: kind, time, meta } = new.into_inner();
+    let (time, meta) = (time.map(|time| moment(&time)).transpose()?, tags(meta)?);
+    let ask = CreateEvent { connection: connection(&name)?, item, name: kind, time, meta };
+    Ok(HttpResponse::Created().json(site.engine.send(ask).await??))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Trigger {
+    time: Option<String>,
+    #[serde(default)]
+    meta: BTreeMap<String, String>,
+    wait: Option<String>,
+}
+
+async fn trigger(
+    request: HttpRequest,
+    path: web::Path<(String, String, String)>,
+    trigger: Option<web::Json<Trigger>>,
+    site: web::Data<Site>,
+) -> Answer<impl Responder> {
+    Query::of(&request).end()?;
+    let (name, item, kind) = path.into_inner();
+    let Trigger { time, meta, wait } = trigger.map(web::Json::into_inner).unwrap_or_default();
+    let wait = wait.map(|wait| duration("wait", &wait)).transpose()?;
+    if wait.is_some_and(|wait| wait > LONGEST_WAIT) {
+        return Err(wrong("wait", format!("{LONGEST_WAIT:?} is the most")));
+    }
+    let (time, meta) = (time.map(|time| moment(&time)).transpose()?, tags(meta)?);
+    let ask = TriggerEvent { connection: connection(&name)?, item, name: kind, time, meta, wait };
+    let triggered = site.engine.send(ask).await??;
+    let status = if triggered.occurrence.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok(HttpResponse::build(status).json(triggered))
+}
+
+fn duration(parameter: &str, text: &str) -> Answer<Duration> {
+    let form = || wrong(parameter, format!("\"{}\" is no duration: write one like 30s", shown(text)));
+    humantime::parse_duration(text).map_err(|_| form())
+}
+
+fn moment(text: &str) -> Answer<Timestamp> {
+    let form = || wrong("time", format!("\"{}\" is no time: write one like 2021-09-23T16:30:00Z", shown(text)));
+    time::parse(text).ok_or_else(form)
+}
+
+fn tags(meta: BTreeMap<String, String>) -> Answer<Vec<(String, String)>> {
+    if meta.len() > MOST_TAGS {
+        return Err(wrong("meta", format!("{} tags are given, and {MOST_TAGS} are the most", meta.len())));
+    }
+    if meta.keys().any(|name| name.trim().is_empty()) {
+        return Err(wrong("meta", "a tag has no name"));
+    }
+    Ok(meta.into_iter().collect())
+}
