@@ -328,7 +328,7 @@ fn a_running_watchpost_keeps_its_token_to_itself() {
     let (exit, stdout, stderr) = home.run(&CHECK);
     assert_eq!(exit, Some(0), "{stdout}{stderr}");
     assert!(stdout.contains("home: not tried") && stdout.contains("in use by process"), "{stdout}");
-    assert!(stdout.contains("engine.connection"), "how to see how it is doing: {stdout}");
+    assert!(stdout.contains("  running  "), "how it is doing: {stdout}");
     assert_eq!(home.simulator.counters().refreshes, refreshes);
     running.signal("TERM");
     running.wait();

@@ -72,7 +72,9 @@ impl Visitor {
         match &connection.vendor {
             VendorSettings::Milestone(config) => self.milestone.visit(config, &connection.common).await,
             VendorSettings::Een(config) => self.een.visit(config, &connection.common).await,
-            VendorSettings::SimpliSafe(config) => self.simplisafe.visit(config, &connection.common).await,
+            VendorSettings::SimpliSafe(config) => {
+                self.simplisafe.visit(&connection.name, config, &connection.common).await
+            }
             VendorSettings::Vxg(config) => self.vxg.visit(config, &connection.common).await,
             other => {
                 let mut findings = Findings::default();

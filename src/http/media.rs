@@ -89,12 +89,8 @@ async fn fetch(request: HttpRequest, wanted: web::Json<Wanted>, site: web::Data<
     let folder = web::block(Folder::new).await.ok().and_then(Result::ok);
     let folder = folder.ok_or_else(|| unwritable("a folder for temporary files cannot be made"))?;
     let file = folder.0.join("media");
-    let ask = FetchMedia {
-        width: wanted.width,
-        max_bytes,
-        patience,
-        ..FetchMedia::new(connection.name.clone(), url, &file)
-    };
+    let ask =
+        FetchMedia { width: wanted.width, max_bytes, patience, ..FetchMedia::new(connection.name.clone(), url, &file) };
     let fetched = site.engine.send(ask).await??;
     let file = File::open(&file).await.map_err(|error| unwritable(&error.to_string()))?;
     let (sender, receiver) = mpsc::channel(WAITING);
@@ -251,7 +247,9 @@ impl From<MediaError> for Problem {
             MediaError::Download(DownloadError::Call(RestError::Failed { fault: Fault::Timeout(_), .. })) => {
                 (StatusCode::GATEWAY_TIMEOUT, "vendor-unavailable", "The vendor did not answer in time")
             }
-            MediaError::Download(_) => (StatusCode::BAD_GATEWAY, "vendor-unavailable", "The vendor cannot be asked now"),
+            MediaError::Download(_) => {
+                (StatusCode::BAD_GATEWAY, "vendor-unavailable", "The vendor cannot be asked now")
+            }
             _ => return Self::unavailable(detail),
         };
         Self::new(status, slug, title, detail)

@@ -56,9 +56,7 @@ impl From<CommandError> for Problem {
         let detail = error.to_string();
         let (status, slug, title) = match error {
             CommandError::Unknown(unknown) => return absent(unknown.0.as_str()),
-            CommandError::Invalid(_) => {
-                (StatusCode::BAD_REQUEST, "bad-request", "The request cannot be used")
-            }
+            CommandError::Invalid(_) => (StatusCode::BAD_REQUEST, "bad-request", "The request cannot be used"),
             CommandError::UnknownItem { .. } => (StatusCode::NOT_FOUND, "not-found", "There is no such thing"),
             CommandError::NotThisVendor { .. } => {
                 (StatusCode::CONFLICT, "other-vendor", "Not with a connection of this vendor")

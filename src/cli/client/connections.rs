@@ -1,13 +1,16 @@
 //! `watchpost connections`.
 
+use std::path::Path;
+
 use clap::Args;
 use jiff::Timestamp;
 use serde::Deserialize;
+use watchpost::config::EngineSettings;
 
-use super::{Client, ClientError, target::Running};
+use super::{Client, ClientError, Target, target::Running};
 use crate::cli::{
     Exit,
-    table::{self, Cell, Side, Table, Tone, ago},
+    table::{self, Cell, Side, Table, Tone, ago, clean},
     terminal,
 };
 
@@ -34,12 +37,12 @@ pub(in crate::cli) struct ConnectionsArgs {
 #[derive(Debug, Deserialize)]
 pub(in crate::cli) struct ConnectionRow {
     /// Its name.
-    pub(in crate::cli) name: String,
+    name: String,
     vendor: String,
     /// The word for how it is doing.
     pub(in crate::cli) state: String,
     /// Since when.
-    pub(in crate::cli) since: Timestamp,
+    since: Timestamp,
     /// Why, in words.
     #[serde(default)]
     pub(in crate::cli) reason: String,
@@ -48,19 +51,37 @@ pub(in crate::cli) struct ConnectionRow {
     #[serde(default)]
     gaps: u64,
     /// When the last event was stored.
-    pub(in crate::cli) last_event: Option<Timestamp>,
+    last_event: Option<Timestamp>,
     #[serde(default)]
     restarts: u64,
     #[serde(default)]
     tries: u64,
     /// The last thing that went wrong.
-    pub(in crate::cli) last_error: Option<String>,
+    last_error: Option<String>,
 }
 
 pub(in crate::cli) async fn run(args: ConnectionsArgs) -> Exit {
     match text(&args).await {
         Ok(text) => terminal::written(terminal::print(text.as_bytes())),
         Err(error) => error.tell(),
+    }
+}
+
+/// How a connection is doing at the watchpost that runs with these settings.
+pub(in crate::cli) async fn one(settings: &EngineSettings, name: &str) -> Result<ConnectionRow, ClientError> {
+    let client = Client::new(Target::of_engine(settings, Path::new("the configuration"))?)?;
+    client.get(&["connections", name], &[]).await
+}
+
+impl ConnectionRow {
+    /// In words.
+    pub(in crate::cli) fn told(&self, now: Timestamp) -> String {
+        let last = match self.last_event {
+            Some(last) => format!("its last event was stored {} ago", ago(last, now)),
+            None => "no event since the start".to_owned(),
+        };
+        let why = if self.reason.is_empty() { String::new() } else { format!(" ({})", clean(&self.reason)) };
+        format!("{} for {}{why}; {last}", clean(&self.state), ago(self.since, now))
     }
 }
 

@@ -96,7 +96,8 @@ impl Shower<'_> {
     fn show(&mut self, raw: &RawValue) -> Result<Result<(), Enough>, ClientError> {
         let row: EventRow<'_> = self.client.read(raw)?;
         let sequence = row.sequence.parse().map_err(|error| ClientError::unreadable(self.client.target(), error))?;
-        if self.last.is_some_and(|last| sequence <= last) {
+        // What a stream tells of itself stands where events are missing, which may be below all that was shown.
+        if !row.is_of_stream() && self.last.is_some_and(|last| sequence <= last) {
             return Ok(Ok(()));
         }
         self.last = Some(sequence);
@@ -147,11 +148,7 @@ async fn show(args: &EventsArgs) -> Result<Exit, ClientError> {
 }
 
 /// Shows what the journal holds, page by page.
-async fn past(
-    client: &Client,
-    query: &Query,
-    shower: &mut Shower<'_>,
-) -> Result<Result<(), Enough>, ClientError> {
+async fn past(client: &Client, query: &Query, shower: &mut Shower<'_>) -> Result<Result<(), Enough>, ClientError> {
     let mut after: Option<String> = None;
     loop {
         let mut query = query.clone();

@@ -26,7 +26,7 @@ mod target;
 pub(super) mod vxg;
 
 pub(super) use self::{
-    connections::{ConnectionsArgs, run as connections},
+    connections::{ConnectionsArgs, one as connection, run as connections},
     error::ClientError,
     events::{EventsArgs, run as events},
     http::Client,

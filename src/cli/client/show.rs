@@ -122,6 +122,11 @@ impl EventRow<'_> {
         self.origin == "engine"
     }
 
+    /// What a stream tells of itself: that events are gone.
+    pub(super) fn is_of_stream(&self) -> bool {
+        self.is_of_engine() && self.connection.is_none()
+    }
+
     /// The value that it sets.
     pub(super) fn value(&self) -> &str {
         self.state.as_deref().unwrap_or_default()
@@ -141,7 +146,8 @@ impl EventRow<'_> {
     /// In a line: time, connection, name, type, state, text. What the engine says of itself stands out.
     pub(super) fn line(&self, colour: bool) -> String {
         let time = self.time.as_deref().or(self.recordedtime.as_deref()).unwrap_or_default();
-        let (time, connection, kind) = (moment(time), clean(self.connection.as_deref().unwrap_or("-")), clean(&self.r#type));
+        let (time, connection, kind) =
+            (moment(time), clean(self.connection.as_deref().unwrap_or("-")), clean(&self.r#type));
         if self.is_of_engine() {
             let tone = if self.r#type == "gap" { Tone::Bad } else { Tone::Odd };
             let says = engine_says(self.data.map_or("null", RawValue::get));

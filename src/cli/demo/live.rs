@@ -42,14 +42,15 @@ const END: &str = "\x1b[0m";
 
 /// The picture on the terminal. The cursor comes back when this is dropped, however the demo ends.
 pub(super) struct Live {
-    title: String,
+    /// Where the dashboard is, and each system.
+    title: Vec<String>,
     colour: bool,
     /// Lines of the picture that is there.
     drawn: usize,
 }
 
 impl Live {
-    pub(super) fn new(title: String, colour: bool) -> Self {
+    pub(super) fn new(title: Vec<String>, colour: bool) -> Self {
         Self { title, colour, drawn: 0 }
     }
 
@@ -99,6 +100,8 @@ impl View for Live {
     }
 
     fn end(&mut self, tally: &Tally) -> io::Result<()> {
+        // Nobody is there any more.
+        self.title.clear();
         self.draw(tally)
     }
 }
@@ -126,7 +129,7 @@ impl Picture {
         self.lines.push(line);
     }
 
-    fn header(&mut self, title: &str, tally: &Tally) {
+    fn header(&mut self, title: &[String], tally: &Tally) {
         let status = tally.status();
         let colour = match status.state {
             ConnectionState::Online => GREEN,
@@ -135,7 +138,9 @@ impl Picture {
         };
         let seconds = |time: Duration| format!("{} s", time.as_secs());
         let of = tally.length().map_or_else(String::new, |length| format!(" of {}", seconds(length)));
-        self.line(&[(STRONG, title)]);
+        for (index, line) in title.iter().enumerate() {
+            self.line(&[(if index == 0 { STRONG } else { FAINT }, line)]);
+        }
         self.line(&[
             (colour, &format!("● {}", status.state)),
             ("", &format!("   {}{of}", seconds(tally.elapsed()))),

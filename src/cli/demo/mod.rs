@@ -215,21 +215,21 @@ fn view(
     (simulator, cloud, house, yard): (&Simulator, &Cloud, &House, &Yard),
 ) -> io::Result<Box<dyn View>> {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    let dashboard = dashboard.map_or_else(String::new, |address| format!("dashboard at http://{address}/; "));
-    let title = format!(
-        "watchpost demo: {dashboard}{CONNECTION} is a simulated XProtect at {}, {} an Eagle Eye cloud at {}, {} a SimpliSafe house at {}, {} a yard in VXG's cloud at {}",
-        simulator.url(),
-        cloud::CONNECTION,
-        cloud.url(),
-        house::CONNECTION,
-        house.url(),
-        yard::CONNECTION,
-        yard.url()
-    );
+    let systems = [
+        (CONNECTION, "a simulated XProtect", simulator.url()),
+        (cloud::CONNECTION, "an Eagle Eye cloud", cloud.url()),
+        (house::CONNECTION, "a SimpliSafe house", house.url()),
+        (yard::CONNECTION, "a yard in VXG's cloud", yard.url()),
+    ];
+    let mut title = vec![match dashboard {
+        Some(address) => format!("watchpost demo: dashboard at http://{address}/"),
+        None => "watchpost demo".to_owned(),
+    }];
+    title.extend(systems.map(|(name, what, url)| format!("  {name:<8}{what:<23}{url}")));
     if io::stdout().is_terminal() && !is_dumb {
         Ok(Box::new(Live::new(title, terminal::colours_are_welcome())))
     } else {
-        terminal::print(format!("{title}\n").as_bytes())?;
+        terminal::print(format!("{}\n", title.join("\n")).as_bytes())?;
         Ok(Box::new(Plain))
     }
 }

@@ -1,7 +1,7 @@
 //! SimpliSafe: a look at a user's systems, for `check --connect`, and the login with a person at a browser.
 //!
 //! - Here: logging in, once for each user. A login may use a refresh token up and be given another, which must be kept: so it takes the data folder,
-//!   and is not tried while a running watchpost has that.
+//!   and is not tried while a running watchpost has that: that one is asked then how the connection is doing.
 //! - `look`: the systems that a connection would follow, and one subscription.
 //! - `browser`: `watchpost login simplisafe`. `token_file`: where it puts the token.
 
@@ -13,10 +13,12 @@ mod token_file;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use watchpost::{
     actors::{
         journal::{Journal, JournalError},
+        model::ConnectionName,
         settings::{CommonSettings, TlsSettings},
         transport::{RestClient, WebSocketClient},
         vendors::{
@@ -28,7 +30,9 @@ use watchpost::{
 };
 
 use super::{
+    client,
     logins::{self, Logins},
+    table,
     trial::{self, Admitted},
     vendors::Findings,
 };
@@ -62,13 +66,19 @@ impl Visitor {
         Self { settings, journal: None, logins: Logins::default() }
     }
 
-    pub(super) async fn visit(&mut self, config: &SimpliSafeConfig, common: &CommonSettings) -> Findings {
+    pub(super) async fn visit(
+        &mut self,
+        name: &ConnectionName,
+        config: &SimpliSafeConfig,
+        common: &CommonSettings,
+    ) -> Findings {
         let mut findings = Findings::default();
         let settings = &self.settings;
         let journal = match self.journal.get_or_insert_with(|| open(settings)) {
             Ok(journal) => journal.as_mut(),
             Err(Unopened::InUse(why)) => {
                 findings.untried = Some(why.clone());
+                self.ask(name, &mut findings).await;
                 return findings;
             }
             Err(Unopened::Failed(why)) => {
@@ -82,6 +92,23 @@ impl Visitor {
             look::look(admission, config, common, &mut findings).await;
         }
         findings
+    }
+
+    /// Has the watchpost that owns the data folder say how the connection is doing there.
+    async fn ask(&self, name: &ConnectionName, findings: &mut Findings) {
+        match client::connection(&self.settings, name.as_str()).await {
+            Ok(row) => {
+                findings.tell("running", row.told(Timestamp::now()));
+                if row.state == "halted" {
+                    findings.fail(format!("it is halted there: {}", row.reason));
+                }
+            }
+            Err(error) => {
+                let why = table::clean(&error.to_string());
+                let how = "its log and its `engine.connection` events tell how the connection is doing there";
+                findings.tell("running", format!("it cannot be asked, but {how} ({why})"));
+            }
+        }
     }
 
     /// Gives the data folder back.
@@ -99,10 +126,7 @@ fn open(settings: &EngineSettings) -> Result<Box<dyn Journal>, Unopened> {
     use watchpost::journal::{DataDir, DataDirError};
 
     if let Err(error @ DataDirError::InUse { .. }) = DataDir::open(&settings.data_dir) {
-        return Err(Unopened::InUse(format!(
-            "{error}. A login here could use up the refresh token that it needs. How the connection is doing there, its log and \
-             its `engine.connection` events tell"
-        )));
+        return Err(Unopened::InUse(format!("{error}. A login here could use up the refresh token that it needs")));
     }
     let storage = super::storage::open(settings).map_err(Unopened::Failed)?;
     let (journal, ..) = storage.into_parts();
