@@ -52,7 +52,11 @@ fn dead_letters_are_listed_tried_again_and_dropped_while_it_runs() {
 
     let (code, stdout, _) = place.ask(&["dead-letters", "retry", "--id", &first]);
     assert_eq!(code, Some(1), "{stdout}");
-    assert!(stdout.contains("not delivered: 400") && stdout.contains("0 dead letters delivered, 1 not"), "{stdout}");
+    assert!(
+        stdout.contains("not delivered: the receiver answered 400")
+            && stdout.contains("0 dead letters delivered, 1 not"),
+        "{stdout}"
+    );
     receiver.answer(200);
     let retried = rows(&place.text(&["dead-letters", "retry", "--id", &first, "--json"]));
     assert_eq!((&retried[0]["delivered"], &retried[0]["why"]), (&Value::Bool(true), &Value::Null));

@@ -119,11 +119,6 @@ impl Place {
         stdout
     }
 
-    #[track_caller]
-    pub fn json(&self, arguments: &[&str]) -> Value {
-        serde_json::from_str(&self.text(arguments)).unwrap()
-    }
-
     /// That it ends with this status, nothing on standard output, and these words.
     #[track_caller]
     pub fn fails(&self, arguments: &[&str], status: i32, words: &[&str]) {
