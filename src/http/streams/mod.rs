@@ -137,6 +137,8 @@ impl Streams {
         };
         let progress = Rc::new(Progress::default());
         let source = source(Rc::clone(&progress));
+        // Behind the end of a stream comes no other request: so whoever reads sees the end at once.
+        answer.force_close();
         // Proxies of that make would keep it back otherwise.
         answer.insert_header(("x-accel-buffering", "no"));
         answer.body(Body::new(source, progress, ticket, self.settings.patience, request.conn_data()))
