@@ -148,7 +148,11 @@ fn five_hundred_clients_of_whom_fifty_never_read_cost_little_and_hold_up_nobody(
     let stored = (end.unwrap() - begin) as f64;
     let rate = stored / length().as_secs_f64();
     let grown = most.saturating_sub(before);
-    eprintln!("{stored} events ({rate:.0}/s) to {} clients, up to {lag:?} late; {} MiB more", clients.len(), grown >> 20);
+    eprintln!(
+        "{stored} events ({rate:.0}/s) to {} clients, up to {lag:?} late; {} MiB more",
+        clients.len(),
+        grown >> 20
+    );
     assert!(rate > RATE * 0.8, "ingestion keeps its rate: {rate}");
     assert!(grown < MEMORY, "{grown} bytes");
     let mut cut = 0;

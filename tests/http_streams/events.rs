@@ -182,7 +182,9 @@ fn heads_are_answered_and_quiet_streams_have_a_heartbeat() {
     let api = Api::start(rig.engine(), settings());
     let mut stream = std::net::TcpStream::connect(api.address).unwrap();
     stream.set_read_timeout(Some(10 * SECOND)).unwrap();
-    stream.write_all(format!("HEAD {EVENTS} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes()).unwrap();
+    stream
+        .write_all(format!("HEAD {EVENTS} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes())
+        .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n"), "{answer}");

@@ -85,7 +85,8 @@ fn who_wants_some_values_hears_when_a_state_no_longer_has_them() {
     assert!(known.values().all(|value| value == "detected"));
     for _ in 0..50 {
         let frame = client.event("state");
-        let key = (frame.data["item"].as_str().unwrap().to_owned(), frame.data["vendorgroup"].as_str().unwrap().to_owned());
+        let key =
+            (frame.data["item"].as_str().unwrap().to_owned(), frame.data["vendorgroup"].as_str().unwrap().to_owned());
         if frame.data["value"] == "detected" {
             known.insert(key, "detected".to_owned());
         } else {

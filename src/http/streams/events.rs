@@ -19,7 +19,7 @@ use super::{
     client::{Progress, Source},
     frame,
     gap::{self, Gap},
-    rendered::Block,
+    rendered::{BLOCK, Block},
 };
 use crate::http::{
     events::FILTERS,
@@ -138,21 +138,14 @@ impl Cursor {
             return Some(frame::joined(&[Bytes::from_static(frame::OPENING), first]));
         }
         loop {
-            if let Some(block) = self.streams.rendered.get(self.from).or_else(|| self.next_of_page()) {
-                let (frames, last) = block.wanted(self.from, &self.filter);
-                self.from = block.next();
-                self.passed = Some(block.recorded());
-                if let Some(last) = last {
-                    self.told = last;
-                    return Some(frames);
-                }
-                if self.from.0.saturating_sub(self.told.0) > UNWANTED {
-                    return Some(self.position());
-                }
-                // Many of these in a row must not keep the thread from others.
-                tokio::task::yield_now().await;
-                continue;
+            if let Some(frames) = self.piece() {
+                return Some(frames);
             }
+            if self.from.0.saturating_sub(self.told.0) > UNWANTED {
+                return Some(self.position());
+            }
+            // Many pages of which nothing is wanted must not keep the thread from others.
+            tokio::task::yield_now().await;
             match self.read().await? {
                 Read::Events => continue,
                 Read::Gap(gap) => return Some(self.tell(&gap)),
@@ -167,6 +160,29 @@ impl Cursor {
             }
             self.streams.gather().await;
         }
+    }
+
+    /// What is wanted of what is at hand, about a block of it.
+    fn piece(&mut self) -> Option<Bytes> {
+        let (mut frames, mut size) = (Vec::new(), 0);
+        while size < BLOCK {
+            let mut blocks = self.streams.rendered.from(self.from);
+            blocks.extend(if blocks.is_empty() { self.next_of_page() } else { None });
+            if blocks.is_empty() {
+                break;
+            }
+            for block in blocks {
+                let (wanted, last) = block.wanted(self.from, &self.filter);
+                self.from = block.next();
+                self.passed = Some(block.recorded());
+                if let Some(last) = last {
+                    self.told = last;
+                    size += wanted.len();
+                    frames.push(wanted);
+                }
+            }
+        }
+        (!frames.is_empty()).then(|| frame::joined(&frames))
     }
 
     /// The block that the page begins with.

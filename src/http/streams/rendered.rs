@@ -11,8 +11,8 @@ use watchpost_actors::model::{Filter, Sequence, event::Committed};
 
 use super::frame;
 
-/// Bytes of frames in a block, or one event if that is larger. A client never holds more than one block.
-const BLOCK: usize = 16 << 10;
+/// Bytes of frames after which a block is full. A client holds two at most.
+pub(super) const BLOCK: usize = 16 << 10;
 /// Bytes of frames that are kept: as much as the journal keeps of its latest in memory.
 const KEPT: usize = 8 << 20;
 
@@ -86,9 +86,20 @@ struct Ring {
 }
 
 impl Rendered {
-    /// The block with this event, if it is kept.
-    pub(super) fn get(&self, at: Sequence) -> Option<Arc<Block>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(at)
+    /// The blocks from this event on that are kept, as many as together make one that is full.
+    pub(super) fn from(&self, at: Sequence) -> Vec<Arc<Block>> {
+        let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut found, mut size, mut next) = (Vec::new(), 0, at);
+        for block in ring.blocks.range(ring.place(at)..) {
+            // Where numbers were skipped, the journal says why.
+            if block.first() > next || size >= BLOCK {
+                break;
+            }
+            size += block.text.len();
+            next = block.next();
+            found.push(Arc::clone(block));
+        }
+        found
     }
 
     /// The block of a group that begins with an event, or one that is kept and has it.
@@ -114,9 +125,13 @@ impl Rendered {
 }
 
 impl Ring {
+    /// Where the block with this event is, if it is kept.
+    fn place(&self, at: Sequence) -> usize {
+        self.blocks.partition_point(|block| block.next() <= at)
+    }
+
     fn get(&self, at: Sequence) -> Option<Arc<Block>> {
-        let place = self.blocks.partition_point(|block| block.next() <= at);
-        self.blocks.get(place).filter(|block| block.first() <= at).map(Arc::clone)
+        self.blocks.get(self.place(at)).filter(|block| block.first() <= at).map(Arc::clone)
     }
 
     fn push(&mut self, block: &Arc<Block>) {
@@ -126,5 +141,91 @@ impl Ring {
             let Some(oldest) = self.blocks.pop_front() else { break };
             self.bytes -= oldest.text.len();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use watchpost_actors::model::{
+        ConnectionName, EventId,
+        event::{Event, Meaning, Origin},
+        filter::FilterSettings,
+    };
+
+    /// Events of alternating types.
+    fn commit(first: u64, count: usize, data: usize) -> Arc<Committed> {
+        let event = |index: usize| Event {
+            id: EventId::new("x"),
+            origin: Origin::Live,
+            meaning: Meaning { kind: ["even", "odd"][index % 2].into(), name: None, state: None }.into(),
+            item: None,
+            time: "".into(),
+            data: format!("\"{}\"", "x".repeat(data)).into(),
+        };
+        Arc::new(Committed {
+            connection: ConnectionName::new("hq").unwrap(),
+            vendor: "test",
+            first: Sequence(first),
+            recorded: Timestamp::UNIX_EPOCH,
+            events: (0..count).map(event).collect::<Vec<_>>().into(),
+        })
+    }
+
+    fn ids(text: &[u8]) -> Vec<u64> {
+        let lines = std::str::from_utf8(text).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
+        lines.iter().filter_map(|line| line.strip_prefix("id: ")).map(|id| id.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_is_wanted_of_a_block_is_cut_out_of_it_from_where_a_client_stands() {
+        let rendered = Rendered::default();
+        let block = rendered.block(&commit(10, 8, 1), Sequence(10)).unwrap();
+        let odd = FilterSettings { types: vec!["odd".to_owned()], ..FilterSettings::default() };
+        let odd = Filter::new(&odd).unwrap();
+        let wanted = |from, filter| {
+            let (text, last) = block.wanted(Sequence(from), filter);
+            (ids(&text), last.map(|last| last.0))
+        };
+        assert_eq!(wanted(10, &Filter::everything()), ((10..18).collect(), Some(17)));
+        assert_eq!(wanted(15, &Filter::everything()), (vec![15, 16, 17], Some(17)));
+        assert_eq!(wanted(12, &odd), (vec![13, 15, 17], Some(17)));
+        assert_eq!(wanted(18, &odd), (vec![], None));
+    }
+
+    #[test]
+    fn blocks_follow_each_other_without_a_hole_and_who_reads_old_events_drives_none_out() {
+        let rendered = Rendered::default();
+        let (old, new, later) = (commit(1, 4, 1), commit(10, 100, 1_000), commit(200, 1, 1));
+        let mut at = Sequence(10);
+        while let Some(block) = rendered.block(&new, at) {
+            assert!(block.text.len() < BLOCK + 2_000);
+            at = block.next();
+        }
+        assert_eq!(at, Sequence(110));
+        rendered.block(&later, Sequence(200)).unwrap();
+        rendered.block(&old, Sequence(1)).unwrap();
+        assert!(rendered.from(Sequence(1)).is_empty());
+        let (mut seen, mut at) = (Vec::new(), Sequence(12));
+        loop {
+            let blocks = rendered.from(at);
+            let Some(last) = blocks.last() else { break };
+            for block in &blocks {
+                seen.extend(ids(&block.wanted(at, &Filter::everything()).0));
+            }
+            at = last.next();
+        }
+        assert_eq!(seen, (12..110).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let rendered = Rendered::default();
+        for nth in 0..30 {
+            rendered.block(&commit(nth, 1, 1 << 20), Sequence(nth)).unwrap();
+        }
+        assert!(rendered.0.lock().unwrap().bytes <= KEPT);
+        assert!(rendered.from(Sequence(0)).is_empty() && !rendered.from(Sequence(29)).is_empty());
     }
 }
