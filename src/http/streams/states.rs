@@ -51,7 +51,7 @@ async fn stream(request: HttpRequest, site: web::Data<Site>, streams: web::Data<
     let connections = site.engine.send(ListConnections).await?;
     let wanted = Wanted { filter, values, lanes };
     let told = connections.iter().filter(|info| wanted.connection(&info.name, info.vendor));
-    let told: Vec<u8> = told.flat_map(|info| hub::connection(info)).collect();
+    let told: Vec<u8> = told.flat_map(hub::connection).collect();
     let walk = site.engine.states().connections();
     let walk = walk.into_iter().filter(|(name, vendor)| wanted.connection(name, vendor)).collect();
     let opening = frame::joined(&[Bytes::from_static(frame::OPENING), told.into()]);
