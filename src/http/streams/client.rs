@@ -27,6 +27,7 @@ use actix_web::{
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use socket2::{SockRef, Socket};
+use tokio::time::MissedTickBehavior;
 use watchpost_actors::model::event::Committed;
 
 use super::Ticket;
@@ -34,8 +35,8 @@ use crate::http::telemetry::StreamCutOff;
 
 /// Bytes that the system may keep for a client, so that those who read nothing do not hold megabytes each. Linux takes twice of it.
 const SENDING: usize = 64 << 10;
-/// After what part of the patience a client that takes nothing holds no events in memory any more.
-const RELAX: u32 = 16;
+/// How often it is looked at within the time for which a client may take nothing.
+const LOOKS: u32 = 16;
 
 /// The socket of a connection, to be shut down when its client takes nothing.
 pub(super) struct Line(Arc<Socket>);
@@ -111,17 +112,22 @@ impl Drop for Body {
     }
 }
 
-/// Cuts a client off that has taken nothing for too long.
+/// Cuts a client off that has taken nothing for too long. What counts is how often that was found so, with time for everybody in between, and not the
+/// clock: on a machine that had no time for this thread, a client may have been willing all along.
 async fn watch(progress: Rc<Progress>, line: Option<Arc<Socket>>, patience: Duration, kind: &'static str) {
-    let mut often = rt::time::interval((patience / RELAX).max(Duration::from_millis(10)));
+    let mut often = rt::time::interval((patience / LOOKS).max(Duration::from_millis(10)));
+    often.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut before, mut found) = (None, 0);
     loop {
         often.tick().await;
-        let Some(since) = progress.owed.get() else { continue };
-        if since.elapsed() >= patience / RELAX {
+        let owed = progress.owed.get();
+        found = if owed.is_some() && owed == before { found + 1 } else { 0 };
+        before = owed;
+        if found > 0 {
             // Read again when it goes on.
             progress.page.borrow_mut().clear();
         }
-        if since.elapsed() >= patience {
+        if found >= LOOKS {
             if let Some(line) = &line {
                 StreamCutOff { kind, why: "stalled" }.emit();
                 // It may be gone already.
