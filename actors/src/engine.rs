@@ -12,15 +12,17 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::connection::Launcher;
-use crate::journal::{Journal, JournalError, JournalHandle, Memory, Writer};
+use crate::journal::{Journal, JournalError, JournalHandle, Memory, Waiting, Writer};
 use crate::messages::{AddConnection, AddError, StopAll};
 use crate::model::ids::ConnectionName;
+use crate::model::status::ConnectionState;
 use crate::settings::{CommonSettings, TlsSettings};
 use crate::state_map::StateMap;
 use crate::state_tracker::StateTracker;
 use crate::supervisor::{Ground, ShardActors, Supervisor};
+use crate::telemetry::{ConnectionsCounted, QueuesMeasured};
 use crate::transport::{Brakes, Budget};
-use crate::vendors::VendorSettings;
+use crate::vendors::{VENDORS, VendorSettings};
 
 /// One connection: its name, what every connection has, and its vendor's own settings.
 #[derive(Clone, Debug)]
@@ -103,6 +105,7 @@ struct Inner {
     states: StateMap,
     journal: JournalHandle,
     callbacks: ArbiterHandle,
+    budget: Arc<Budget>,
     arbiters: Mutex<Arbiters>,
     /// The engine's own system, where it had to bring one.
     system: Mutex<Option<oneshot::Sender<()>>>,
@@ -173,13 +176,14 @@ fn build(config: EngineConfig, system: Option<oneshot::Sender<()>>) -> Result<En
         shards.push(ShardActors { tracker, launcher });
     }
     let (services, callbacks) = (threads.add()?, threads.add()?);
+    let budget = Arc::new(Budget::new(budget));
     let ground = Ground {
         shards,
         services: services.clone(),
         states: states.clone(),
         journal: journal.clone(),
         insist,
-        budget: Arc::new(Budget::new(budget)),
+        budget: Arc::clone(&budget),
         paces: Arc::default(),
         brakes: Brakes::default(),
         // Waiting for names is not the journal's doing.
@@ -191,8 +195,15 @@ fn build(config: EngineConfig, system: Option<oneshot::Sender<()>>) -> Result<En
     for connection in connections {
         supervisor.do_send(AddConnection(connection));
     }
-    let inner =
-        Inner { supervisor, states, journal, callbacks, arbiters: Mutex::new(threads), system: Mutex::new(system) };
+    let inner = Inner {
+        supervisor,
+        states,
+        journal,
+        callbacks,
+        budget,
+        arbiters: Mutex::new(threads),
+        system: Mutex::new(system),
+    };
     Ok(EngineHandle { inner: Arc::new(inner) })
 }
 
@@ -243,6 +254,24 @@ impl EngineHandle {
         &self.inner.journal
     }
 
+    /// Sets the gauges of what merely is so, and does not happen: connections by state, states known, how full queues are. To be called before
+    /// the metrics are read. Looks at every connection, and waits for none.
+    pub fn measure(&self) {
+        let Inner { states, journal, budget, .. } = &*self.inner;
+        let mut vendors: Vec<_> = VENDORS.iter().map(|vendor| Tally::of(vendor.name)).collect();
+        states.each(|name, state, states| {
+            if let Some(tally) = vendors.iter_mut().find(|tally| tally.vendor == name) {
+                tally.add(state, states);
+            }
+        });
+        // Of vendors that have none, too: what is gone must not stay as it was.
+        vendors.into_iter().for_each(|tally| tally.counted().emit());
+        let Waiting { commands, questions, appends } = journal.waiting();
+        let large_limit = budget.total();
+        let large = large_limit.saturating_sub(budget.available());
+        QueuesMeasured { commands, questions, appends, large, large_limit }.emit();
+    }
+
     pub(crate) fn callbacks(&self) -> &ArbiterHandle {
         &self.inner.callbacks
     }
@@ -268,6 +297,31 @@ impl EngineHandle {
         let in_time = timeout(deadline, orderly).await.unwrap_or(false);
         self.inner.end();
         in_time
+    }
+}
+
+/// The connections of a vendor.
+struct Tally {
+    vendor: &'static str,
+    connections: [usize; ConnectionState::ALL.len()],
+    states: usize,
+}
+
+impl Tally {
+    fn of(vendor: &'static str) -> Self {
+        Self { vendor, connections: Default::default(), states: 0 }
+    }
+
+    fn add(&mut self, state: ConnectionState, states: usize) {
+        let all = ConnectionState::ALL.iter().zip(&mut self.connections);
+        all.filter(|(each, _)| **each == state).for_each(|(_, count)| *count += 1);
+        self.states += states;
+    }
+
+    fn counted(self) -> ConnectionsCounted {
+        let mut connections = ConnectionState::ALL.map(|state| (state, 0));
+        connections.iter_mut().zip(self.connections).for_each(|((_, count), counted)| *count = counted);
+        ConnectionsCounted { vendor: self.vendor, connections, states: self.states }
     }
 }
 

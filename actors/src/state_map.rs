@@ -102,6 +102,14 @@ impl StateMap {
         self.states_of(connection).map_or(0, |states| states.count.load(Ordering::Relaxed))
     }
 
+    /// Calls `look` for each connection: its vendor, how it is doing, and how many states it has.
+    pub(crate) fn each(&self, mut look: impl FnMut(&'static str, ConnectionState, usize)) {
+        for states in self.connections.iter() {
+            let state = states.status.lock().unwrap_or_else(PoisonError::into_inner).state;
+            look(states.vendor, state, states.count.load(Ordering::Relaxed));
+        }
+    }
+
     pub(crate) fn states_of(&self, connection: &str) -> Option<Arc<ConnectionStates>> {
         self.connections.get(connection).map(|entry| Arc::clone(entry.value()))
     }

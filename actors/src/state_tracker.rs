@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -17,11 +18,11 @@ use crate::fatal::Fatal;
 use crate::journal::{Checkpoint, JournalError, JournalHandle, StateWrite};
 use crate::lane::{Lane, Recognized};
 use crate::lookup::{NamesLearned, ResolveNames};
-use crate::model::event::{Committed, Item};
+use crate::model::event::{Committed, Item, Origin};
 use crate::model::ids::ConnectionName;
 use crate::model::state::State;
 use crate::model::status::ConnectionState;
-use crate::model::vocabulary;
+use crate::model::{Events, vocabulary};
 use crate::names::Names;
 use crate::state_map::StateMap;
 use crate::telemetry::{BatchRefused, BatchStored, NamesMissed};
@@ -30,6 +31,8 @@ use crate::watch::{BeginWatch, EndWatch, Watchers};
 
 /// The mailbox of a tracker. Each connection has one batch in flight at most, and who finds it full waits.
 const MAILBOX: usize = 256;
+/// Events of a batch of which the time is read at most, to find one that can be.
+const TIMES_READ: usize = 8;
 
 /// Opens a connection's lane, once what was handed in before is stored or refused.
 #[derive(Message)]
@@ -47,7 +50,7 @@ pub(crate) struct OpenLane {
 pub(crate) struct LaneOpened {
     pub(crate) checkpoint: Option<Checkpoint>,
     /// When everything of it was last handed over, as far as that is stored.
-    pub(crate) heard: Option<jiff::Timestamp>,
+    pub(crate) heard: Option<Timestamp>,
 }
 
 /// What one wake of the socket yielded.
@@ -58,7 +61,7 @@ pub(crate) struct Batch {
     pub(crate) entries: Entries,
     pub(crate) checkpoint: Option<Checkpoint>,
     /// The last moment at which everything that the vendor had sent was handed over, in this batch or before.
-    pub(crate) heard: Option<jiff::Timestamp>,
+    pub(crate) heard: Option<Timestamp>,
 }
 
 /// Shows how a connection is doing, also when nothing can be stored.
@@ -224,6 +227,7 @@ impl Shard {
 
     fn show(&self, lane: &Lane, commit: &Arc<Committed>, states: &[StateWrite], repeats: usize) {
         let gaps = commit.events.count_of(vocabulary::GAP);
+        let lag = lag(&commit.events, Timestamp::now());
         lane.states.update_status(|status| {
             status.events += commit.events.len() as u64;
             status.repeats += repeats as u64;
@@ -231,9 +235,10 @@ impl Shard {
             if !commit.events.is_empty() {
                 status.last_event = Some(commit.recorded);
             }
+            status.lag = lag.or(status.lag);
         });
         let (connection, vendor) = (&lane.connection, lane.vendor);
-        BatchStored { connection, vendor, events: commit.events.len(), repeats, gaps }.emit();
+        BatchStored { connection, vendor, events: &commit.events, repeats, gaps, lag }.emit();
         let mut watchers = self.watchers.borrow_mut();
         let changed: Vec<State> = if watchers.want_states() { self.changed(lane, commit, states) } else { Vec::new() };
         watchers.publish(commit, &changed);
@@ -257,6 +262,14 @@ impl Shard {
             states.explain(&meanings);
         }
     }
+}
+
+/// How long the last live event has taken from its own time until `now`, if it tells that.
+fn lag(events: &Events, now: Timestamp) -> Option<Duration> {
+    let live = events.iter().rev().filter(|event| event.origin == Origin::Live);
+    let time = live.take(TIMES_READ).find_map(|event| event.time.parse::<Timestamp>().ok())?;
+    // The system's clock may be ahead.
+    Some(Duration::try_from(now.duration_since(time)).unwrap_or_default())
 }
 
 impl Actor for StateTracker {
@@ -308,7 +321,7 @@ impl Handler<ShowStatus> for StateTracker {
         self.shard.map.open(&connection, vendor).update_status(|status| {
             if status.state != state {
                 status.state = state;
-                status.since = jiff::Timestamp::now();
+                status.since = Timestamp::now();
             }
             status.reason = reason;
         });

@@ -1,7 +1,8 @@
 //! Things that happen: one type for each that is worth a log line or a counter. Its `emit` does both; nothing else logs or counts.
 //!
 //! Log lines tell no secret and no payload, but for the beginning of a message that cannot be read. Counters go to the [`metrics`] facade, so that
-//! an embedder chooses the recorder; their labels are connections, vendors and fixed words, never items.
+//! an embedder chooses the recorder. Their labels are configured connections, vendors and fixed words, never children, items or free text: so there are
+//! only so many series, however long the engine runs and whatever it is sent.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -11,6 +12,13 @@ use metrics::{counter, gauge, histogram};
 use tracing::{debug, error, info, warn};
 
 use crate::model::ids::ConnectionName;
+use crate::model::status::ConnectionState;
+use crate::model::{Cause, Events};
+
+/// The label of a connection: the one that is configured.
+fn root(connection: &ConnectionName) -> String {
+    connection.root().to_owned()
+}
 
 /// A panic where nothing may go on half.
 pub(crate) struct PartPanicked {
@@ -39,15 +47,15 @@ impl ConnectionChanged<'_> {
         } else {
             info!(%connection, old, new, reason, "The connection's state has changed.");
         }
-        counter!("watchpost_connection_changes_total", "connection" => connection.to_string(), "state" => new)
-            .increment(1);
+        counter!("watchpost_connection_changes_total", "connection" => root(connection), "state" => new).increment(1);
     }
 }
 
 /// A try at a connection has ended.
 pub(crate) struct TryEnded<'a> {
     pub(crate) connection: &'a ConnectionName,
-    pub(crate) reason: &'a str,
+    pub(crate) why: &'a str,
+    pub(crate) cause: Cause,
     pub(crate) online: Option<Duration>,
     pub(crate) again_in: Duration,
     /// The reason is another than that of the try before.
@@ -56,7 +64,7 @@ pub(crate) struct TryEnded<'a> {
 
 impl TryEnded<'_> {
     pub(crate) fn emit(self) {
-        let Self { connection, reason, online, again_in, news } = self;
+        let Self { connection, why: reason, cause, online, again_in, news } = self;
         // One line for each loss and each new reason; the other tries of an outage are counted and would only fill the log.
         match online {
             Some(online) => info!(%connection, reason, ?online, ?again_in, "The connection was lost."),
@@ -66,7 +74,8 @@ impl TryEnded<'_> {
             None => debug!(%connection, reason, ?again_in, "The connection could not be made."),
         }
         let lost = if online.is_some() { "lost" } else { "failed" };
-        counter!("watchpost_connection_tries_ended_total", "connection" => connection.to_string(), "how" => lost)
+        let (connection, cause) = (root(connection), cause.as_str());
+        counter!("watchpost_connection_tries_ended_total", "connection" => connection, "how" => lost, "reason" => cause)
             .increment(1);
     }
 }
@@ -78,7 +87,7 @@ pub(crate) struct SessionStarted<'a> {
 
 impl SessionStarted<'_> {
     pub(crate) fn emit(self) {
-        counter!("watchpost_connection_online_total", "connection" => self.connection.to_string()).increment(1);
+        counter!("watchpost_connection_online_total", "connection" => root(self.connection)).increment(1);
     }
 }
 
@@ -92,7 +101,7 @@ impl OddityMet<'_> {
     pub(crate) fn emit(self) {
         let Self { connection, what } = self;
         warn!(%connection, what, "The vendor has sent what cannot be used.");
-        counter!("watchpost_oddities_total", "connection" => connection.to_string()).increment(1);
+        counter!("watchpost_oddities_total", "connection" => root(connection)).increment(1);
     }
 }
 
@@ -100,16 +109,25 @@ impl OddityMet<'_> {
 pub(crate) struct BatchStored<'a> {
     pub(crate) connection: &'a ConnectionName,
     pub(crate) vendor: &'static str,
-    pub(crate) events: usize,
+    pub(crate) events: &'a Events,
     pub(crate) repeats: usize,
     pub(crate) gaps: usize,
+    /// How long the last live event took from its own time.
+    pub(crate) lag: Option<Duration>,
 }
 
 impl BatchStored<'_> {
     pub(crate) fn emit(self) {
-        let Self { connection, vendor, events, repeats, gaps } = self;
-        let name = || connection.to_string();
-        counter!("watchpost_events_total", "connection" => name(), "vendor" => vendor).increment(events as u64);
+        let Self { connection, vendor, events, repeats, gaps, lag } = self;
+        let name = || root(connection);
+        for (class, events) in events.by_class() {
+            let class = class.to_owned();
+            counter!("watchpost_events_total", "connection" => name(), "vendor" => vendor, "class" => class)
+                .increment(events as u64);
+        }
+        if let Some(lag) = lag {
+            histogram!("watchpost_event_lag_seconds", "connection" => name()).record(lag.as_secs_f64());
+        }
         if repeats > 0 {
             debug!(%connection, repeats, "Repeats of events already stored were left out.");
             counter!("watchpost_repeats_total", "connection" => name()).increment(repeats as u64);
@@ -138,7 +156,7 @@ impl BatchRefused<'_> {
         } else {
             debug!(%connection, %error, "A batch still could not be stored.");
         }
-        counter!("watchpost_batches_refused_total", "connection" => connection.to_string()).increment(1);
+        counter!("watchpost_batches_refused_total", "connection" => root(connection)).increment(1);
     }
 }
 
@@ -194,7 +212,7 @@ pub(crate) struct ConnectionPanicked<'a> {
 impl ConnectionPanicked<'_> {
     pub(crate) fn emit(self) {
         error!(connection = %self.connection, again_in = ?self.again_in, "A connection has panicked; it is started again from what is stored.");
-        counter!("watchpost_connection_panics_total", "connection" => self.connection.to_string()).increment(1);
+        counter!("watchpost_connection_panics_total", "connection" => root(self.connection)).increment(1);
     }
 }
 
@@ -274,8 +292,8 @@ impl MediaFetched<'_> {
             Err(error) => warn!(%connection, %error, "A picture or recording could not be fetched."),
         }
         let result = if self.result.is_ok() { "fetched" } else { "failed" };
-        counter!("watchpost_media_total", "connection" => connection.to_string(), "result" => result).increment(1);
-        counter!("watchpost_media_bytes_total", "connection" => connection.to_string())
+        counter!("watchpost_media_total", "connection" => root(connection), "result" => result).increment(1);
+        counter!("watchpost_media_bytes_total", "connection" => root(connection))
             .increment(self.result.unwrap_or_default());
     }
 }
@@ -296,7 +314,7 @@ impl CommandDone<'_> {
             Err(error) => warn!(%connection, command, %error, "A command was not carried out."),
         }
         let result = if result.is_ok() { "done" } else { "failed" };
-        let connection = connection.to_string();
+        let connection = root(connection);
         counter!("watchpost_commands_total", "connection" => connection, "command" => command, "result" => result)
             .increment(1);
     }
@@ -313,7 +331,7 @@ impl CommandTroubled<'_> {
     pub(crate) fn emit(self) {
         let Self { connection, command, trouble } = self;
         warn!(%connection, command, trouble, "A command has met with trouble, and goes on.");
-        counter!("watchpost_command_troubles_total", "connection" => connection.to_string()).increment(1);
+        counter!("watchpost_command_troubles_total", "connection" => root(connection)).increment(1);
     }
 }
 
@@ -344,8 +362,7 @@ pub(crate) struct NamesMissed<'a> {
 impl NamesMissed<'_> {
     pub(crate) fn emit(self) {
         debug!(connection = %self.connection, names = self.names, "Events go on without names: the look-up took too long.");
-        counter!("watchpost_names_missed_total", "connection" => self.connection.to_string())
-            .increment(self.names as u64);
+        counter!("watchpost_names_missed_total", "connection" => root(self.connection)).increment(self.names as u64);
     }
 }
 
@@ -368,7 +385,7 @@ pub(crate) struct HeldBack<'a> {
 impl HeldBack<'_> {
     pub(crate) fn emit(self) {
         debug!(connection = %self.connection, "The journal is slower than the connection: reading waits.");
-        counter!("watchpost_held_back_total", "connection" => self.connection.to_string()).increment(1);
+        counter!("watchpost_held_back_total", "connection" => root(self.connection)).increment(1);
     }
 }
 
@@ -390,8 +407,7 @@ pub(crate) struct WatchersCounted {
 
 impl WatchersCounted {
     pub(crate) fn emit(self) {
-        #[expect(clippy::cast_precision_loss, reason = "a count of watchers")]
-        gauge!("watchpost_watchers", "shard" => self.shard.to_string()).set(self.watchers as f64);
+        gauge!("watchpost_watchers", "shard" => self.shard.to_string()).set(figure(self.watchers));
     }
 }
 
@@ -424,3 +440,53 @@ impl CallFailed<'_> {
         counter!("watchpost_calls_failed_total", "vendor" => vendor, "what" => what).increment(1);
     }
 }
+
+/// So many connections are in each state, by vendor.
+pub(crate) struct ConnectionsCounted {
+    pub(crate) vendor: &'static str,
+    pub(crate) connections: [(ConnectionState, usize); ConnectionState::ALL.len()],
+    /// States that they know together.
+    pub(crate) states: usize,
+}
+
+impl ConnectionsCounted {
+    pub(crate) fn emit(self) {
+        let vendor = self.vendor;
+        for (state, connections) in self.connections {
+            gauge!("watchpost_connections", "vendor" => vendor, "state" => state.as_str()).set(figure(connections));
+        }
+        gauge!("watchpost_states", "vendor" => vendor).set(figure(self.states));
+    }
+}
+
+/// How full is what has a bound.
+pub(crate) struct QueuesMeasured {
+    /// Waiting for the journal's thread; none where it has no thread.
+    pub(crate) commands: usize,
+    /// Waiting for its reader.
+    pub(crate) questions: usize,
+    /// Handed to the journal and not answered yet.
+    pub(crate) appends: usize,
+    /// Bytes of large messages, taken and allowed.
+    pub(crate) large: usize,
+    pub(crate) large_limit: usize,
+}
+
+impl QueuesMeasured {
+    pub(crate) fn emit(self) {
+        gauge!("watchpost_journal_waiting_commands").set(figure(self.commands));
+        gauge!("watchpost_journal_waiting_questions").set(figure(self.questions));
+        gauge!("watchpost_journal_appends_in_flight").set(figure(self.appends));
+        gauge!("watchpost_large_messages_bytes").set(figure(self.large));
+        gauge!("watchpost_large_messages_limit_bytes").set(figure(self.large_limit));
+    }
+}
+
+/// A count as a gauge has it.
+#[expect(clippy::cast_precision_loss, reason = "a count for a chart")]
+fn figure(count: usize) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,7 @@ use crate::account::Granted;
 use crate::gate::AuthorizeError;
 use crate::journal::{Checkpoint, JournalError};
 use crate::lookup::ForgetNames;
+use crate::model::Cause;
 use crate::supervisor::WantChildren;
 use crate::telemetry::{HeldBack, OddityMet};
 use crate::transport::{CloseReason, Incoming, OpenError, SendError};
@@ -164,7 +165,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                 self.step(now, Input::Decoded(decoded), report);
                 self.messages(now, report);
             }
-            None => self.lose("a message could not be taken apart"),
+            None => self.lose(Cause::Defect, "a message could not be taken apart"),
         }
     }
 
@@ -204,7 +205,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
         if self.goes_on(now, report, V::Session::dropped) {
             drop(self.channel.take());
         } else {
-            self.lose(&reason.to_string());
+            self.lose(reason.cause(), &reason.to_string());
         }
     }
 
@@ -265,8 +266,8 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                 let (parent, common) = (self.setup.name.clone(), common.clone());
                 self.setup.children.do_send(WantChildren { parent, common, children });
             }
-            Action::End(SessionEnd::Retry { why, not_before }) => {
-                self.ending = Some(Ending::Lost { why: why.into(), not_before });
+            Action::End(SessionEnd::Retry { why, cause, not_before }) => {
+                self.ending = Some(Ending::Lost { why: why.into(), cause, not_before });
             }
             Action::End(SessionEnd::Halt(why)) => self.halt(&why.into(), None, report),
         }
@@ -281,12 +282,12 @@ impl<'a, V: Vendor> Attempt<'a, V> {
 
     fn sent(&mut self, result: Result<(), SendError>) {
         if let Err(error) = result {
-            self.lose(&error.to_string());
+            self.lose(error.cause(), &error.to_string());
         }
     }
 
-    fn lose(&mut self, why: &str) {
-        self.ending = Some(Ending::Lost { why: why.into(), not_before: None });
+    fn lose(&mut self, cause: Cause, why: &str) {
+        self.ending = Some(Ending::Lost { why: why.into(), cause, not_before: None });
     }
 
     fn halt(&mut self, why: &Arc<str>, again_at: Option<Instant>, report: &mut Report) {
@@ -304,8 +305,10 @@ impl<'a, V: Vendor> Attempt<'a, V> {
             Ok(Err(_)) if self.goes_on(now, report, V::Session::unauthorized) => {}
             Ok(Err(AuthorizeError::Refused { why, again_at })) => self.halt(&why, again_at, report),
             Ok(Err(AuthorizeError::Braked { why, until })) => self.halt(&why, Some(until), report),
-            Ok(Err(AuthorizeError::Unavailable { why } | AuthorizeError::NotThis { why })) => self.lose(&why),
-            Err(error) => self.lose(&format!("the login: {error}")),
+            Ok(Err(AuthorizeError::Unavailable { why } | AuthorizeError::NotThis { why })) => {
+                self.lose(Cause::Login, &why);
+            }
+            Err(error) => self.lose(Cause::Login, &format!("the login: {error}")),
         }
     }
 
@@ -334,7 +337,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
         if matches!(error, JournalError::Fenced { .. }) {
             self.halt(&error.to_string().into(), None, report);
         } else {
-            self.lose(&format!("journal: {error}"));
+            self.lose(Cause::Journal, &format!("journal: {error}"));
         }
         first
     }
@@ -356,7 +359,8 @@ impl<'a, V: Vendor> Attempt<'a, V> {
     fn alarms(&mut self, quiet: bool, report: &mut Report) {
         let now = Now::read();
         if self.batches.storing_since().is_some_and(|since| since + self.setup.hold_limit <= now.instant) {
-            return self.lose(&format!("journal: it has not stored a batch for {:?}", self.setup.hold_limit));
+            let why = format!("journal: it has not stored a batch for {:?}", self.setup.hold_limit);
+            return self.lose(Cause::Journal, &why);
         }
         if self.wake_at.is_some_and(|at| at <= now.instant) {
             self.wake_at = None;
@@ -371,7 +375,10 @@ impl<'a, V: Vendor> Attempt<'a, V> {
                 let sent = self.channel.ping();
                 self.sent(sent);
             }
-            Due::Dead => self.lose(&format!("the server was silent for {:?}", self.setup.common.dead_after)),
+            Due::Dead => {
+                let why = format!("the server was silent for {:?}", self.setup.common.dead_after);
+                self.lose(Cause::Silent, &why);
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use crate::model::Cause;
 use crate::retry::RetryClock;
 
 /// How a try ended.
@@ -22,7 +23,7 @@ pub(super) struct Ended {
 pub(super) enum Ending {
     Stop,
     Restart,
-    Lost { why: Arc<str>, not_before: Option<Duration> },
+    Lost { why: Arc<str>, cause: Cause, not_before: Option<Duration> },
     Halt { again_at: Option<Instant> },
 }
 

@@ -56,9 +56,9 @@ pub(super) async fn run<V: Vendor>(setup: Rc<Setup<V>>, clients: Clients, mut or
         let next = match &ended.ending {
             Ending::Stop => Next::Stop,
             Ending::Restart => Next::Try { insist: true },
-            Ending::Lost { why, not_before } => {
+            Ending::Lost { why, cause, not_before } => {
                 let delay = ended.pause(&mut clock, *not_before, Instant::now(), jitter());
-                report.waiting(&setup, why, ended.online, delay);
+                report.waiting(&setup, why, *cause, ended.online, delay);
                 wait(&mut orders, Some(Instant::now() + delay)).await
             }
             Ending::Halt { again_at } => wait(&mut orders, *again_at).await,

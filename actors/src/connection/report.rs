@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Setup;
 use super::changes::Changes;
+use crate::model::Cause;
 use crate::model::status::ConnectionState;
 use crate::state_tracker::ShowStatus;
 use crate::supervisor::ConnectionReport;
@@ -92,12 +93,13 @@ impl Report {
         &mut self,
         setup: &Setup<V>,
         why: &Arc<str>,
+        cause: Cause,
         online: Option<Duration>,
         again_in: Duration,
     ) {
         let news = self.told.as_ref() != Some(why);
         self.told = Some(Arc::clone(why));
-        TryEnded { connection: &setup.name, reason: why, online, again_in, news }.emit();
+        TryEnded { connection: &setup.name, why, cause, online, again_in, news }.emit();
     }
 
     pub(super) fn halted<V: Vendor>(&mut self, setup: &Setup<V>, why: &Arc<str>) {

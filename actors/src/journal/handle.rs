@@ -1,5 +1,6 @@
 //! The way to a journal: each call is a [`Command`] or a [`Question`], and waits for its answer.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -23,6 +24,35 @@ pub struct JournalHandle {
     pub(super) recent: Arc<Mutex<Recent>>,
     pub(super) next: watch::Receiver<Sequence>,
     pub(super) damage: watch::Receiver<Option<JournalError>>,
+    /// Appends that are not answered yet.
+    pub(super) appends: Arc<AtomicUsize>,
+}
+
+/// What waits for a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    /// For its thread; none where it has no thread.
+    pub(crate) commands: usize,
+    /// For its reader.
+    pub(crate) questions: usize,
+    /// Appends that are not answered yet.
+    pub(crate) appends: usize,
+}
+
+/// Counts an append until it is answered, or given up.
+struct Under<'a>(&'a AtomicUsize);
+
+impl<'a> Under<'a> {
+    fn way(appends: &'a AtomicUsize) -> Self {
+        appends.fetch_add(1, Ordering::Relaxed);
+        Self(appends)
+    }
+}
+
+impl Drop for Under<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Where a journal works.
@@ -58,7 +88,21 @@ impl JournalHandle {
     /// # Errors
     /// [`JournalError`].
     pub async fn append(&self, append: Append) -> Result<Arc<Committed>, JournalError> {
+        let _under_way = Under::way(&self.appends);
         self.tell(|answer| Command::Append(append, answer)).await
+    }
+
+    /// What waits now.
+    pub(crate) fn waiting(&self) -> Waiting {
+        fn length<T>(queue: &mpsc::Sender<T>) -> usize {
+            queue.max_capacity() - queue.capacity()
+        }
+        let commands = match &self.way {
+            Way::Thread(commands) => length(commands),
+            Way::Inline(_) => 0,
+        };
+        let questions = self.questions.as_ref().map_or(0, length);
+        Waiting { commands, questions, appends: self.appends.load(Ordering::Relaxed) }
     }
 
     /// See [`Journal::load`].

@@ -26,6 +26,7 @@ use crate::model::ids::{ConnectionName, Sequence};
 use crate::model::state::{StateEntry, StateRef};
 
 pub use handle::JournalHandle;
+pub(crate) use handle::Waiting;
 pub use memory::Memory;
 pub use writer::Writer;
 

@@ -51,7 +51,8 @@ impl Writer {
             spawn("watchpost-journal", move || clock.block_on(run(&mut *journal, queue, &keep)))?;
             Way::Thread(commands)
         };
-        Ok(Self { handle: JournalHandle { way, questions, recent, next: follow, damage } })
+        let appends = Arc::default();
+        Ok(Self { handle: JournalHandle { way, questions, recent, next: follow, damage, appends } })
     }
 
     /// The way to it.

@@ -117,6 +117,14 @@ pub struct Meaning {
     pub state: Option<StateMeaning>,
 }
 
+impl Meaning {
+    /// What events are counted by: the type up to the first dot, so `motion`, or the vendor's name where the type is the vendor's own.
+    #[must_use]
+    pub fn class(&self) -> &str {
+        self.kind.split_once('.').map_or(&*self.kind, |(class, _)| class)
+    }
+}
+
 /// The state that an event sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateMeaning {

@@ -196,6 +196,25 @@ impl Events {
     }
 }
 
+impl Events {
+    /// How many there are of each [class](Meaning::class) of types.
+    #[must_use]
+    pub fn by_class(&self) -> Vec<(&str, usize)> {
+        let mut counts = vec![0; self.meanings.len()];
+        for record in &self.records {
+            counts[record.meaning.index()] += 1;
+        }
+        let mut classes = Vec::<(&str, usize)>::new();
+        for (meaning, count) in self.meanings.iter().zip(counts).filter(|(_, count)| *count > 0) {
+            match classes.iter_mut().find(|(class, _)| *class == meaning.class()) {
+                Some((_, events)) => *events += count,
+                None => classes.push((meaning.class(), count)),
+            }
+        }
+        classes
+    }
+}
+
 /// A set of numbers below a bound: a list while that is short, which it is unless somebody sends more items and groups than any site has.
 enum Marks {
     Few(Vec<bool>),
@@ -329,6 +348,15 @@ mod tests {
         events.compact();
         assert_eq!(format!("{:?}", events.iter().collect::<Vec<_>>()), before);
         assert!(events.bytes() < 50, "{}", events.bytes());
+    }
+
+    #[test]
+    fn events_are_counted_by_the_first_part_of_their_type() {
+        let of = |kind: &str| Arc::new(Meaning { kind: kind.into(), name: None, state: None });
+        let kinds = ["motion.started", "motion.stopped", "gap", "een.own.word", "motion.started"].map(of);
+        let events: Events = kinds.iter().map(|kind| event("1", &item(0), kind)).collect();
+        assert_eq!(events.by_class(), [("motion", 3), ("gap", 1), ("een", 1)]);
+        assert_eq!(Events::default().by_class(), []);
     }
 
     #[test]

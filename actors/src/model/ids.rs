@@ -50,6 +50,13 @@ impl ConnectionName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name of the configured connection: of a child that of its parent, of any other its own. There are only so many of these, while a
+    /// reseller may have thousands of children.
+    #[must_use]
+    pub fn root(&self) -> &str {
+        self.0.split_once('/').map_or(&*self.0, |(root, _)| root)
+    }
 }
 
 impl fmt::Display for ConnectionName {
@@ -172,6 +179,12 @@ mod tests {
         for bad in ["", "-a", "_a", "Hq", "a b", "a/", "/a", "a/b/c", "é", "a\n", &"x".repeat(65)] {
             assert!(bad.parse::<ConnectionName>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn the_root_of_a_child_is_its_parent_and_of_any_other_itself() {
+        let parent = ConnectionName::new("stores").unwrap();
+        assert_eq!((parent.root(), parent.child("00012345").unwrap().root()), ("stores", "stores"));
     }
 
     #[test]

@@ -5,9 +5,10 @@
 //! - [`events`]: many of them, as they are stored; [`text`] is what their texts are kept in.
 //! - [`state`]: the present value of one state group of one item; [`state_key`] is what it is known by, [`vendor_time`] since when it stands.
 //! - [`filter`]: which events or states somebody wants.
-//! - [`status`]: how a connection is doing.
+//! - [`status`]: how a connection is doing; [`cause`]: why a try at it ended.
 //! - [`vocabulary`]: the shared words for event types, state groups and their values.
 
+pub mod cause;
 pub mod event;
 pub mod events;
 pub mod filter;
@@ -20,6 +21,7 @@ pub mod text;
 pub mod vendor_time;
 pub mod vocabulary;
 
+pub use cause::Cause;
 pub use event::{Event, EventRef, Item, Meaning, Origin, SharedEvent, StateMeaning};
 pub use events::Events;
 pub use filter::Filter;

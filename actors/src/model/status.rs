@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The state of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -23,6 +24,9 @@ pub enum ConnectionState {
 }
 
 impl ConnectionState {
+    /// All there are.
+    pub const ALL: [Self; 5] = [Self::Connecting, Self::Online, Self::Delayed, Self::Halted, Self::Stopped];
+
     /// The word that users see.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -43,7 +47,7 @@ impl fmt::Display for ConnectionState {
 }
 
 impl Serialize for ConnectionState {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
 }
@@ -65,6 +69,14 @@ pub struct ConnectionStatus {
     pub gaps: u64,
     /// When the last event was stored.
     pub last_event: Option<Timestamp>,
+    /// How long the last live event that tells its time took from then until it was stored; in JSON seconds. It holds what the clocks of system and
+    /// machine differ by, and is zero where the system's is ahead.
+    #[serde(serialize_with = "in_seconds")]
+    pub lag: Option<Duration>,
+}
+
+fn in_seconds<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    duration.map(|duration| duration.as_secs_f64()).serialize(serializer)
 }
 
 impl Default for ConnectionStatus {
@@ -77,6 +89,7 @@ impl Default for ConnectionStatus {
             repeats: 0,
             gaps: 0,
             last_event: None,
+            lag: None,
         }
     }
 }

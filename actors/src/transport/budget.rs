@@ -39,6 +39,12 @@ impl Budget {
         self.units.available_permits() * UNIT
     }
 
+    /// All of it, in bytes.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.total as usize * UNIT
+    }
+
     /// Takes this many bytes, waiting in turn until they are there.
     ///
     /// A message larger than the whole budget takes all of it, so that it is alone rather than

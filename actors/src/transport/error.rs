@@ -8,6 +8,7 @@ use std::{io, time::Duration};
 use rustls::Error as RustlsError;
 
 use super::{brake::Braked, frame::FrameError};
+use crate::model::Cause;
 
 /// What went wrong before there was an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +46,18 @@ impl Fault {
             Self::Timeout(_) | Self::Connect(_) | Self::Lost(_) => true,
             Self::Tls { lasting, .. } => !lasting,
             Self::Protocol(_) | Self::Unsendable(_) => false,
+        }
+    }
+
+    /// What it comes to.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Timeout(_) => Cause::Timeout,
+            Self::Connect(_) => Cause::Unreachable,
+            Self::Lost(_) => Cause::Closed,
+            Self::Tls { .. } => Cause::Tls,
+            Self::Protocol(_) | Self::Unsendable(_) => Cause::Protocol,
         }
     }
 
@@ -156,6 +169,18 @@ impl OpenError {
     }
 }
 
+impl OpenError {
+    /// What it comes to.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Refused { status, .. } => Cause::of_status(*status),
+            Self::Failed { fault, .. } => fault.cause(),
+            Self::Braked(_) => Cause::Throttled,
+        }
+    }
+}
+
 /// Why an open WebSocket ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CloseReason {
@@ -205,6 +230,15 @@ impl CloseReason {
         matches!(self, Self::TooLarge { .. } | Self::Protocol(_) | Self::NotUtf8)
     }
 
+    /// What it comes to.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::ByServer { .. } | Self::ByUs | Self::Eof | Self::Io { .. } => Cause::Closed,
+            Self::TooLarge { .. } | Self::Protocol(_) | Self::NotUtf8 => Cause::Protocol,
+        }
+    }
+
     /// Whether a new connection may fare better. After a message that is too large it may not: a
     /// server that resumes sends it again.
     #[must_use]
@@ -247,6 +281,16 @@ pub enum SendError {
 }
 
 impl SendError {
+    /// What it comes to.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Full { .. } => Cause::Silent,
+            Self::PingTooLong(_) => Cause::Defect,
+            Self::Closing => Cause::Closed,
+        }
+    }
+
     /// Whether the same message may be sent later on this connection.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

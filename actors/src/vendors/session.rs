@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use super::{Entries, Entry, Forget, Now, VendorSettings};
 use crate::journal::Checkpoint;
+use crate::model::Cause;
 use crate::transport::request::{RestAnswer, RestCall, WebSocketRequest};
 use crate::transport::{OpenError, RestError};
 
@@ -170,6 +171,8 @@ pub enum SessionEnd {
     Retry {
         /// What happened.
         why: String,
+        /// The same in a word.
+        cause: Cause,
         /// The server asked to be left alone for so long.
         not_before: Option<Duration>,
     },
@@ -180,7 +183,7 @@ pub enum SessionEnd {
 
 impl SessionEnd {
     /// Trying again can help.
-    pub fn retry(why: impl Into<String>) -> Self {
-        Self::Retry { why: why.into(), not_before: None }
+    pub fn retry(cause: Cause, why: impl Into<String>) -> Self {
+        Self::Retry { why: why.into(), cause, not_before: None }
     }
 }

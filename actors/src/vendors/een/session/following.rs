@@ -7,6 +7,7 @@ use super::device::Spread;
 use super::devices::{ENTITIES, Listed};
 use super::held::Held;
 use super::{EenSession, Phase};
+use crate::model::Cause;
 use crate::vendors::een::directory::Catalog;
 use crate::vendors::een::wire::{Esn, drop_entities};
 use crate::vendors::{Action, Now, SessionEnd, Todo};
@@ -168,7 +169,7 @@ impl EenSession {
             self.answers_until = None;
             if !self.online && !self.devices.has_answered() {
                 let why = format!("no answer to the subscription for {ANSWER_MOST:?}");
-                return self.end(SessionEnd::retry(why), todo);
+                return self.end(SessionEnd::retry(Cause::Timeout, why), todo);
             }
             // All that have answered may have been refused: that is an answer too.
             self.subscribed(todo);

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::answers::{Received, Took};
 use super::{EenSession, Phase};
+use crate::model::Cause;
 use crate::vendors::een::wire::{self, Frame, Kept, Refusal, RefusalCode};
 use crate::vendors::{Action, Now, SessionEnd, Todo};
 
@@ -172,9 +173,9 @@ impl EenSession {
             }
             RefusalCode::NotReady => {
                 let why = format!("the server is not ready, {refusal}");
-                self.end(SessionEnd::Retry { why, not_before: Some(NOT_READY) }, todo);
+                self.end(SessionEnd::Retry { why, cause: Cause::Unavailable, not_before: Some(NOT_READY) }, todo);
             }
-            _ => self.end(SessionEnd::retry(format!("the server refused a request, {refusal}")), todo),
+            _ => self.end(SessionEnd::retry(Cause::Refused, format!("the server refused a request, {refusal}")), todo),
         }
     }
 
@@ -185,7 +186,7 @@ impl EenSession {
         if self.unreadable >= UNREADABLE_MOST {
             self.mark.open_gap(self.mark.last_heard(now), UNREADABLE);
             let why = format!("the server sent {UNREADABLE_MOST} frames in a row that cannot be read ({why})");
-            return self.end(SessionEnd::retry(why), todo);
+            return self.end(SessionEnd::retry(Cause::Protocol, why), todo);
         }
         if self.warned.is_none_or(|last| now.instant >= last + WARN_EVERY) {
             self.warned = Some(now.instant);
@@ -208,6 +209,6 @@ impl EenSession {
         if self.phase == Phase::Open {
             self.mark.open_gap(self.mark.last_heard(now), UNREADABLE);
         }
-        self.end(SessionEnd::retry(why), todo);
+        self.end(SessionEnd::retry(Cause::Protocol, why), todo);
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::answers::Received;
 use super::{EenSession, Phase};
+use crate::model::Cause;
 use crate::vendors::een::wire::{Frame, Kept};
 use crate::vendors::{Action, Now, SessionEnd, Todo};
 
@@ -71,7 +72,7 @@ impl EenSession {
         if self.held.as_ref().is_some_and(|held| held.bytes >= HOLD_BYTES) {
             // Refusals and nothing else, so many that they cannot be an answer to what was asked.
             let why = format!("the server sent more than {} MiB before it answered", HOLD_BYTES >> 20);
-            self.end(SessionEnd::retry(why), todo);
+            self.end(SessionEnd::retry(Cause::Protocol, why), todo);
         }
         true
     }

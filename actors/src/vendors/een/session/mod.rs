@@ -41,6 +41,7 @@ use super::checkpoint::{EenCheckpoint, Parts};
 use super::directory::Catalog;
 use super::grant::Grant;
 use crate::journal::Checkpoint;
+use crate::model::Cause;
 use crate::settings::CommonSettings;
 use crate::vendors::{Action, Input, Now, Resume, Session, SessionEnd, Todo};
 
@@ -183,7 +184,7 @@ impl EenSession {
     /// The login that the server does not know any more is replaced, once in a try.
     fn reauthorize(&mut self, why: impl Into<String>, todo: &mut Todo) {
         if std::mem::replace(&mut self.reauthorized, true) {
-            return self.end(SessionEnd::retry(why), todo);
+            return self.end(SessionEnd::retry(Cause::Refused, why), todo);
         }
         self.grant = None;
         self.phase = Phase::Authorizing;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{EenSession, Phase};
+use crate::model::Cause;
 use crate::transport::OpenError;
 use crate::transport::request::WebSocketRequest;
 use crate::vendors::een::config::Accounts;
@@ -50,7 +51,9 @@ impl EenSession {
 
     pub(super) fn prepared(&mut self, now: Now, catalog: Option<Arc<Catalog>>, todo: &mut Todo) {
         match (self.phase, catalog) {
-            (Phase::Listing, None) => self.end(SessionEnd::retry("the list of devices cannot be had"), todo),
+            (Phase::Listing, None) => {
+                self.end(SessionEnd::retry(Cause::Directory, "the list of devices cannot be had"), todo)
+            }
             (Phase::Listing, Some(catalog)) => {
                 self.believe(catalog);
                 self.open(todo);
@@ -89,13 +92,16 @@ impl EenSession {
             }
             OpenError::Refused { status: 404, retry_after, .. } => {
                 let why = format!("{error}: no poll service there; check `socket_url` if it is set");
-                self.end(SessionEnd::Retry { why, not_before: *retry_after }, todo);
+                self.end(SessionEnd::Retry { why, cause: error.cause(), not_before: *retry_after }, todo);
             }
             OpenError::Refused { retry_after, .. } => {
-                self.end(SessionEnd::Retry { why: error.to_string(), not_before: *retry_after }, todo);
+                self.end(
+                    SessionEnd::Retry { why: error.to_string(), cause: error.cause(), not_before: *retry_after },
+                    todo,
+                );
             }
             OpenError::Failed { .. } | OpenError::Braked(_) => {
-                self.end(SessionEnd::retry(error.to_string()), todo);
+                self.end(SessionEnd::retry(error.cause(), error.to_string()), todo);
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::{EenSession, Phase};
+use crate::model::Cause;
 use crate::transport::RestError;
 use crate::transport::request::RestAnswer;
 use crate::vendors::een::accounts::{AccountList, Standing};
@@ -145,7 +146,7 @@ impl EenSession {
         let Some(reseller) = &mut self.reseller else { return };
         if !self.online {
             let why = format!("the accounts cannot be listed: {why}");
-            return self.end(SessionEnd::Retry { why, not_before }, todo);
+            return self.end(SessionEnd::Retry { why, cause: Cause::Directory, not_before }, todo);
         }
         let soon = RELIST_SOON.saturating_mul(1 << reseller.failures.min(8)).min(self.config.relist_every);
         reseller.failures = reseller.failures.saturating_add(1);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Baseline, MilestoneSession, Phase, Replay};
+use crate::model::Cause;
 use crate::vendors::milestone::checkpoint::OpenGap;
 use crate::vendors::milestone::wire::{self, Reply};
 use crate::vendors::{Action, Entry, Now, SessionEnd, Todo};
@@ -54,7 +55,7 @@ impl MilestoneSession {
             // Documented is a 201 for a session that is gone; should a gateway refuse instead, a new one is all the same.
             self.start_session(now, false, todo);
         } else {
-            self.end(SessionEnd::retry(format!("startSession was refused, {}", reply.trouble())), todo);
+            self.end(SessionEnd::retry(Cause::Refused, format!("startSession was refused, {}", reply.trouble())), todo);
         }
     }
 
@@ -112,7 +113,7 @@ impl MilestoneSession {
                 "the gateway refused the subscription, {}; check `subscribe` and the user's role",
                 reply.trouble()
             );
-            return self.end(SessionEnd::retry(why), todo);
+            return self.end(SessionEnd::retry(Cause::Refused, why), todo);
         }
         self.mark.session = self.unconfirmed.take();
         self.mark.established = true;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::baseline::UNREADABLE_BREAK;
 use super::{MilestoneSession, Phase, Replay};
+use crate::model::Cause;
 use crate::model::event::Origin;
 use crate::vendors::milestone::checkpoint::OpenGap;
 use crate::vendors::milestone::vocabulary::{SYSTEM_CONFIGURATION_CHANGED, meanwhile};
@@ -98,7 +99,7 @@ impl MilestoneSession {
         } else {
             self.mark.unreadable_after = Some(place);
         }
-        self.end(SessionEnd::retry(why), todo);
+        self.end(SessionEnd::retry(Cause::Protocol, why), todo);
     }
 
     /// A frame that is no JSON may have been an event. The first time, the gateway is asked for everything behind the last event again;
@@ -112,7 +113,7 @@ impl MilestoneSession {
             return;
         }
         self.mark.unreadable_after = Some(place);
-        self.end(SessionEnd::retry(format!("the gateway sent a frame that is no JSON ({why})")), todo);
+        self.end(SessionEnd::retry(Cause::Protocol, format!("the gateway sent a frame that is no JSON ({why})")), todo);
     }
 }
 

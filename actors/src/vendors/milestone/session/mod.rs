@@ -27,6 +27,7 @@ use super::directory::Catalog;
 use super::login::Grant;
 use super::wire::{self, Decoded};
 use crate::journal::Checkpoint;
+use crate::model::Cause;
 use crate::settings::CommonSettings;
 use crate::vendors::{Action, Input, Now, Resume, Session, SessionEnd, Todo};
 
@@ -144,10 +145,10 @@ impl MilestoneSession {
     fn woken(&mut self, now: Now, todo: &mut Todo) {
         match self.phase {
             Phase::Starting { until, .. } if until <= now.instant => {
-                return self.end(SessionEnd::retry("no answer to startSession"), todo);
+                return self.end(SessionEnd::retry(Cause::Timeout, "no answer to startSession"), todo);
             }
             Phase::Subscribing { until, .. } if until <= now.instant => {
-                return self.end(SessionEnd::retry("no answer to addSubscription"), todo);
+                return self.end(SessionEnd::retry(Cause::Timeout, "no answer to addSubscription"), todo);
             }
             _ => {}
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::{MilestoneSession, Phase};
+use crate::model::Cause;
 use crate::settings::closest;
 use crate::transport::OpenError;
 use crate::transport::request::WebSocketRequest;
@@ -76,7 +77,7 @@ impl MilestoneSession {
         let Some(catalog) = self.catalog.clone().filter(|_| self.names_are_needed()) else {
             if self.names_are_needed() {
                 let why = "the subscription names event types, and the gateway's list of them cannot be had";
-                self.end(SessionEnd::retry(why), todo);
+                self.end(SessionEnd::retry(Cause::Directory, why), todo);
                 return false;
             }
             return true;
@@ -126,16 +127,22 @@ impl MilestoneSession {
                 self.proceed(todo);
             }
             OpenError::Refused { status: 404, .. } => self.end(
-                SessionEnd::retry(format!(
-                    "{error}: no Events and State API there; it needs XProtect 2023 R3 or later with an API Gateway"
-                )),
+                SessionEnd::retry(
+                    Cause::Refused,
+                    format!(
+                        "{error}: no Events and State API there; it needs XProtect 2023 R3 or later with an API Gateway"
+                    ),
+                ),
                 todo,
             ),
             OpenError::Refused { retry_after, .. } => {
-                self.end(SessionEnd::Retry { why: error.to_string(), not_before: *retry_after }, todo);
+                self.end(
+                    SessionEnd::Retry { why: error.to_string(), cause: error.cause(), not_before: *retry_after },
+                    todo,
+                );
             }
             OpenError::Failed { .. } | OpenError::Braked(_) => {
-                self.end(SessionEnd::retry(error.to_string()), todo);
+                self.end(SessionEnd::retry(error.cause(), error.to_string()), todo);
             }
         }
     }

@@ -48,6 +48,7 @@ use super::config::SimpliSafeConfig;
 use super::directory::Catalog;
 use super::grant::Grant;
 use crate::journal::Checkpoint;
+use crate::model::Cause;
 use crate::settings::CommonSettings;
 use crate::vendors::{Action, Input, Now, Resume, Session, SessionEnd, Todo};
 
@@ -164,7 +165,7 @@ impl SimpliSafeSession {
             if self.try_another_token(todo) {
                 return;
             }
-            return self.end(SessionEnd::retry("the server does not confirm the subscription"), todo);
+            return self.end(SessionEnd::retry(Cause::Timeout, "the server does not confirm the subscription"), todo);
         }
         if self.phase == Phase::Online {
             self.renew_if_due(now, todo);

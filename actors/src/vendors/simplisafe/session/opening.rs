@@ -149,9 +149,14 @@ impl SimpliSafeSession {
         match error {
             OpenError::Refused { status: 401, .. } if self.try_another_token(todo) => {}
             OpenError::Refused { retry_after, .. } => {
-                self.end(SessionEnd::Retry { why: error.to_string(), not_before: *retry_after }, todo);
+                self.end(
+                    SessionEnd::Retry { why: error.to_string(), cause: error.cause(), not_before: *retry_after },
+                    todo,
+                );
             }
-            OpenError::Failed { .. } | OpenError::Braked(_) => self.end(SessionEnd::retry(error.to_string()), todo),
+            OpenError::Failed { .. } | OpenError::Braked(_) => {
+                self.end(SessionEnd::retry(error.cause(), error.to_string()), todo)
+            }
         }
     }
 }

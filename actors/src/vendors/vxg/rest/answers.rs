@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::model::Cause;
 use crate::transport::RestError;
 use crate::transport::request::RestAnswer;
 use crate::vendors::address::place;
@@ -57,6 +58,15 @@ impl CallError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Busy { .. } | Self::Passing { .. })
+    }
+
+    /// What it comes to.
+    pub(crate) fn cause(&self) -> Cause {
+        match self {
+            Self::Unauthorized(_) | Self::Forbidden(_) | Self::NotFound(_) | Self::Bad { .. } => Cause::Refused,
+            Self::Busy { .. } => Cause::Throttled,
+            Self::Passing { .. } => Cause::Unavailable,
+        }
     }
 
     /// For how long the server asks to be left alone.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::reading::AHEAD;
 use super::walk::SECOND;
 use super::{Phase, VxgSession};
+use crate::model::Cause;
 use crate::telemetry::CallFailed;
 use crate::transport::RestError;
 use crate::transport::request::{RestAnswer, RestCall};
@@ -196,7 +197,10 @@ impl VxgSession {
         }
         if token > 0 {
             let why = CallError::Unauthorized(why);
-            return self.end(SessionEnd::retry(format!("a token that the login has just found good: {why}")), todo);
+            return self.end(
+                SessionEnd::retry(Cause::Refused, format!("a token that the login has just found good: {why}")),
+                todo,
+            );
         }
         self.calls.refused += 1;
         self.calls.waiting.push(ask);

@@ -156,7 +156,7 @@ impl VxgSession {
         if self.polls.waits_for_cameras() && self.channels.cameras.is_none() {
             let why =
                 format!("events are to be had by camera alone, and the list of cameras is not to be had: {error}");
-            return self.end(SessionEnd::Retry { why, not_before: error.not_before() }, todo);
+            return self.end(SessionEnd::Retry { why, cause: error.cause(), not_before: error.not_before() }, todo);
         }
         let every = self.config.status_every;
         let pause = if self.channels.cameras.is_none() && !is_refused { every.min(AGAIN) } else { every };

@@ -6,6 +6,7 @@ use super::VxgSession;
 use super::calls::Ask;
 use super::reading::Smaller;
 use super::walk::Window;
+use crate::model::Cause;
 use crate::vendors::vxg::rest::CallError;
 use crate::vendors::{Now, SessionEnd, Todo};
 
@@ -33,7 +34,7 @@ impl VxgSession {
             }
             CallError::NotFound(_) => {
                 let why = format!("the list of events: {error}: is `url` right?");
-                return self.end(SessionEnd::retry(why), todo);
+                return self.end(SessionEnd::retry(Cause::Refused, why), todo);
             }
             CallError::Busy { not_before } => return self.is_busy(now, *not_before, error, todo),
             // Of a window that is at fault it says no more than that.
@@ -99,7 +100,8 @@ impl VxgSession {
             return self.ask(now, Ask::Edge, todo);
         }
         if self.polls.busy > BUSY_MOST || wait > WAIT_MOST.max(self.config.poll_most) {
-            return self.end(SessionEnd::Retry { why: error.to_string(), not_before: Some(wait) }, todo);
+            return self
+                .end(SessionEnd::Retry { why: error.to_string(), cause: error.cause(), not_before: Some(wait) }, todo);
         }
         self.polls.retry_at = Some(now.instant + wait);
     }
@@ -113,7 +115,10 @@ impl VxgSession {
         let why = std::mem::take(&mut self.polls.trouble);
         let why = if why.is_empty() { error.to_string() } else { why };
         let not_before = error.not_before();
-        self.end(SessionEnd::Retry { why: format!("the list of events: {why}"), not_before }, todo);
+        self.end(
+            SessionEnd::Retry { why: format!("the list of events: {why}"), cause: error.cause(), not_before },
+            todo,
+        );
     }
 
     /// The latest events can be had: it is the window that cannot be read.
