@@ -6,17 +6,21 @@
 //!
 //! - [`server`]: binds, serves, stops; its limits. `guard`: who may ask. [`site`]: what handlers reach.
 //! - `query`: query strings, read with every mistake named. `list`: lists that are handed out page by page. `problem`: errors (RFC 9457).
-//! - `connections`, `states`, `items`, `events`, `health`: one room for each resource of the API.
+//! - `connections`, `states`, `items`, `events`, `health`: one room for each resource of the API. `openapi`: what they say of themselves.
+//! - `dashboard`: the page for people, which asks the API like anybody else.
 //! - `deliveries`: sinks, dead letters and replays. `vxg`: what VXG's cameras can be asked. `media`: pictures and recordings, fetched.
-//! - [`streams`]: events and states as they come, as server-sent events. `telemetry`: what is worth a counter.
+//! - [`streams`]: events and states as they come, as server-sent events. `telemetry`: things that happen here, each with its counters.
+//! - [`metrics`]: what is counted, as Prometheus reads it.
 //!
 //! Reads come from the state map and the journal's own reader, and never disturb what is received.
 
+pub mod metrics;
 pub mod server;
 pub mod site;
 pub mod streams;
 
 mod connections;
+mod dashboard;
 mod deliveries;
 mod events;
 mod guard;
@@ -24,6 +28,7 @@ mod health;
 mod items;
 mod list;
 mod media;
+mod openapi;
 mod problem;
 mod query;
 mod states;
@@ -40,11 +45,14 @@ pub use self::{
 /// Every path that there is.
 fn routes(config: &mut ServiceConfig) {
     health::routes(config);
+    openapi::routes(config);
     connections::routes(config);
     states::routes(config);
     items::routes(config);
     events::routes(config);
+    dashboard::routes(config);
     streams::routes(config);
+    metrics::routes(config);
     deliveries::routes(config);
     vxg::routes(config);
     media::routes(config);

@@ -93,7 +93,7 @@ impl<O: Outlet> Courier<O> {
             };
             let (why, after) = match delivered {
                 Ok(()) => {
-                    Delivered { sink: &shared.sink, events: events.len() }.emit();
+                    Delivered { sink: &shared.sink, events, again: redelivery }.emit();
                     self.recovered();
                     return Ok(Outcome::Delivered);
                 }

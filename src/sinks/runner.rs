@@ -29,7 +29,7 @@ use super::{
     desk::Errand,
     lane::{Lane, News},
     outlet::Outlet,
-    telemetry::SinkStuck,
+    telemetry::{BacklogMeasured, SinkStuck},
 };
 
 /// Events read from the journal at a time, to see whose they are.
@@ -286,8 +286,17 @@ impl<O: Outlet> Runner<O> {
     /// Tells from where on the sink still waits for events.
     fn tell(&self) {
         let behind = self.lanes.values().filter(|lane| lane.position.get() < lane.news.borrow().upto);
-        let behind = behind.map(|lane| lane.position.get()).chain(self.replays.iter().map(|replay| replay.get()));
-        let lowest = behind.min().unwrap_or(self.front).min(self.front);
+        let lanes = behind.map(|lane| lane.position.get()).min().unwrap_or(self.front).min(self.front);
+        let events = self.shared.journal.next().0.saturating_sub(lanes.0);
+        BacklogMeasured { sink: &self.shared.sink, events }.emit();
+        let lowest = self.replays.iter().map(|replay| replay.get()).min().map_or(lanes, |replay| replay.min(lanes));
         self.undelivered.send_if_modified(|now| std::mem::replace(now, lowest) != lowest);
+    }
+}
+
+impl<O> Drop for Runner<O> {
+    fn drop(&mut self) {
+        // It is behind no more than it is ahead: it is gone.
+        BacklogMeasured { sink: &self.shared.sink, events: 0 }.emit();
     }
 }

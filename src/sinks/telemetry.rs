@@ -2,9 +2,13 @@
 
 use std::fmt;
 
-use metrics::counter;
+use jiff::Timestamp;
+use metrics::{counter, gauge, histogram};
 use tracing::{debug, error, info, warn};
-use watchpost_actors::model::ConnectionName;
+use watchpost_actors::model::{
+    ConnectionName,
+    event::{SharedEvent, Stored},
+};
 
 /// The lane in a log line.
 fn lane(connection: Option<&ConnectionName>) -> &str {
@@ -14,12 +18,64 @@ fn lane(connection: Option<&ConnectionName>) -> &str {
 /// Events were acknowledged.
 pub(super) struct Delivered<'a> {
     pub(super) sink: &'a str,
-    pub(super) events: usize,
+    pub(super) events: &'a [SharedEvent],
+    /// By a replay, or out of the dead letters.
+    pub(super) again: bool,
 }
 
 impl Delivered<'_> {
     pub(super) fn emit(self) {
-        counter!("watchpost_sink_delivered_total", "sink" => self.sink.to_owned()).increment(self.events as u64);
+        let Self { sink, events, again } = self;
+        if again {
+            counter!("watchpost_sink_events_redelivered_total", "sink" => sink.to_owned())
+                .increment(events.len() as u64);
+            return;
+        }
+        for ((connection, vendor, class), count) in counted(events) {
+            let (connection, class) = (connection.to_owned(), class.to_owned());
+            counter!(
+                "watchpost_sink_events_delivered_total",
+                "sink" => sink.to_owned(), "connection" => connection, "vendor" => vendor, "class" => class,
+            )
+            .increment(count);
+        }
+        // The first has waited longest.
+        if let Some(first) = events.first() {
+            let lag = Timestamp::now().duration_since(first.get().commit.recorded);
+            histogram!("watchpost_sink_lag_seconds", "sink" => sink.to_owned()).record(lag.as_secs_f64().max(0.0));
+        }
+    }
+}
+
+/// By what events are counted: the configured connection, its vendor, and the class of the type.
+type Labels<'a> = (&'a str, &'static str, &'a str);
+
+/// How many events there are of each kind.
+fn counted(events: &[SharedEvent]) -> Vec<(Labels<'_>, u64)> {
+    let mut counts = Vec::<(Labels<'_>, u64)>::new();
+    for event in events {
+        let Stored { commit, event, .. } = event.get();
+        let labels = (commit.connection.root(), commit.vendor, event.meaning.class());
+        // They come in runs, so the one that is looked for is mostly the last.
+        match counts.iter_mut().rev().find(|(known, _)| *known == labels) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((labels, 1)),
+        }
+    }
+    counts
+}
+
+/// How far a sink is behind.
+pub(super) struct BacklogMeasured<'a> {
+    pub(super) sink: &'a str,
+    /// Events in the journal from the first on that it still waits for.
+    pub(super) events: u64,
+}
+
+impl BacklogMeasured<'_> {
+    #[expect(clippy::cast_precision_loss, reason = "a count for a chart")]
+    pub(super) fn emit(self) {
+        gauge!("watchpost_sink_backlog_events", "sink" => self.sink.to_owned()).set(self.events as f64);
     }
 }
 
