@@ -112,7 +112,7 @@ pub const METRICS: &[Metric] = &[
     seconds("watchpost_open_wait_seconds", &[], TURN, "How long sockets wait for their turn to be opened."),
     // Calls.
     counter("watchpost_lookups_total", &["result"], "Questions to directories for names, answered or failed."),
-    seconds("watchpost_lookup_seconds", &[], REQUEST, "How long these took."),
+    seconds("watchpost_lookup_seconds", &[], REQUEST, "How long questions to directories took."),
     counter("watchpost_names_missed_total", &["connection"], "Names that batches did not wait for any longer."),
     counter("watchpost_calls_failed_total", &["vendor", "what"], "Calls that a session goes on without."),
     counter("watchpost_commands_total", &["command", "connection", "result"], "Commands to vendors, done or failed."),
@@ -124,7 +124,11 @@ pub const METRICS: &[Metric] = &[
     bytes(gauge("watchpost_journal_bytes", &[], "Bytes that the journal uses.")),
     gauge("watchpost_journal_events", &[], "Events that the journal holds, about."),
     counter("watchpost_journal_events_dropped_total", &[], "Events that retention has dropped."),
-    counter("watchpost_journal_undelivered_dropped_total", &[], "Of those, events that a sink still had to deliver."),
+    counter(
+        "watchpost_journal_undelivered_dropped_total",
+        &[],
+        "Events that retention has dropped though a sink still had to deliver them.",
+    ),
     counter("watchpost_journal_trims_failed_total", &[], "Times that the journal's housekeeping failed."),
     counter("watchpost_journal_damaged_total", &[], "Times that the journal was found damaged while in use."),
     counter("watchpost_journal_set_aside_total", &[], "Damaged journals that were put out of the way."),
