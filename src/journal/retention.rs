@@ -121,11 +121,11 @@ struct Cut {
 impl Retention {
     /// Drops the oldest events that may go, a thousand at most, and only such as are below `image`.
     pub(super) fn step(&mut self, connection: &mut Connection, image: Sequence, now: i64) -> rusqlite::Result<Trimmed> {
+        let measure = Measure::take(connection)?;
+        JournalMeasured { bytes: measure.used, events: measure.events() }.emit();
         if self.floor.get() == Floor::UNKNOWN {
             return Ok(Trimmed::Nothing);
         }
-        let measure = Measure::take(connection)?;
-        JournalMeasured { bytes: measure.used, events: measure.events() }.emit();
         // Not when there is nothing left to drop, for a moment later there is again.
         self.dropping = self.dropping && measure.undelivered(self.floor.get()) > self.max_undelivered / 2;
         let cut = self.choose(connection, &measure, image, now)?;

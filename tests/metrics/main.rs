@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cli_support::{Watchpost, eventually, program};
+use cli_support::{DEADLINE, Watchpost, eventually, program};
 use lint::Exposition;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -75,8 +75,18 @@ impl Running {
         self.get("/metrics").1
     }
 
-    fn metrics(&self) -> Exposition {
-        Exposition::read(&self.text())
+    /// Reads the metrics until they are so.
+    #[track_caller]
+    fn wait(&self, patience: Duration, so: impl Fn(&Exposition) -> bool) {
+        let until = Instant::now() + patience;
+        loop {
+            let text = self.text();
+            if so(&Exposition::read(&text)) {
+                return;
+            }
+            assert!(Instant::now() < until, "in vain for {patience:?}:\n{text}\n{}", self.log());
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     fn log(&self) -> String {
@@ -164,26 +174,23 @@ fn what_a_running_watchpost_tells_of_four_vendors_and_a_sink_keeps_to_the_rules(
     let mut running = Running::start(tempfile::tempdir().unwrap(), &connections.concat(), &variables);
     let (head, _) = running.get("/metrics");
     assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
-    let online = |vendor: &str, count: f64| {
-        running.metrics().sum("watchpost_connections", &[("vendor", vendor), ("state", "online")]) == Some(count)
-    };
     for (vendor, count) in [("milestone", 1.0), ("een", 4.0), ("simplisafe", 1.0), ("vxg", 1.0)] {
-        eventually(vendor, || {
-            thread::sleep(Duration::from_millis(50));
-            online(vendor, count)
-        });
+        let labels = [("vendor", vendor), ("state", "online")];
+        running.wait(DEADLINE, |metrics| metrics.sum("watchpost_connections", &labels) == Some(count));
     }
     site.emit(300);
+    running.wait(DEADLINE, |metrics| {
+        metrics.sum("watchpost_events_total", &[("connection", "hq")]).is_some_and(|came| came >= 300.0)
+    });
     site.drop_sockets(milestone::DropHow::Reset);
-    let all_of = |metrics: &Exposition| metrics.sum("watchpost_events_total", &[]);
-    eventually("everything that came in went out", || {
-        thread::sleep(Duration::from_millis(50));
-        let metrics = running.metrics();
-        let came = metrics.sum("watchpost_events_total", &[("connection", "hq")]).unwrap_or_default();
-        let lost = metrics.sum("watchpost_connection_tries_ended_total", &[("how", "lost"), ("reason", "closed")]);
-        let backlog = metrics.sum("watchpost_sink_backlog_events", &[("sink", "file")]);
+    // The journal is measured once a second.
+    running.wait(DEADLINE, |metrics| {
+        let lost = [("connection", "hq"), ("how", "lost"), ("reason", "closed")];
         let delivered = metrics.sum("watchpost_sink_events_delivered_total", &[("sink", "file")]);
-        came >= 300.0 && lost == Some(1.0) && backlog == Some(0.0) && delivered == all_of(&metrics)
+        metrics.sum("watchpost_connection_tries_ended_total", &lost) == Some(1.0)
+            && metrics.sum("watchpost_sink_backlog_events", &[("sink", "file")]) == Some(0.0)
+            && delivered == metrics.sum("watchpost_events_total", &[])
+            && metrics.sum("watchpost_journal_bytes", &[]) > Some(0.0)
     });
     let text = running.text();
     assert_good(&text);
@@ -224,12 +231,9 @@ fn two_thousand_sub_accounts_have_the_series_of_one_connection() {
     let keys = "logins_per_second = 1000\nrequest_timeout = \"60s\"";
     let variables = [("PASSWORD", PASSWORD.to_owned())];
     let running = Running::start(tempfile::tempdir().unwrap(), &stores(&cloud, keys), &variables);
-    let until = Instant::now() + Duration::from_secs(240);
     let all = Some(ACCOUNTS as f64 + 1.0);
-    while running.metrics().sum("watchpost_connections", &[("vendor", "een"), ("state", "online")]) != all {
-        assert!(Instant::now() < until, "{}\n{}", running.text(), running.log().len());
-        thread::sleep(Duration::from_millis(250));
-    }
+    let online = [("vendor", "een"), ("state", "online")];
+    running.wait(Duration::from_secs(240), |metrics| metrics.sum("watchpost_connections", &online) == all);
     let text = running.text();
     assert_good(&text);
     let metrics = Exposition::read(&text);
