@@ -258,14 +258,7 @@ impl EngineHandle {
     /// the metrics are read. Looks at every connection, and waits for none.
     pub fn measure(&self) {
         let Inner { states, journal, budget, .. } = &*self.inner;
-        let mut vendors: Vec<_> = VENDORS.iter().map(|vendor| Tally::of(vendor.name)).collect();
-        states.each(|name, state, states| {
-            if let Some(tally) = vendors.iter_mut().find(|tally| tally.vendor == name) {
-                tally.add(state, states);
-            }
-        });
-        // Of vendors that have none, too: what is gone must not stay as it was.
-        vendors.into_iter().for_each(|tally| tally.counted().emit());
+        Tally::all(states).for_each(|tally| tally.counted().emit());
         let Waiting { commands, questions, appends } = journal.waiting();
         let large_limit = budget.total();
         let large = large_limit.saturating_sub(budget.available());
@@ -312,6 +305,17 @@ impl Tally {
         Self { vendor, connections: Default::default(), states: 0 }
     }
 
+    /// Of every vendor, also of those that have none: what is gone must not stay as it was.
+    fn all(states: &StateMap) -> impl Iterator<Item = Self> {
+        let mut vendors: Vec<_> = VENDORS.iter().map(|vendor| Self::of(vendor.name)).collect();
+        states.each(|name, state, states| {
+            if let Some(tally) = vendors.iter_mut().find(|tally| tally.vendor == name) {
+                tally.add(state, states);
+            }
+        });
+        vendors.into_iter()
+    }
+
     fn add(&mut self, state: ConnectionState, states: usize) {
         let all = ConnectionState::ALL.iter().zip(&mut self.connections);
         all.filter(|(each, _)| **each == state).for_each(|(_, count)| *count += 1);
@@ -344,5 +348,30 @@ impl Drop for Inner {
 impl std::fmt::Debug for EngineHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("EngineHandle")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn connections_are_counted_by_vendor_and_state_and_those_that_are_gone_not_any_more() {
+        let states = StateMap::default();
+        let online = |states: &StateMap, vendor: &str| {
+            let tally = Tally::all(states).find(|tally| tally.vendor == vendor).unwrap().counted();
+            tally.connections.into_iter().find(|(state, _)| *state == ConnectionState::Online).unwrap().1
+        };
+        let stores = ConnectionName::new("stores").unwrap();
+        let names: Vec<_> = (0..3).map(|number| stores.child(&number.to_string()).unwrap()).collect();
+        for name in &names {
+            states.open(name, "een").update_status(|status| status.state = ConnectionState::Online);
+        }
+        states.open(&stores, "een");
+        assert_eq!((online(&states, "een"), online(&states, "vxg")), (3, 0));
+        names.iter().for_each(|name| states.remove(name));
+        assert_eq!(online(&states, "een"), 0);
+        assert_eq!(Tally::all(&states).count(), VENDORS.len());
     }
 }

@@ -362,3 +362,29 @@ impl Handler<EndWatch> for StateTracker {
         self.shard.watchers.borrow_mut().end(id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::model::{Event, EventId, Meaning};
+
+    fn event(time: &str, origin: Origin) -> Event {
+        let meaning = Arc::new(Meaning { kind: "motion.started".into(), name: None, state: None });
+        Event { id: EventId::mint(), origin, meaning, item: None, time: time.into(), data: "{}".into() }
+    }
+
+    #[test]
+    fn the_lag_is_that_of_the_last_live_event_that_tells_its_time_and_never_below_zero() {
+        let now: Timestamp = "2026-06-11T09:18:00Z".parse().unwrap();
+        let seconds = |events: Vec<Event>| lag(&events.into(), now).map(|lag| lag.as_secs_f64());
+        let live = |time| event(time, Origin::Live);
+        let (early, late, ahead) = ("2026-06-11T09:17:00Z", "2026-06-11T11:17:58.5+02:00", "2026-06-11T09:18:07Z");
+        assert_eq!(seconds(vec![live(early), live(late)]), Some(1.5));
+        assert_eq!(seconds(vec![live(early), live("yesterday"), event(late, Origin::Backfill)]), Some(60.0));
+        assert_eq!(seconds(vec![live(ahead)]), Some(0.0));
+        assert_eq!(seconds(vec![event(early, Origin::Engine)]), None);
+        let unreadable = (0..=TIMES_READ).map(|at| live(if at == 0 { early } else { "" })).collect();
+        assert_eq!(seconds(unreadable), None, "it looks at no more than a few");
+    }
+}

@@ -264,3 +264,38 @@ impl FileHasNoLock<'_> {
         debug!(%path, %error, "The file cannot be locked; that no other program writes it is not known.");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::sync::Arc;
+
+    use watchpost_actors::model::{Event, EventId, Events, Meaning, Origin, Sequence, event::Committed};
+
+    use super::*;
+
+    fn commit(connection: &str, vendor: &'static str, kinds: &[&str]) -> Vec<SharedEvent> {
+        let event = |kind: &&str| Event {
+            id: EventId::mint(),
+            origin: Origin::Live,
+            meaning: Arc::new(Meaning { kind: (*kind).into(), name: None, state: None }),
+            item: None,
+            time: "".into(),
+            data: "{}".into(),
+        };
+        let events: Events = kinds.iter().map(event).collect();
+        let (connection, recorded) = (connection.parse().unwrap(), Timestamp::now());
+        let commit = Arc::new(Committed { connection, vendor, first: Sequence(1), recorded, events });
+        (0..kinds.len()).filter_map(|index| SharedEvent::new(Arc::clone(&commit), index)).collect()
+    }
+
+    #[test]
+    fn what_is_delivered_is_counted_by_configured_connection_and_class() {
+        let mut events = commit("stores/1", "een", &["recording.started", "recording.stopped", "een.own"]);
+        events.extend(commit("hq", "milestone", &["motion.started"]));
+        events.extend(commit("stores/2", "een", &["recording.started"]));
+        let counts =
+            [(("stores", "een", "recording"), 3), (("stores", "een", "een"), 1), (("hq", "milestone", "motion"), 1)];
+        assert_eq!(counted(&events), counts);
+    }
+}

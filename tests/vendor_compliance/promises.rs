@@ -195,6 +195,7 @@ fn what_could_not_be_stored_comes_again_once<K: Kind>() {
     trial.make(3);
     trial.wait_told();
     assert_eq!(trial.count("watchpost_batches_refused_total", &[]), 2);
+    assert!(trial.count("watchpost_connection_tries_ended_total", &[("reason", "journal")]) > 0);
     trial.assert_logged("ERROR", "A batch could not be stored");
     assert!(trial.info().last_error.is_some_and(|error| error.contains("disk is full")), "{}", trial.story());
     assert_eq!(trial.gaps().is_empty(), !K::BREAKS_ARE_GAPS, "{}", trial.story());

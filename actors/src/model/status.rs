@@ -93,3 +93,17 @@ impl Default for ConnectionStatus {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_lag_is_told_in_seconds_and_one_that_is_not_known_is_null() {
+        let told =
+            |lag| serde_json::to_value(ConnectionStatus { lag, ..ConnectionStatus::default() }).unwrap()["lag"].clone();
+        assert_eq!(told(Some(Duration::from_millis(1_500))), serde_json::json!(1.5));
+        assert_eq!(told(None), serde_json::Value::Null);
+    }
+}

@@ -23,6 +23,7 @@ use serde_json::Value;
 use self::cloud::Cloud;
 use super::*;
 use crate::lane::testing::StoringLane;
+use crate::model::Cause;
 use crate::model::Origin;
 use crate::settings::{Heartbeat, Secret};
 use crate::transport::request::RestCall;
@@ -201,7 +202,7 @@ impl Talk {
                     let goes_on = self.session.unauthorized(self.now, &mut todo);
                     self.take(todo);
                     if !goes_on {
-                        self.end = Some(SessionEnd::retry("no token"));
+                        self.end = Some(SessionEnd::retry(Cause::Login, "no token"));
                     }
                     return;
                 }
@@ -255,7 +256,7 @@ impl Talk {
             let goes_on = self.session.dropped(self.now, &mut todo);
             self.take(todo);
             if !goes_on {
-                self.end = Some(SessionEnd::retry("dropped"));
+                self.end = Some(SessionEnd::retry(Cause::Closed, "dropped"));
             }
             return;
         }
