@@ -1,6 +1,8 @@
 //! Connections: how each is doing, and beginning one anew.
 
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
 use watchpost_actors::{
     messages::{ConnectionInfo, ListConnections, RestartConnection},
     model::ConnectionName,
@@ -8,10 +10,16 @@ use watchpost_actors::{
 
 use super::{
     list::List,
+    openapi::{Limit, schemas},
     problem::{Answer, Problem, act, read},
     query::Query,
     site::Site,
 };
+
+/// What this room says of itself.
+#[derive(OpenApi)]
+#[openapi(paths(list, one, restart))]
+pub(super) struct Described;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -20,7 +28,15 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .service(act("/api/v1/connections/{name}/restart", restart));
 }
 
-/// All of them by name, page by page.
+/// All connections, by name
+#[utoipa::path(
+    get,
+    path = "/api/v1/connections",
+    tag = "connections",
+    operation_id = "listConnections",
+    params(Limit, ("after" = Option<String>, Query, description = "`next` of the page before: what comes after this name")),
+    responses((status = 200, description = "A page of connections", body = List<schemas::ConnectionInfo>))
+)]
 async fn list(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Responder> {
     let mut query = Query::of(&request);
     let (limit, after) = (query.limit(), query.one("after"));
@@ -34,6 +50,17 @@ async fn list(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Respon
     Ok(HttpResponse::Ok().json(List { items: all, next }))
 }
 
+/// One connection
+#[utoipa::path(
+    get,
+    path = "/api/v1/connections/{name}",
+    tag = "connections",
+    operation_id = "getConnection",
+    params(("name" = String, Path, description = "Its name; `/` in it is written as %2F", example = "hq")),
+    responses(
+        (status = 200, description = "How it is doing", body = schemas::ConnectionInfo)
+    )
+)]
 async fn one(request: HttpRequest, name: web::Path<String>, site: web::Data<Site>) -> Answer<impl Responder> {
     Query::of(&request).end()?;
     let all = site.engine.send(ListConnections).await?;
@@ -41,11 +68,31 @@ async fn one(request: HttpRequest, name: web::Path<String>, site: web::Data<Site
     Ok(HttpResponse::Ok().json(info.ok_or_else(|| absent(&name))?))
 }
 
+/// Begin a connection anew
+///
+/// At once, also where it is halted; its secret is asked for again.
+#[utoipa::path(
+    post,
+    path = "/api/v1/connections/{name}/restart",
+    tag = "connections",
+    operation_id = "restartConnection",
+    params(("name" = String, Path, description = "Its name; `/` in it is written as %2F", example = "hq")),
+    responses(
+        (status = 202, description = "It begins", body = Restarting)
+    )
+)]
 async fn restart(request: HttpRequest, name: web::Path<String>, site: web::Data<Site>) -> Answer<impl Responder> {
     Query::of(&request).end()?;
     let connection: ConnectionName = name.parse().map_err(|_| absent(&name))?;
     site.engine.send(RestartConnection(connection)).await?.map_err(|_| absent(&name))?;
-    Ok(HttpResponse::Accepted().json(serde_json::json!({"restarting": *name})))
+    Ok(HttpResponse::Accepted().json(Restarting { restarting: name.into_inner() }))
+}
+
+/// What is begun anew.
+#[derive(Serialize, ToSchema)]
+struct Restarting {
+    /// Its name.
+    restarting: String,
 }
 
 pub(super) fn absent(name: &str) -> Problem {

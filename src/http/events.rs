@@ -2,9 +2,12 @@
 
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use jiff::Timestamp;
+use utoipa::OpenApi;
 use watchpost_actors::{journal::Ask, model::Sequence};
 
 use super::{
+    list::List,
+    openapi::{EventFilters, Limit, schemas},
     problem::{Answer, read},
     query::Query,
     site::Site,
@@ -18,10 +21,33 @@ const PAGE: usize = 1_000;
 /// The parameters of which each is a list of globs.
 pub(super) const FILTERS: [&str; 7] = ["connection", "vendor", "type", "item", "name", "group", "origin"];
 
+/// What this room says of itself.
+#[derive(OpenApi)]
+#[openapi(paths(list))]
+pub(super) struct Described;
+
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config.service(read("/api/v1/events", list));
 }
 
+/// Past events, oldest first
+///
+/// From the journal, in the order of `sequence`. A page may be short, or empty, and have a next one: where few events are wanted of many, each
+/// answer looks at a part of them.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events",
+    tag = "events",
+    operation_id = "listEvents",
+    params(
+        EventFilters,
+        Limit,
+        ("since" = Option<String>, Query, description = "Stored at or after this moment: RFC 3339, or a time back from now", format = "moment", example = "1h"),
+        ("until" = Option<String>, Query, description = "Stored before this moment: RFC 3339, or a time back from now", format = "moment", example = "2026-06-11T09:17:59Z"),
+        ("after" = Option<String>, Query, description = "`next` of the page before, or the `sequence` of an event: what comes after it", pattern = "^[0-9]{1,20}$")
+    ),
+    responses((status = 200, description = "A page of events", body = List<schemas::Event>))
+)]
 async fn list(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Responder> {
     let now = Timestamp::now();
     let mut query = Query::of(&request);

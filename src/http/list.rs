@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 /// A page of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct List<T> {
     pub(super) items: Vec<T>,
     /// What to give as `after` for the next page; none on the last.
+    #[schema(required)]
     pub(super) next: Option<String>,
 }

@@ -6,26 +6,30 @@ use actix_web::{
     HttpRequest, HttpResponse, Resource, ResponseError, error, guard, http::StatusCode, http::header, web,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 use watchpost_actors::journal::JournalError;
 
 /// Why a request is not answered with what it asked for.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct Problem {
     /// Which kind, as a relative address.
     #[serde(rename = "type")]
+    #[schema(example = "/problems/bad-request")]
     kind: String,
     /// The kind in words.
     title: &'static str,
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
     /// What was wrong this time, and what to do.
     detail: String,
     /// Each mistake in what was sent.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     errors: Vec<Mistake>,
 }
 
 /// A mistake in what was sent.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct Mistake {
     /// Where it is: a parameter of the query or the path, or a member of the body.
     parameter: String,

@@ -4,14 +4,21 @@ use std::collections::BinaryHeap;
 
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use utoipa::OpenApi;
 use watchpost_actors::model::State;
 
 use super::{
     list::List,
+    openapi::{Limit, StateFilters, schemas},
     problem::{Answer, read},
     query::Query,
     site::Site,
 };
+
+/// What this room says of itself.
+#[derive(OpenApi)]
+#[openapi(paths(list))]
+pub(super) struct Described;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config.service(read("/api/v1/states", list));
@@ -60,6 +67,17 @@ impl Ord for Placed {
     }
 }
 
+/// Present states
+///
+/// In the order of connection, item and the vendor's group.
+#[utoipa::path(
+    get,
+    path = "/api/v1/states",
+    tag = "states",
+    operation_id = "listStates",
+    params(StateFilters, Limit, ("after" = Option<String>, Query, description = "`next` of the page before", format = "cursor")),
+    responses((status = 200, description = "A page of states", body = List<schemas::State>))
+)]
 async fn list(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Responder> {
     let mut query = Query::of(&request);
     let filter = query.filter(&["connection", "vendor", "item", "name", "group", "origin"]);
