@@ -46,5 +46,5 @@ pub mod vendors;
 pub mod watch;
 
 pub use engine::{ConnectionConfig, Engine, EngineConfig, EngineHandle, StartError};
-pub use state_map::StateMap;
+pub use state_map::{StateMap, StatePage, StatePlace};
 pub use supervisor::Supervisor;

@@ -16,7 +16,7 @@ use crate::model::event::Item;
 use crate::model::filter::Filter;
 use crate::model::ids::ConnectionName;
 use crate::model::state::State;
-use crate::model::status::ConnectionStatus;
+use crate::model::status::{ConnectionState, ConnectionStatus};
 use crate::transport::TlsError;
 use crate::transport::download::{DownloadError, FileError};
 use crate::watch::{Subject, WatchId, WatchUpdate};
@@ -30,6 +30,34 @@ pub use commands::{
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Vec<ConnectionInfo>")]
 pub struct ListConnections;
+
+/// Some connections, by name: a page of what [`ListConnections`] lists, which costs no more than what is in it.
+#[derive(Debug, Clone, Default, Message)]
+#[rtype(result = "ConnectionPage")]
+pub struct PageConnections {
+    /// Those whose names sort after this.
+    pub after: Option<String>,
+    /// Those in this state alone.
+    pub state: Option<ConnectionState>,
+    /// So many at most.
+    pub limit: usize,
+}
+
+/// Some connections.
+#[derive(Debug, Clone)]
+pub struct ConnectionPage {
+    /// By name.
+    pub connections: Vec<ConnectionInfo>,
+    /// There are others after these.
+    pub has_more: bool,
+    /// How many connections there are in all, wanted or not.
+    pub total: usize,
+}
+
+/// One connection, or none of this name.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Option<ConnectionInfo>")]
+pub struct GetConnection(pub ConnectionName);
 
 /// How one connection is doing.
 #[derive(Debug, Clone, Serialize)]

@@ -3,7 +3,9 @@
 //!
 //! Reads see what is committed, and may be ahead of what a sink has delivered.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::sync::atomic::{self, AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
@@ -30,6 +32,65 @@ pub(crate) struct ConnectionStates {
     items: DashMap<Arc<str>, ItemStates, foldhash::fast::RandomState>,
     /// States in all items together; they are never taken away.
     count: AtomicUsize,
+}
+
+/// Where a state stands in the order of [`StateMap::page`].
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct StatePlace {
+    /// The connection.
+    pub connection: String,
+    /// The item.
+    pub item: String,
+    /// The vendor's id of the group.
+    pub group: String,
+}
+
+impl StatePlace {
+    /// The place of a state.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        let group = state.meaning.state.as_ref().map_or("", |state| &state.vendor_group);
+        let (connection, item, group) = (state.connection.to_string(), state.item.id.to_string(), group.to_owned());
+        Self { connection, item, group }
+    }
+}
+
+/// Some states.
+#[derive(Clone, Debug, Default)]
+pub struct StatePage {
+    /// In order.
+    pub states: Vec<State>,
+    /// There are others after these.
+    pub has_more: bool,
+}
+
+/// A state that is compared by its place within its connection.
+struct Placed(StateEntry);
+
+impl Placed {
+    fn place(&self) -> (&str, &str) {
+        (&self.0.item.id, self.0.vendor_group())
+    }
+}
+
+impl PartialEq for Placed {
+    fn eq(&self, other: &Self) -> bool {
+        self.place() == other.place()
+    }
+}
+
+impl Eq for Placed {}
+
+impl PartialOrd for Placed {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Placed {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.place().cmp(&other.place())
+    }
 }
 
 /// The states of one item; a handful, so a list is searched faster than a map.
@@ -68,6 +129,38 @@ impl StateMap {
         connections.iter().flat_map(|states| states.query(filter)).collect()
     }
 
+    /// The first states after a place, in the order of connection, item and the vendor's id of the group, that a filter wants and `is_wanted`
+    /// too. Looks at every state of the connections from that place on until there are enough, and copies those alone that it answers with.
+    #[must_use]
+    pub fn page(
+        &self,
+        filter: &Filter,
+        after: Option<&StatePlace>,
+        limit: usize,
+        is_wanted: impl Fn(&StateEntry) -> bool,
+    ) -> StatePage {
+        let begin = after.map_or("", |after| &*after.connection);
+        let mut connections: Vec<_> = self
+            .connections
+            .iter()
+            .filter(|entry| entry.key().as_str() >= begin && filter.may_want_of(entry.key().as_str(), entry.vendor))
+            .map(|entry| Arc::clone(entry.value()))
+            .collect();
+        connections.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        let mut states = Vec::new();
+        for connection in connections {
+            let after = after.filter(|after| after.connection == connection.name.as_str());
+            let after = after.map(|after| (&*after.item, &*after.group));
+            // One more than wanted shows that there are more.
+            connection.first(filter, after, limit + 1 - states.len(), &is_wanted, &mut states);
+            if states.len() > limit {
+                states.truncate(limit);
+                return StatePage { states, has_more: true };
+            }
+        }
+        StatePage { states, has_more: false }
+    }
+
     /// The connections of which states are kept, by name, each with its vendor.
     #[must_use]
     pub fn connections(&self) -> Vec<(ConnectionName, &'static str)> {
@@ -99,14 +192,14 @@ impl StateMap {
     /// The number of states of a connection.
     #[must_use]
     pub fn count(&self, connection: &str) -> usize {
-        self.states_of(connection).map_or(0, |states| states.count.load(Ordering::Relaxed))
+        self.states_of(connection).map_or(0, |states| states.count.load(atomic::Ordering::Relaxed))
     }
 
     /// Calls `look` for each connection: its vendor, how it is doing, and how many states it has.
     pub(crate) fn each(&self, mut look: impl FnMut(&'static str, ConnectionState, usize)) {
         for states in self.connections.iter() {
             let state = states.status.lock().unwrap_or_else(PoisonError::into_inner).state;
-            look(states.vendor, state, states.count.load(Ordering::Relaxed));
+            look(states.vendor, state, states.count.load(atomic::Ordering::Relaxed));
         }
     }
 
@@ -138,7 +231,7 @@ impl ConnectionStates {
     }
 
     fn is_stale(&self) -> bool {
-        !self.online.load(Ordering::Acquire)
+        !self.online.load(atomic::Ordering::Acquire)
     }
 
     pub(crate) fn status(&self) -> ConnectionStatus {
@@ -148,7 +241,7 @@ impl ConnectionStates {
     pub(crate) fn update_status(&self, update: impl FnOnce(&mut ConnectionStatus)) {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         update(&mut status);
-        self.online.store(status.state == ConnectionState::Online, Ordering::Release);
+        self.online.store(status.state == ConnectionState::Online, atomic::Ordering::Release);
     }
 
     fn show(&self, entry: &StateEntry, stale: bool) -> State {
@@ -166,10 +259,45 @@ impl ConnectionStates {
         let stale = self.is_stale();
         let mut found = Vec::new();
         for item in &self.items {
-            let shown = item.states.iter().map(|entry| self.show(entry, stale));
-            found.extend(shown.filter(|state| filter.wants_state(self.vendor, state)));
+            let wanted = item.states.iter().filter(|entry| self.is_wanted(filter, entry));
+            found.extend(wanted.map(|entry| self.show(entry, stale)));
         }
         found
+    }
+
+    fn is_wanted(&self, filter: &Filter, entry: &StateEntry) -> bool {
+        filter.wants_entry(self.name.as_str(), self.vendor, entry)
+    }
+
+    /// Adds the first states after an item's group, in order, `count` at most.
+    fn first(
+        &self,
+        filter: &Filter,
+        after: Option<(&str, &str)>,
+        count: usize,
+        is_wanted: &impl Fn(&StateEntry) -> bool,
+        found: &mut Vec<State>,
+    ) {
+        // The greatest on top: it gives way to a lesser one.
+        let mut first: BinaryHeap<Placed> = BinaryHeap::new();
+        for item in &self.items {
+            for entry in &item.states {
+                let place = (&*entry.item.id, entry.vendor_group());
+                let has_room = first.len() < count || first.peek().is_some_and(|last| place < last.place());
+                if has_room
+                    && after.is_none_or(|after| place > after)
+                    && self.is_wanted(filter, entry)
+                    && is_wanted(entry)
+                {
+                    first.push(Placed(entry.clone()));
+                    if first.len() > count {
+                        first.pop();
+                    }
+                }
+            }
+        }
+        let stale = self.is_stale();
+        found.extend(first.into_sorted_vec().iter().map(|Placed(entry)| self.show(entry, stale)));
     }
 
     /// Every state, or those of one item.
@@ -197,7 +325,7 @@ impl ConnectionStates {
             Some(kept) => kept.take_on(state),
             None => {
                 place.states.push(state.to_entry());
-                self.count.fetch_add(1, Ordering::Relaxed);
+                self.count.fetch_add(1, atomic::Ordering::Relaxed);
             }
         }
     }

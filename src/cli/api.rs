@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+#[cfg(feature = "http")]
+use watchpost::http::{Bound, Site, metrics::Metrics};
 use watchpost::{
     actors::{ConnectionConfig, EngineHandle, settings::Secret},
     config::SinkConfig,
@@ -9,6 +11,7 @@ use watchpost::{
 };
 
 /// What there is to answer about.
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "this build answers nobody"))]
 pub(super) struct About {
     pub(super) engine: EngineHandle,
     pub(super) delivery: Delivery,
@@ -16,22 +19,25 @@ pub(super) struct About {
     pub(super) desk: Desk,
     pub(super) connections: Vec<ConnectionConfig>,
     pub(super) token: Option<Secret>,
+    pub(super) hosts: Vec<String>,
 }
 
 /// An address that is listened at, before anybody is answered.
-pub(super) struct Api(#[cfg(feature = "http")] watchpost::http::Bound);
+pub(super) struct Api(#[cfg(feature = "http")] Bound);
 
 /// A server that answers.
 pub(super) struct Serving(#[cfg(feature = "http")] watchpost::http::Server);
 
 #[cfg(feature = "http")]
 impl Api {
-    /// Listens.
+    /// Listens; from now on everything is counted.
     ///
     /// # Errors
     /// What to tell the user.
     pub(super) fn bind(address: SocketAddr) -> Result<Option<Self>, String> {
-        watchpost::http::Bound::at(address).map(|bound| Some(Self(bound))).map_err(|error| error.to_string())
+        let bound = Bound::at(address).map_err(|error| error.to_string())?;
+        Metrics::install().map_err(|error| error.to_string())?;
+        Ok(Some(Self(bound)))
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -43,9 +49,11 @@ impl Api {
     /// # Errors
     /// What to tell the user.
     pub(super) fn serve(self, about: About) -> Result<Serving, String> {
-        let About { engine, delivery, sinks, desk, connections, token } = about;
-        let (started, turns) = (jiff::Timestamp::now(), watchpost::http::Turns::default());
-        let site = watchpost::http::Site { engine, delivery, sinks, desk, connections, turns, token, started };
+        let About { engine, delivery, sinks, desk, connections, token, hosts } = about;
+        let site = Site { delivery, sinks, desk, connections, token, hosts, ..Site::new(engine) };
+        if let Some(metrics) = Metrics::installed() {
+            actix_rt::spawn(metrics.upkeep());
+        }
         self.0.serve(site).map(Serving).map_err(|error| error.to_string())
     }
 }

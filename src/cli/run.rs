@@ -120,9 +120,10 @@ fn serve(
     config: &Config,
 ) -> Result<Serving, String> {
     tracing::info!("Dashboard and API are at http://{}/", api.address());
-    let (engine, sinks, token) = (engine.clone(), config.sinks.clone(), config.engine.token.clone());
+    let (engine, sinks) = (engine.clone(), config.sinks.clone());
+    let (token, hosts) = (config.engine.token.clone(), config.engine.hosts.clone());
     let (desk, connections) = (running.desk(), config.connections.clone());
-    api.serve(About { engine, delivery, sinks, desk, connections, token })
+    api.serve(About { engine, delivery, sinks, desk, connections, token, hosts })
 }
 
 /// Tells the journal now and then what the sinks wait for: it keeps that longer.

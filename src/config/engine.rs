@@ -18,6 +18,8 @@ pub struct EngineSettings {
     pub listen: Listen,
     /// What the API asks of its callers; needed where `listen` can be reached from other machines.
     pub token: Option<Secret>,
+    /// Names by which the API may be asked without a token, beside addresses and `localhost`: those of a proxy in front of it. In lower case.
+    pub hosts: Vec<String>,
     /// How long the journal keeps events, 7 days unless set.
     pub retain: Duration,
     /// What a commit waits for.
@@ -60,6 +62,7 @@ impl Default for EngineSettings {
             data_dir: DATA_DIR.into(),
             listen: Listen::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 8780))),
             token: None,
+            hosts: Vec::new(),
             retain: 7 * DAY,
             synchronous: Synchronous::Full,
             max_journal: ByteSize::gib(4),
@@ -83,6 +86,7 @@ impl EngineSettings {
             data_dir: fields.path("data_dir").unwrap_or_else(|| default.data_dir.clone()),
             listen: listen(fields).unwrap_or(default.listen),
             token: fields.secret("token"),
+            hosts: fields.list("hosts", host).unwrap_or_default(),
             retain: fields.duration("retain", SECOND..=36_500 * DAY).unwrap_or(default.retain),
             synchronous: fields
                 .choice("synchronous", &[("full", Synchronous::Full), ("normal", Synchronous::Normal)])
@@ -109,6 +113,20 @@ impl EngineSettings {
         }
         settings
     }
+}
+
+/// A name in a `Host` header: neither an address, which is always fine, nor a pattern.
+fn host(text: &str) -> Result<String, Mistake> {
+    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    let is_label = |label: &str| {
+        let plain = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        plain && (1..=63).contains(&label.len())
+    };
+    if name.len() > 253 || !name.split('.').all(is_label) {
+        let mistake = Mistake::new(format!("\"{}\" is no name of a host", shown(text)));
+        return Err(mistake.hint("write it as browsers show it, without scheme, port and path: \"watch.example.com\""));
+    }
+    Ok(name)
 }
 
 fn listen(fields: &mut dyn Fields) -> Option<Listen> {

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 use watchpost_actors::{
-    messages::{ConnectionInfo, ListConnections, RestartConnection},
+    messages::{GetConnection, PageConnections, RestartConnection},
     model::ConnectionName,
 };
 
@@ -41,13 +41,9 @@ async fn list(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Respon
     let mut query = Query::of(&request);
     let (limit, after) = (query.limit(), query.one("after"));
     query.end()?;
-    let mut all = site.engine.send(ListConnections).await?;
-    all.retain(|info| after.as_deref().is_none_or(|after| info.name.as_str() > after));
-    all.sort_by(|a, b| a.name.cmp(&b.name));
-    let has_more = all.len() > limit;
-    all.truncate(limit);
-    let next = all.last().filter(|_| has_more).map(|info| info.name.to_string());
-    Ok(HttpResponse::Ok().json(List { items: all, next }))
+    let page = site.engine.send(PageConnections { after, limit, state: None }).await?;
+    let next = page.connections.last().filter(|_| page.has_more).map(|info| info.name.to_string());
+    Ok(HttpResponse::Ok().json(List { items: page.connections, next }))
 }
 
 /// One connection
@@ -63,8 +59,8 @@ async fn list(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Respon
 )]
 async fn one(request: HttpRequest, name: web::Path<String>, site: web::Data<Site>) -> Answer<impl Responder> {
     Query::of(&request).end()?;
-    let all = site.engine.send(ListConnections).await?;
-    let info: Option<ConnectionInfo> = all.into_iter().find(|info| info.name.as_str() == *name);
+    let connection = name.parse().map_err(|_| absent(&name))?;
+    let info = site.engine.send(GetConnection(connection)).await?;
     Ok(HttpResponse::Ok().json(info.ok_or_else(|| absent(&name))?))
 }
 

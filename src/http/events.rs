@@ -1,22 +1,54 @@
 //! Past events, from the journal, oldest first.
 
+use std::time::Duration;
+
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use jiff::Timestamp;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 use utoipa::OpenApi;
-use watchpost_actors::{journal::Ask, model::Sequence};
+use watchpost_actors::{
+    journal::Ask,
+    model::{Sequence, event::Stored},
+};
 
 use super::{
     list::List,
     openapi::{EventFilters, Limit, schemas},
-    problem::{Answer, read},
+    problem::{Answer, Problem, read},
     query::Query,
     site::Site,
 };
 
 /// Events that are looked at for one answer. Where few are wanted of many, a page may be short, or empty, and still have a next one.
-const LOOKED_AT: u64 = 20_000;
-/// Events that are read from the journal at a time.
-const PAGE: usize = 1_000;
+const LOOKED_AT: usize = 20_000;
+/// Events that are read from the journal at a time. Whoever else reads it, as sinks do that are behind, gets a turn after each.
+const PAGE: usize = 500;
+/// Bytes after which an answer is full: events of some vendors are large.
+const BYTES: usize = 4 << 20;
+/// Answers that read the journal at the same time, so that sinks wait for a few pages at most; further ones wait their turn,
+const READERS: usize = 4;
+/// but no longer than this.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Turns for reading the journal.
+pub(super) struct Turns(Semaphore);
+
+impl Turns {
+    pub(super) fn new() -> Self {
+        Self(Semaphore::new(READERS))
+    }
+
+    /// Waits for one, which lasts until it is dropped.
+    async fn take(&self) -> Answer<SemaphorePermit<'_>> {
+        match timeout(PATIENCE, self.0.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(Problem::unavailable("too many ask for past events at the same time")),
+        }
+    }
+}
 
 /// The parameters of which each is a list of globs.
 pub(super) const FILTERS: [&str; 7] = ["connection", "vendor", "type", "item", "name", "group", "origin"];
@@ -48,45 +80,49 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     ),
     responses((status = 200, description = "A page of events", body = List<schemas::Event>))
 )]
-async fn list(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Responder> {
+async fn list(request: HttpRequest, site: web::Data<Site>, turns: web::Data<Turns>) -> Answer<impl Responder> {
     let now = Timestamp::now();
     let mut query = Query::of(&request);
     let filter = query.filter(&FILTERS);
     let (since, until) = (query.moment("since", now), query.moment("until", now));
-    let limit = query.limit();
-    let after = query.parsed::<u64>("after", "the `sequence` of an event, or the `next` of this list").map(Sequence);
+    if let (Some(since), Some(until)) = (since, until)
+        && until < since
+    {
+        query.mistake("until", format!("{until} is before `since`, {since}"));
+    }
+    let (limit, after) = (query.limit(), query.sequence("after"));
+    // An item's history is read from its connection's events alone.
+    let of = query.one_connection();
     query.end()?;
     let journal = site.engine.journal();
+    let _turn = turns.take().await?;
     let mut from = after.map_or(Sequence(0), |after| after.plus(1));
     if let Some(since) = since {
         from = from.max(journal.at(since).await?);
     }
-    let mut body = Body::default();
-    let mut next = None;
-    let begin = from;
-    'reading: loop {
-        let page = journal.read(Ask { from, limit: PAGE, of: None }).await?;
+    let (mut body, mut looked_at) = (Body::default(), 0);
+    let next = 'reading: loop {
+        let page = journal.read(Ask { from, limit: PAGE, of: of.clone() }).await?;
         for commit in &page.commits {
             if until.is_some_and(|until| commit.recorded >= until) {
-                break 'reading;
+                break 'reading None;
             }
+            looked_at += commit.events.len();
             for event in commit.iter().filter(|event| event.sequence >= from && filter.wants(event)) {
-                if body.count == limit {
-                    next = body.last;
-                    break 'reading;
+                if body.count == limit || body.text.len() >= BYTES {
+                    break 'reading body.last;
                 }
                 body.add(&event);
             }
         }
         if page.commits.is_empty() || page.end <= from {
-            break;
+            break None;
         }
         from = page.end;
-        if from.0.saturating_sub(begin.0.max(page.oldest.0)) >= LOOKED_AT {
-            next = Some(Sequence(from.0.saturating_sub(1)));
-            break;
+        if looked_at >= LOOKED_AT {
+            break Some(Sequence(from.0.saturating_sub(1)));
         }
-    }
+    };
     Ok(HttpResponse::Ok().content_type("application/json").body(body.end(next)))
 }
 
@@ -99,12 +135,9 @@ struct Body {
 }
 
 impl Body {
-    fn add(&mut self, event: &watchpost_actors::model::event::Stored<'_>) {
+    fn add(&mut self, event: &Stored<'_>) {
         self.text.extend_from_slice(if self.count == 0 { br#"{"items":["# } else { b"," });
         event.write_line(&mut self.text);
-        if self.text.last() == Some(&b'\n') {
-            self.text.pop();
-        }
         self.count += 1;
         self.last = Some(event.sequence);
     }

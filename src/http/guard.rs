@@ -1,8 +1,9 @@
 //! Who may ask.
 //!
 //! A page of somebody else, open in the browser of somebody who can reach this address, must learn nothing here and do nothing: no CORS header is ever
-//! sent, a request that says that it comes from another origin is refused, and without a token the `Host` must be an address or
-//! `localhost`, for a name could be anybody's who points it here (DNS rebinding).
+//! sent, a request that says that it comes from another origin is refused, and without a token the `Host` must be an address,
+//! `localhost` or one of `hosts` in [engine], for any other name could be anybody's who points it here (DNS rebinding). What a proxy says
+//! of the host it was asked for is not believed: a page can say that as well.
 
 use std::net::IpAddr;
 
@@ -10,17 +11,26 @@ use actix_web::{
     HttpMessage, HttpRequest, ResponseError,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
-    http::header::{self, HeaderName, HeaderValue},
+    http::{
+        Method, Uri, Version,
+        header::{self, HeaderName, HeaderValue},
+        uri::Authority,
+    },
     middleware::Next,
     web,
 };
 use ring::{hmac, rand::SystemRandom};
 use watchpost_actors::settings::Secret;
 
-use super::problem::{Answer, Problem};
+use super::problem::{Answer, Mistake, Problem};
 
 /// What everybody may see: it says nothing of what is watched.
 const OPEN: [&str; 1] = ["/healthz"];
+
+/// Whether a path asks for no token.
+pub(super) fn is_open(path: &str) -> bool {
+    OPEN.contains(&path)
+}
 
 /// Sent with every answer.
 const HEADERS: [(HeaderName, &str); 6] = [
@@ -35,11 +45,13 @@ const HEADERS: [(HeaderName, &str); 6] = [
 /// Knows the token, in a form in which comparing takes the same time whatever is compared.
 pub(super) struct Guard {
     token: Option<(hmac::Key, hmac::Tag)>,
+    /// Names that are this machine's, in lower case.
+    hosts: Vec<String>,
 }
 
 impl Guard {
-    /// Lets everybody in who shows the token, or everybody if there is none.
-    pub(super) fn new(token: Option<&Secret>) -> Self {
+    /// Lets everybody in who shows the token; without one, everybody who asks by an address, as `localhost`, or by one of these names.
+    pub(super) fn new(token: Option<&Secret>, hosts: &[String]) -> Self {
         let known = token.map(|token| {
             // Without randomness the key is a constant; what is compared is a hash all the same.
             let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
@@ -47,52 +59,100 @@ impl Guard {
             let tag = hmac::sign(&key, token.expose().as_bytes());
             (key, tag)
         });
-        Self { token: known }
+        Self { token: known, hosts: hosts.to_vec() }
     }
 
     fn admit(&self, request: &HttpRequest) -> Answer<()> {
-        let text = |name: HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let host = request.connection_info().host().to_owned();
-        if self.token.is_none() && !is_own(&host) {
-            let what = "without a token, watchpost is asked by an address or as `localhost` alone, not by a name";
-            return Err(Problem::misdirected(format!("{what}: set `token` in [engine] to allow names")));
+        let host = host_of(request)?;
+        let host = host.as_ref();
+        if self.token.is_none() && !host.is_none_or(|host| self.is_own(host)) {
+            let what = "without a token, watchpost is asked by an address or as `localhost` alone, not by any name";
+            return Err(Problem::misdirected(format!("{what}: add this one to `hosts` in [engine], or set `token`")));
         }
-        let is_foreign = match (text(header::ORIGIN), text(HeaderName::from_static("sec-fetch-site"))) {
-            (Some(origin), _) => origin.split_once("://").map(|(_, host)| host) != Some(&host),
-            (None, Some(site)) => site == "cross-site" && !is_navigation(request),
-            (None, None) => false,
-        };
-        if is_foreign {
+        if self.is_foreign(request, host) {
             return Err(Problem::foreign("pages of other sites may not ask here"));
         }
-        let Some((key, tag)) = &self.token else { return Ok(()) };
-        if OPEN.contains(&request.path()) {
-            return Ok(());
-        }
-        let given = text(header::AUTHORIZATION).and_then(|text| text.split_once(' '));
-        let given = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        match given {
-            Some((_, token)) if hmac::verify(key, token.trim().as_bytes(), tag.as_ref()).is_ok() => Ok(()),
-            Some(_) => Err(Problem::unauthorized("this is not the token of [engine]")),
-            None => Err(Problem::unauthorized("send the token of [engine] as `Authorization: Bearer …`")),
+        match &self.token {
+            Some((key, tag)) if !is_open(request.path()) => admit_with(key, tag, request),
+            _ => Ok(()),
         }
     }
+
+    /// Whether this name can only be meant for this machine, or is none.
+    fn is_own(&self, authority: &Authority) -> bool {
+        let name = name_of(authority);
+        let is_address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
+        is_address || name == "localhost" || name.ends_with(".localhost") || self.hosts.contains(&name)
+    }
+
+    /// Whether a browser says that a page of another origin asks.
+    fn is_foreign(&self, request: &HttpRequest, host: Option<&Authority>) -> bool {
+        let mut origins = request.headers().get_all(header::ORIGIN);
+        let Some(origin) = origins.next() else {
+            let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
+            // `none` is a person who typed the address.
+            return !matches!(site, None | Some(b"same-origin" | b"none")) && !is_navigation(request);
+        };
+        let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
+        let Some((origin, scheme)) = origin.as_ref().and_then(|uri| Some((uri.authority()?, uri.scheme_str()?))) else {
+            return true;
+        };
+        let usual = if scheme == "https" { 443 } else { 80 };
+        let place = |authority: &Authority| (name_of(authority), authority.port_u16().unwrap_or(usual));
+        let is_same = host.is_some_and(|host| place(host) == place(origin));
+        // A proxy may ask by another name than the browser asked the proxy.
+        let is_same = is_same || self.hosts.contains(&name_of(origin));
+        !is_same || origins.next().is_some()
+    }
+}
+
+/// Looks for the one token.
+fn admit_with(key: &hmac::Key, tag: &hmac::Tag, request: &HttpRequest) -> Answer<()> {
+    let mut given = request.headers().get_all(header::AUTHORIZATION);
+    let Some(first) = given.next() else {
+        return Err(Problem::unauthorized("send the token of [engine] as `Authorization: Bearer …`"));
+    };
+    if given.next().is_some() {
+        return Err(Problem::unauthorized("there is more than one `Authorization`"));
+    }
+    let scheme_and_token = first.as_bytes().split_at_checked(7);
+    match scheme_and_token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer ")) {
+        Some((_, token)) if hmac::verify(key, token.trim_ascii(), tag.as_ref()).is_ok() => Ok(()),
+        Some(_) => Err(Problem::unauthorized("this is not the token of [engine]")),
+        None => Err(Problem::unauthorized("send the token of [engine] as `Authorization: Bearer …`, and nothing else")),
+    }
+}
+
+/// The host that is asked for: that of the target, where it has one, else that of the header. None in HTTP/1.0, where none need be said; no
+/// browser speaks that.
+fn host_of(request: &HttpRequest) -> Answer<Option<Authority>> {
+    let bad = |detail: &str| Problem::input(vec![Mistake::new("Host", detail)]);
+    let said = match (request.uri().authority(), request.headers().get(header::HOST)) {
+        (Some(target), _) => Some(target.clone()),
+        (None, Some(host)) => Some(Authority::try_from(host.as_bytes()).map_err(|_| bad("this is no host"))?),
+        (None, None) if request.version() <= Version::HTTP_10 => None,
+        (None, None) => return Err(bad("HTTP/1.1 needs it")),
+    };
+    if let Some(host) = &said {
+        let has_port = host.port().is_some();
+        // Whatever follows the name is a port.
+        if host.as_str().contains('@') || name_of(host).is_empty() || has_port != host.port_u16().is_some() {
+            return Err(bad("this is no host; write a name or an address, and a port"));
+        }
+    }
+    Ok(said)
+}
+
+/// In lower case, without the dot at the end that a full name may have.
+fn name_of(authority: &Authority) -> String {
+    let name = authority.host();
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
 /// Whether somebody has followed a link to the page.
 fn is_navigation(request: &HttpRequest) -> bool {
     let mode = request.headers().get("sec-fetch-mode").map(HeaderValue::as_bytes);
-    mode == Some(b"navigate") && request.method() == actix_web::http::Method::GET
-}
-
-/// Whether this name can only be meant for this machine, or is none.
-fn is_own(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost") || name.parse::<IpAddr>().is_ok()
+    mode == Some(b"navigate") && matches!(*request.method(), Method::GET | Method::HEAD)
 }
 
 /// Turns away who may not ask.
@@ -130,19 +190,101 @@ pub(super) async fn harden(
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+    use actix_web::test::TestRequest;
+
     use super::*;
+
+    fn guard(token: Option<&str>) -> Guard {
+        Guard::new(token.map(Secret::from).as_ref(), &["watch.example.com".to_owned()])
+    }
+
+    /// What a request with these headers is answered with.
+    fn asked(guard: &Guard, headers: &[(&str, &str)]) -> Option<u16> {
+        let mut request = TestRequest::with_uri("/api/v1/connections");
+        for header in headers {
+            request = request.append_header(*header);
+        }
+        guard.admit(&request.to_http_request()).err().map(|problem| problem.status_code().as_u16())
+    }
 
     #[test]
     fn a_name_that_anybody_could_point_here_is_not_ours() {
-        for own in
-            ["127.0.0.1:8780", "localhost", "LOCALHOST:1", "[::1]:8780", "192.168.1.4", "a.localhost", "localhost.:80"]
-        {
-            assert!(is_own(own), "{own}");
+        let guard = guard(None);
+        for own in [
+            "127.0.0.1:8780",
+            "localhost",
+            "LOCALHOST:1",
+            "[::1]:8780",
+            "[::1]",
+            "192.168.1.4",
+            "a.localhost",
+            "localhost.:80",
+            "watch.example.com",
+            "Watch.Example.Com.:443",
+        ] {
+            assert_eq!(asked(&guard, &[("Host", own)]), None, "{own}");
         }
-        for other in
-            ["evil.example", "evil.example:8780", "localhost.evil.example", "127.0.0.1.evil.example", "", "[evil]:1"]
-        {
-            assert!(!is_own(other), "{other}");
+        for other in [
+            "evil.example",
+            "evil.example:8780",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "xwatch.example.com",
+        ] {
+            assert_eq!(asked(&guard, &[("Host", other)]), Some(421), "{other}");
+            assert_eq!(
+                asked(&guard, &[("Host", other), ("X-Forwarded-Host", "localhost"), ("Forwarded", "host=localhost")]),
+                Some(421),
+                "{other}: what a proxy says is not believed"
+            );
         }
+        for none in ["", "user@localhost", "[evil]:1", "localhost:port", "localhost:99999", "a b", "localhost/x", ":80"]
+        {
+            assert_eq!(asked(&guard, &[("Host", none)]), Some(400), "{none}");
+        }
+        assert_eq!(asked(&guard, &[]), Some(400), "without any");
+    }
+
+    #[test]
+    fn a_page_of_another_origin_is_refused() {
+        let guard = guard(None);
+        let host = ("Host", "localhost:8780");
+        for origin in ["http://localhost:8780", "http://LOCALHOST:8780", "https://watch.example.com"] {
+            assert_eq!(asked(&guard, &[host, ("Origin", origin)]), None, "{origin}");
+        }
+        for origin in
+            ["null", "", "http://localhost:3000", "http://localhost", "http://evil.example", "localhost:8780", "é"]
+        {
+            assert_eq!(asked(&guard, &[host, ("Origin", origin)]), Some(403), "{origin}");
+        }
+        let twice = [host, ("Origin", "http://localhost:8780"), ("Origin", "http://evil.example")];
+        assert_eq!(asked(&guard, &twice), Some(403));
+        assert_eq!(asked(&guard, &[("Host", "localhost:80"), ("Origin", "http://localhost")]), None, "the usual port");
+        for (site, answer) in
+            [("same-origin", None), ("none", None), ("cross-site", Some(403)), ("same-site", Some(403))]
+        {
+            assert_eq!(asked(&guard, &[host, ("Sec-Fetch-Site", site)]), answer, "{site}");
+        }
+        let link = [host, ("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "navigate")];
+        assert_eq!(asked(&guard, &link), None, "a link leads here");
+    }
+
+    #[test]
+    fn nothing_but_the_token_opens_and_any_name_is_fine_with_it() {
+        let guard = guard(Some("t0ken é"));
+        let host = ("Host", "anything.example");
+        let long = format!("Bearer {}", "x".repeat(100_000));
+        for wrong in ["", "Bearer", "Bearer ", "Bearer t0ken", "Basic t0ken é", "t0ken é", "Bearer  t0ken é x", &long]
+        {
+            assert_eq!(asked(&guard, &[host, ("Authorization", wrong)]), Some(401), "{wrong:.40}");
+        }
+        for right in ["Bearer t0ken é", "bearer t0ken é ", "BEARER  t0ken é"] {
+            assert_eq!(asked(&guard, &[host, ("Authorization", right)]), None, "{right}");
+        }
+        let right = ("Authorization", "Bearer t0ken é");
+        assert_eq!(asked(&guard, &[host, right, right]), Some(401), "twice");
+        assert_eq!(asked(&guard, &[host]), Some(401), "without any");
+        assert_eq!(asked(&guard, &[host, right, ("Origin", "http://evil.example")]), Some(403));
     }
 }

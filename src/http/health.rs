@@ -1,25 +1,35 @@
 //! Whether it is alive, and whether it is ready.
 
-use actix_web::{HttpResponse, Responder, web};
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use serde::Serialize;
+use tokio::time::timeout;
 use utoipa::{OpenApi, ToSchema};
 use watchpost_actors::{
-    messages::ListConnections,
-    model::{ConnectionName, ConnectionState},
+    journal::Ask,
+    messages::{ConnectionPage, PageConnections},
+    model::{ConnectionState, Sequence},
 };
 
 use super::{
-    problem::{Answer, Problem, read},
+    problem::{Answer, Mistake, Problem, read},
+    query::Query,
     site::Site,
 };
 
+/// Halted connections that are named at most.
+const NAMED: usize = 20;
+/// How long the journal may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// What this room says of itself.
 #[derive(OpenApi)]
-#[openapi(paths(alive, ready))]
+#[openapi(paths(alive, ready, about))]
 pub(super) struct Described;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
-    config.service(read("/healthz", alive)).service(read("/readyz", ready));
+    config.service(read("/healthz", alive)).service(read("/readyz", ready)).service(read("/api/v1/about", about));
 }
 
 /// One word.
@@ -39,13 +49,14 @@ struct Health {
     operation_id = "getHealth",
     responses((status = 200, description = "It is alive", body = Health))
 )]
-async fn alive() -> impl Responder {
-    HttpResponse::Ok().json(Health { status: "alive" })
+async fn alive(request: HttpRequest) -> Answer<impl Responder> {
+    Query::of(&request).end()?;
+    Ok(HttpResponse::Ok().json(Health { status: "alive" }))
 }
 
 /// Whether it is ready
 ///
-/// The journal can be written, and no connection waits for a person.
+/// The journal could store what it last should, and no connection is halted. Each one that is stands in `errors`, twenty at most.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -53,21 +64,63 @@ async fn alive() -> impl Responder {
     operation_id = "getReadiness",
     responses((status = 200, description = "It is ready", body = Health))
 )]
-async fn ready(site: web::Data<Site>) -> Answer<impl Responder> {
-    // Fails where nothing could be stored now.
-    let probe = ConnectionName::new("readyz").map_err(|error| Problem::internal(error.to_string()))?;
-    site.engine.journal().load(probe).await?;
-    let connections = site.engine.send(ListConnections).await?;
-    let halted: Vec<_> = connections.iter().filter(|info| info.status.state == ConnectionState::Halted).collect();
-    if let Some(first) = halted.first() {
-        let detail = format!(
-            "{} of {} connections halted and need a person; {}: {}",
-            halted.len(),
-            connections.len(),
-            first.name,
-            first.status.reason
-        );
-        return Err(Problem::unavailable(detail));
+async fn ready(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Responder> {
+    Query::of(&request).end()?;
+    let journal = site.engine.journal();
+    if let Some(trouble) = journal.trouble() {
+        return Err(Problem::unavailable(trouble.to_string()));
     }
-    Ok(HttpResponse::Ok().json(Health { status: "ready" }))
+    // A thread that hangs on its disk tells of no trouble. This creates nothing.
+    match timeout(PATIENCE, journal.note("readyz".to_owned())).await {
+        Ok(answered) => drop(answered?),
+        Err(_) => return Err(Problem::unavailable("the journal does not answer: its disk may hang")),
+    }
+    let halted = PageConnections { state: Some(ConnectionState::Halted), limit: NAMED, after: None };
+    let ConnectionPage { connections, has_more, total } = site.engine.send(halted).await?;
+    if connections.is_empty() {
+        return Ok(HttpResponse::Ok().json(Health { status: "ready" }));
+    }
+    let count = connections.len();
+    let more = if has_more { format!("more than {count}") } else { count.to_string() };
+    let detail = format!("{more} of {total} connections halted and need a person, see `errors`");
+    let why = connections.into_iter().map(|info| Mistake::new(info.name.as_str(), &*info.status.reason)).collect();
+    Err(Problem::unavailable(detail).with(why))
+}
+
+/// What runs here
+///
+/// Its version, since when it runs, and how far its journal reaches.
+#[utoipa::path(
+    get,
+    path = "/api/v1/about",
+    tag = "health",
+    operation_id = "getAbout",
+    responses((status = 200, description = "What runs here", body = About))
+)]
+async fn about(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Responder> {
+    Query::of(&request).end()?;
+    let journal = site.engine.journal();
+    let first = journal.read(Ask { from: Sequence(0), limit: 1, of: None }).await?;
+    Ok(HttpResponse::Ok().json(About {
+        version: env!("CARGO_PKG_VERSION"),
+        started: site.started.to_string(),
+        next: journal.next().to_string(),
+        oldest: first.commits.first().map(|commit| commit.recorded.to_string()),
+    }))
+}
+
+/// What runs here.
+#[derive(Serialize, ToSchema)]
+struct About {
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+    /// When it was started.
+    #[schema(format = DateTime)]
+    started: String,
+    /// The `sequence` that the next event will get.
+    #[schema(pattern = "^[0-9]{20}$")]
+    next: String,
+    /// When the oldest event that is still there was stored; `null` where there is none.
+    #[schema(required, format = DateTime)]
+    oldest: Option<String>,
 }

@@ -47,7 +47,9 @@ use utoipa::{
 };
 
 use super::{
-    connections, events, health, items,
+    connections, events,
+    guard::is_open,
+    health, items,
     problem::{Answer, Mistake, Problem, read},
     query::Query,
     site::Site,
@@ -58,8 +60,6 @@ pub(super) mod schemas;
 
 /// Where the document is.
 const PATH: &str = "/api/v1/openapi.json";
-/// What asks for no token.
-const OPEN: [&str; 1] = ["/healthz"];
 /// The name of the security scheme.
 const TOKEN: &str = "token";
 
@@ -183,7 +183,7 @@ fn document(has_token: bool) -> utoipa::openapi::OpenApi {
     document.merge(items::Described::openapi());
     document.merge(events::Described::openapi());
     for (path, item) in &mut document.paths.paths {
-        let asks_for_token = has_token && !OPEN.contains(&path.as_str());
+        let asks_for_token = has_token && !is_open(path);
         for operation in operations(item) {
             add_common(operation, path.contains('{'), asks_for_token);
         }
@@ -230,4 +230,153 @@ fn add_common(operation: &mut Operation, has_parameters: bool, asks_for_token: b
 fn problem(description: &str) -> Response {
     let content = Content::new(Some(Ref::from_schema_name("Problem")));
     ResponseBuilder::new().description(description).content("application/problem+json", content).build()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::{cell::RefCell, collections::BTreeSet, sync::Arc};
+
+    use actix_web::{App, test};
+    use serde_json::Value;
+    use watchpost_actors::{
+        messages::ConnectionInfo,
+        model::{
+            ConnectionName, ConnectionStatus, Event, EventId, Item, Meaning, Origin, Sequence, State, event::Committed,
+        },
+    };
+
+    use super::*;
+
+    thread_local! {
+        /// Paths of the resources that were made on this thread.
+        static MADE: RefCell<BTreeSet<String>> = RefCell::default();
+    }
+
+    /// A resource is made.
+    pub(crate) fn note(path: &str) {
+        MADE.with_borrow_mut(|made| made.insert(path.to_owned()));
+    }
+
+    fn json(has_token: bool) -> Value {
+        serde_json::to_value(document(has_token)).unwrap()
+    }
+
+    /// A path as OpenAPI writes it: without the expressions of its parameters.
+    fn plain(path: &str) -> String {
+        let mut parts = path.split('{');
+        let head = parts.next().unwrap_or_default().to_owned();
+        parts.fold(head, |text, part| {
+            let (parameter, rest) = part.split_once('}').unwrap();
+            let name = parameter.split(':').next().unwrap();
+            format!("{text}{{{name}}}{rest}")
+        })
+    }
+
+    #[actix_web::test]
+    async fn every_route_is_in_the_document_and_every_path_of_it_is_a_route() {
+        let app = test::init_service(App::new().configure(crate::http::routes)).await;
+        drop(app);
+        let made: BTreeSet<_> = MADE.with_borrow(|made| made.iter().map(|path| plain(path)).collect());
+        let told: BTreeSet<_> = json(false)["paths"].as_object().unwrap().keys().cloned().collect();
+        assert!(!made.is_empty());
+        assert_eq!(told, made);
+    }
+
+    #[::core::prelude::v1::test]
+    fn each_operation_has_an_id_of_its_own_a_known_tag_and_says_what_it_may_answer() {
+        let document = json(true);
+        let tags: Vec<_> = document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].clone()).collect();
+        let mut ids = BTreeSet::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{path} {method}");
+                assert!(operation["summary"].is_string(), "{path} {method} has a summary");
+                let known = operation["tags"].as_array().unwrap();
+                assert!(known.iter().all(|tag| tags.contains(tag)), "{path} {method}: {known:?}");
+                let asks = operation["security"].is_array();
+                assert_eq!(asks, !is_open(path), "{path} {method} asks for the token");
+                let answers = operation["responses"].as_object().unwrap();
+                assert_eq!(answers.contains_key("401"), asks, "{path} {method}");
+                assert_eq!(answers.contains_key("404"), path.contains('{'), "{path} {method}");
+                assert!(["400", "403", "421", "500", "503"].iter().all(|status| answers.contains_key(*status)));
+            }
+        }
+        assert!(json(false)["components"].get("securitySchemes").is_none(), "without a token none is asked for");
+    }
+
+    /// The members that a schema tells, and those that it says are always there, against what is written.
+    fn assert_told(document: &Value, schema: &str, full: &Value, bare: &Value) {
+        let schema = &document["components"]["schemas"][schema];
+        let told: BTreeSet<_> = schema["properties"].as_object().unwrap().keys().collect();
+        let required: BTreeSet<_> =
+            schema["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        assert_eq!(told, full.as_object().unwrap().keys().collect::<BTreeSet<_>>());
+        assert_eq!(required, bare.as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>());
+    }
+
+    fn event(meaning: Meaning, item: Option<Item>, time: &str) -> Committed {
+        let event = Event {
+            id: EventId::new("1"),
+            origin: Origin::Live,
+            meaning: Arc::new(meaning),
+            item: item.map(Arc::new),
+            time: time.to_owned().into(),
+            data: "{}".into(),
+        };
+        Committed {
+            connection: ConnectionName::new("hq").unwrap(),
+            vendor: "milestone",
+            first: Sequence(1),
+            recorded: "2026-06-11T09:18:00Z".parse().unwrap(),
+            events: vec![event].into(),
+        }
+    }
+
+    #[::core::prelude::v1::test]
+    fn the_types_of_the_engine_are_told_as_they_are_written() {
+        let document = json(false);
+        let meaning = Meaning {
+            kind: "motion.started".into(),
+            name: Some("Motion Started".into()),
+            state: Some(watchpost_actors::model::StateMeaning {
+                group: "motion".into(),
+                value: "detected".into(),
+                vendor_group: "g".into(),
+                vendor_value: "v".into(),
+                text: None,
+            }),
+        };
+        let item = Item { id: "cameras/1".into(), name: Some("Lobby".into()) };
+        let line = |commit: Committed| serde_json::from_str::<Value>(&commit.get(0).unwrap().to_line()).unwrap();
+        let full = line(event(meaning.clone(), Some(item.clone()), "t"));
+        let bare = line(event(Meaning { name: None, state: None, ..meaning.clone() }, None, ""));
+        assert_told(&document, "Event", &full, &bare);
+
+        let name = ConnectionName::new("hq").unwrap();
+        let state = State {
+            connection: name.clone(),
+            item: Arc::new(item),
+            meaning: Arc::new(meaning),
+            time: "t".into(),
+            sequence: Sequence(1),
+            origin: Origin::Live,
+            stale: false,
+        };
+        let state = serde_json::to_value(state).unwrap();
+        assert_told(&document, "State", &state, &state);
+
+        let info = ConnectionInfo {
+            name,
+            title: Some("HQ".to_owned()),
+            vendor: "milestone",
+            status: ConnectionStatus::default(),
+            restarts: 0,
+            tries: 0,
+            last_error: None,
+            states: 0,
+        };
+        let bare = serde_json::to_value(ConnectionInfo { title: None, ..info.clone() }).unwrap();
+        assert_told(&document, "ConnectionInfo", &serde_json::to_value(info).unwrap(), &bare);
+    }
 }

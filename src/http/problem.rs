@@ -42,6 +42,9 @@ impl Mistake {
     }
 }
 
+/// How soon to ask again where something cannot be answered now, in seconds.
+const RETRY_AFTER: u32 = 5;
+
 /// What a handler answers.
 pub(super) type Answer<T> = Result<T, Problem>;
 
@@ -90,6 +93,11 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something is broken here", detail)
     }
 
+    /// The same, with what is behind it one by one.
+    pub(super) fn with(self, errors: Vec<Mistake>) -> Self {
+        Self { errors, ..self }
+    }
+
     fn of_status(status: StatusCode, detail: impl Into<String>) -> Self {
         let (slug, title) = match status {
             StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "Too large"),
@@ -122,6 +130,9 @@ impl ResponseError for Problem {
         if self.code() == StatusCode::UNAUTHORIZED {
             answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
+        if self.code() == StatusCode::SERVICE_UNAVAILABLE {
+            answer.insert_header((header::RETRY_AFTER, RETRY_AFTER.to_string()));
+        }
         answer.body(serde_json::to_string(self).unwrap_or_default())
     }
 }
@@ -148,6 +159,15 @@ pub(super) async fn not_found(request: HttpRequest) -> Answer<HttpResponse> {
     Err(Problem::new(StatusCode::NOT_FOUND, "no-endpoint", "There is no such endpoint", detail))
 }
 
+/// A resource at a path, also with a slash at its end.
+fn resource(path: &str) -> Resource {
+    #[cfg(test)]
+    super::openapi::tests::note(path);
+    // What takes in whatever follows takes in the slash.
+    let with_slash = (!path.ends_with('/') && !path.ends_with("+}")).then(|| format!("{path}/"));
+    web::resource([Some(path.to_owned()), with_slash].into_iter().flatten().collect::<Vec<_>>())
+}
+
 /// A resource that is read; any other method is refused with a problem document.
 pub(super) fn read<F, Args>(path: &str, handler: F) -> Resource
 where
@@ -156,9 +176,7 @@ where
     F::Output: actix_web::Responder + 'static,
 {
     let reads = guard::Any(guard::Get()).or(guard::Head());
-    web::resource(path.to_owned())
-        .route(web::route().guard(reads).to(handler))
-        .default_service(other_methods("GET, HEAD"))
+    resource(path).route(web::route().guard(reads).to(handler)).default_service(other_methods("GET, HEAD"))
 }
 
 /// A resource that does something.
@@ -168,7 +186,7 @@ where
     Args: actix_web::FromRequest + 'static,
     F::Output: actix_web::Responder + 'static,
 {
-    web::resource(path.to_owned()).route(web::post().to(handler)).default_service(other_methods("POST"))
+    resource(path).route(web::post().to(handler)).default_service(other_methods("POST"))
 }
 
 /// Refuses what is left, and names what is not.

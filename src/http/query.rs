@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use jiff::{SignedDuration, Timestamp};
 use url::form_urlencoded;
 use watchpost_actors::{
-    model::{Filter, filter::FilterSettings},
+    model::{ConnectionName, Filter, Sequence, filter::FilterSettings},
     settings::{closest, mistake::shown},
 };
 
@@ -18,6 +18,8 @@ const LIMIT: usize = 100;
 const LIMIT_MOST: usize = 1_000;
 /// Globs that one query may hold; each is compared with each thing.
 const GLOBS_MOST: usize = 100;
+/// The longest of them, in bytes.
+const GLOB_MOST: usize = 256;
 
 /// How a moment is written.
 pub(super) const MOMENT: &str = "a moment like 2026-06-11T09:17:59Z, or a time back from now like 1h";
@@ -39,8 +41,16 @@ pub(super) struct Query {
 
 impl Query {
     pub(super) fn of(request: &HttpRequest) -> Self {
-        let given = form_urlencoded::parse(request.query_string().as_bytes()).into_owned().collect();
-        Self { given, asked: Vec::new(), mistakes: Vec::new() }
+        Self::read(request.query_string())
+    }
+
+    fn read(text: &str) -> Self {
+        let given = form_urlencoded::parse(text.as_bytes()).into_owned().collect();
+        let garbled = text.split('&').filter(|pair| !is_well_encoded(pair));
+        let detail = "it is not percent-encoded UTF-8; `%` itself is written as %25";
+        let mistakes =
+            garbled.map(|pair| Mistake::new(shown(pair.split('=').next().unwrap_or(pair)), detail)).collect();
+        Self { given, asked: Vec::new(), mistakes }
     }
 
     /// Notes a mistake in a parameter.
@@ -66,7 +76,8 @@ impl Query {
     /// A value that is written in one way.
     pub(super) fn parsed<T: FromStr>(&mut self, key: &'static str, form: &str) -> Option<T> {
         let text = self.one(key)?;
-        let value = text.parse().ok();
+        // Rust's numbers may have a plus in front.
+        let value = if text.starts_with('+') { None } else { text.parse().ok() };
         if value.is_none() {
             self.mistake(key, format!("\"{}\" is not {form}", shown(&text)));
         }
@@ -81,6 +92,25 @@ impl Query {
             self.mistake("limit", format!("{limit} is not {form}"));
         }
         limit
+    }
+
+    /// The `sequence` of an event. What is beyond all numbers is after all events.
+    pub(super) fn sequence(&mut self, key: &'static str) -> Option<Sequence> {
+        let text = self.one(key)?;
+        if text.is_empty() || text.len() > 20 || !text.bytes().all(|digit| digit.is_ascii_digit()) {
+            let form = "the `sequence` of an event, or the `next` of this list";
+            self.mistake(key, format!("\"{}\" is not {form}", shown(&text)));
+            return None;
+        }
+        Some(Sequence(text.parse().unwrap_or(u64::MAX)))
+    }
+
+    /// The one connection that a filter on connections can want, where it names one and no more.
+    pub(super) fn one_connection(&self) -> Option<ConnectionName> {
+        let mut named = self.given.iter().filter(|(key, _)| key == "connection");
+        let (_, name) = named.next()?;
+        // No glob is a name.
+        name.parse().ok().filter(|_| named.next().is_none())
     }
 
     /// A moment: RFC 3339, or so long before now.
@@ -104,6 +134,10 @@ impl Query {
             if globs.iter().any(String::is_empty) {
                 self.mistake(key, "an empty glob matches nothing; leave it out");
             }
+            if globs.iter().any(|glob| glob.len() > GLOB_MOST) {
+                self.mistake(key, format!("a glob has {GLOB_MOST} bytes at most"));
+                continue;
+            }
             let list = match *key {
                 "connection" => &mut settings.connections,
                 "vendor" => &mut settings.vendors,
@@ -124,7 +158,16 @@ impl Query {
             self.mistake(key, format!("there are {count} globs in this query, and {GLOBS_MOST} is the most"));
             return Filter::everything();
         }
-        Filter::new(&settings).unwrap_or_default()
+        match Filter::new(&settings) {
+            Ok(filter) => filter,
+            // Each is one by itself; all together may be too much.
+            Err(error) => {
+                if self.mistakes.is_empty() {
+                    self.mistakes.push(Mistake::new(error.list, error.source.to_string()));
+                }
+                Filter::everything()
+            }
+        }
     }
 
     /// Everything has been asked for: says what was wrong, and what was not known.
@@ -142,5 +185,112 @@ impl Query {
             self.mistakes.push(Mistake::new(shown(key), format!("there is no such parameter; {hint}")));
         }
         if self.mistakes.is_empty() { Ok(()) } else { Err(Problem::input(self.mistakes)) }
+    }
+}
+
+/// Whether each `%` begins two digits, and all of it is UTF-8.
+fn is_well_encoded(text: &str) -> bool {
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
+        match rest.get(at + 1..at + 3) {
+            Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => rest = rest.get(at + 3..).unwrap_or_default(),
+            _ => return false,
+        }
+    }
+    percent_encoding::percent_decode_str(text).decode_utf8().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::http::events::FILTERS;
+
+    /// Reads everything that can be read, and says whether there were mistakes.
+    fn ask(text: &str) -> Result<(usize, Option<Sequence>, Option<Timestamp>), Problem> {
+        let now = "2026-06-11T09:00:00Z".parse().unwrap();
+        let mut query = Query::read(text);
+        query.filter(&FILTERS);
+        query.one_connection();
+        let read = (query.limit(), query.sequence("after"), query.moment("since", now));
+        query.end().map(|()| read)
+    }
+
+    fn told(text: &str) -> String {
+        serde_json::to_string(&ask(text).unwrap_err()).unwrap()
+    }
+
+    #[test]
+    fn each_mistake_is_named_with_what_is_allowed() {
+        for (text, parameter, what) in [
+            ("limit=0", "limit", "a whole number from 1 to 1000"),
+            ("limit=1001", "limit", "a whole number from 1 to 1000"),
+            ("limit=%2B5", "limit", "a whole number"),
+            ("limit=", "limit", "a whole number"),
+            ("limit=1&limit=1", "limit", "more than once"),
+            ("limt=1", "limt", "did you mean `limit`?"),
+            ("after=x", "after", "`sequence`"),
+            ("after=123456789012345678901", "after", "`sequence`"),
+            ("since=yesterday", "since", "2026-06-11T09:17:59Z"),
+            ("since=2026-06-11T09:17:59+02:00", "since", "%2B"),
+            ("since=99999y", "since", "is not a moment"),
+            ("type=[", "type", "no glob"),
+            ("type=a,,b", "type", "empty glob"),
+            ("item=%ff", "item", "UTF-8"),
+            ("item=%zz", "item", "%25"),
+            ("item=%", "item", "%25"),
+            ("=", "", "no such parameter"),
+        ] {
+            let told = told(text);
+            assert!(told.contains(&format!("\"parameter\":\"{parameter}\"")), "{text}: {told}");
+            assert!(told.contains(what), "{text}: {told}");
+        }
+        let two = told("limit=0&after=x");
+        assert!(two.contains("2 mistakes") && two.contains("\"limit\"") && two.contains("\"after\""), "{two}");
+    }
+
+    #[test]
+    fn what_is_right_is_read() {
+        let (limit, after, since) = ask("limit=7&after=00000000000000000042&since=1h").unwrap();
+        assert_eq!((limit, after), (7, Some(Sequence(42))));
+        assert_eq!(since, Some("2026-06-11T08:00:00Z".parse().unwrap()));
+        assert_eq!(ask("").unwrap().0, 100);
+        assert_eq!(ask("after=99999999999999999999").unwrap().1, Some(Sequence(u64::MAX)));
+    }
+
+    #[test]
+    fn one_connection_is_read_by_itself_and_globs_are_not() {
+        let one = |text: &str| Query::read(text).one_connection().map(|name| name.to_string());
+        assert_eq!(one("connection=hq").as_deref(), Some("hq"));
+        assert_eq!(one("connection=stores%2F42&item=x").as_deref(), Some("stores/42"));
+        for several in
+            ["", "connection=h*", "connection=hq,yard", "connection=hq&connection=yard", "connection=stores/*"]
+        {
+            assert_eq!(one(several), None, "{several}");
+        }
+    }
+
+    #[test]
+    fn globs_are_bounded_in_number_and_length() {
+        assert!(told(&format!("item={}", "x".repeat(257))).contains("256 bytes"));
+        assert!(told(&format!("item={}", vec!["x"; 101].join(","))).contains("100 is the most"));
+        assert!(ask(&format!("item={}", vec!["x"; 100].join(","))).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_query_string_is_answered_with_a_panic(text in "\\PC{0,80}") {
+            let _ = ask(&text);
+        }
+
+        #[test]
+        fn no_value_is_answered_with_a_panic(
+            key in proptest::sample::select(["limit", "after", "since", "connection", "type", "x"].as_slice()),
+            value in "[-+%0-9a-fTZ:.*?\\[\\]{},! ]{0,40}",
+        ) {
+            let _ = ask(&format!("{key}={value}"));
+        }
     }
 }

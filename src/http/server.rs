@@ -14,6 +14,7 @@ use super::{
     problem, routes,
     site::Site,
     streams::{self, Streams},
+    telemetry,
 };
 
 /// Threads that answer. Reads are short, so two are enough for thousands of callers.
@@ -75,7 +76,7 @@ impl Bound {
     /// [`BindError`] where the system gives no thread, or takes the listener back.
     pub fn serve(self, site: Site) -> Result<Server, BindError> {
         let address = self.address;
-        let guard = web::Data::new(Guard::new(site.token.as_ref()));
+        let guard = web::Data::new(Guard::new(site.token.as_ref(), &site.hosts));
         let streams = Arc::new(Streams::start(&site.engine, self.streams));
         let site = web::Data::from(Arc::new(site));
         let shared = web::Data::from(Arc::clone(&streams));
@@ -89,6 +90,7 @@ impl Bound {
                 .app_data(problem::of_path())
                 .wrap(from_fn(guard::check))
                 .wrap(from_fn(guard::harden))
+                .wrap(from_fn(telemetry::measure))
                 .configure(routes)
                 .default_service(web::to(problem::not_found))
         };

@@ -31,6 +31,8 @@ pub struct Site {
     pub turns: Turns,
     /// What a caller has to show. Without one, everybody who reaches the address may ask.
     pub token: Option<Secret>,
+    /// Names by which it may be asked without a token, beside addresses and `localhost`.
+    pub hosts: Vec<String>,
     /// When it was started.
     pub started: Timestamp,
 }

@@ -1,7 +1,69 @@
-//! What happens over HTTP and is worth a log line or a counter: one struct for each, whose `emit` does both.
+//! Things that happen on the HTTP side: one type for each that is worth a log line or a counter.
 
-use metrics::{counter, gauge};
+use std::time::{Duration, Instant};
+
+use actix_web::{
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::{Method, StatusCode},
+    middleware::Next,
+};
+use metrics::{counter, gauge, histogram};
 use tracing::debug;
+
+/// A request was answered. Of a stream, its beginning.
+pub(super) struct Answered {
+    /// The pattern of the path, and not the path: there are few of them, whatever is asked for.
+    pub(super) route: String,
+    pub(super) method: &'static str,
+    pub(super) status: StatusCode,
+    pub(super) took: Duration,
+}
+
+impl Answered {
+    pub(super) fn emit(self) {
+        let Self { route, method, status, took } = self;
+        debug!(route, method, status = status.as_u16(), ?took, "A request was answered.");
+        histogram!("watchpost_http_request_duration_seconds", "route" => route.clone()).record(took);
+        let class = match status.as_u16() / 100 {
+            1 => "1xx",
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            _ => "5xx",
+        };
+        counter!("watchpost_http_requests_total", "route" => route, "method" => method, "status" => class).increment(1);
+    }
+}
+
+/// Measures each request, also those that the guard turns away.
+pub(super) async fn measure(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let begin = Instant::now();
+    let method = word(request.method());
+    let response = next.call(request).await?;
+    let route = response.request().match_pattern();
+    let route = route.map_or_else(|| "other".to_owned(), |route| route.trim_end_matches('/').to_owned());
+    let route = if route.is_empty() { "/".to_owned() } else { route };
+    Answered { route, method, status: response.status(), took: begin.elapsed() }.emit();
+    Ok(response)
+}
+
+/// A client may make up methods.
+fn word(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
 
 /// What kind of stream it is: `events` or `states`.
 pub(super) type Kind = &'static str;

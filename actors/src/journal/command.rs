@@ -73,11 +73,39 @@ pub(super) struct Keep {
     recent: Arc<Mutex<Recent>>,
     next: watch::Sender<Sequence>,
     pub(super) damaged: Damaged,
+    /// Why nothing could be stored the last time that something should have been.
+    trouble: watch::Sender<Option<JournalError>>,
 }
 
 impl Keep {
-    pub(super) fn new(recent: Arc<Mutex<Recent>>, next: watch::Sender<Sequence>, damaged: Damaged) -> Self {
-        Self { recent, next, damaged }
+    pub(super) fn new(
+        recent: Arc<Mutex<Recent>>,
+        next: watch::Sender<Sequence>,
+        damaged: Damaged,
+        trouble: watch::Sender<Option<JournalError>>,
+    ) -> Self {
+        Self { recent, next, damaged, trouble }
+    }
+
+    /// Notes whether something could be stored.
+    fn note_trouble<T>(&self, result: &Result<T, JournalError>) {
+        let trouble = match result {
+            Ok(_) => None,
+            // That one connection has another owner says nothing about the disk.
+            Err(JournalError::Fenced { .. }) => return,
+            Err(error) => Some(error.clone()),
+        };
+        self.trouble.send_if_modified(|known| {
+            let differs = known.is_some() || trouble.is_some();
+            *known = trouble;
+            differs
+        });
+    }
+
+    /// Answers whoever wanted something stored.
+    fn tell<T>(&self, answer: Answer<T>, result: Result<T, JournalError>) {
+        self.note_trouble(&result);
+        self.damaged.tell(answer, result);
     }
 }
 
@@ -85,9 +113,9 @@ impl Keep {
 pub(super) fn carry_out(journal: &mut dyn Journal, command: Command, keep: &Keep) -> bool {
     match command {
         Command::Append(append, answer) => store(journal, vec![append], vec![answer], keep),
-        Command::Load(connection, answer) => keep.damaged.tell(answer, journal.load(&connection)),
+        Command::Load(connection, answer) => keep.tell(answer, journal.load(&connection)),
         Command::Note(key, answer) => keep.damaged.tell(answer, journal.note(&key)),
-        Command::SetNote(key, note, answer) => keep.damaged.tell(answer, journal.set_note(&key, note.as_deref())),
+        Command::SetNote(key, note, answer) => keep.tell(answer, journal.set_note(&key, note.as_deref())),
         Command::Question(question) => answer(journal, question, &keep.damaged),
         Command::Close(answer) => {
             drop(answer.send(journal.close()));
@@ -116,7 +144,10 @@ pub(super) fn trim(journal: &mut dyn Journal, damaged: &Damaged) -> Instant {
 pub(super) fn store(journal: &mut dyn Journal, group: Vec<Append>, answers: Vec<Answer<Arc<Committed>>>, keep: &Keep) {
     let Keep { recent, next, .. } = keep;
     let results = journal.append(group);
-    results.iter().for_each(|result| keep.damaged.look_at(result));
+    for result in &results {
+        keep.damaged.look_at(result);
+        keep.note_trouble(result);
+    }
     let mut newest = None;
     {
         let mut recent = recent.lock().unwrap_or_else(PoisonError::into_inner);

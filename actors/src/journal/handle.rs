@@ -24,6 +24,7 @@ pub struct JournalHandle {
     pub(super) recent: Arc<Mutex<Recent>>,
     pub(super) next: watch::Receiver<Sequence>,
     pub(super) damage: watch::Receiver<Option<JournalError>>,
+    pub(super) trouble: watch::Receiver<Option<JournalError>>,
     /// Appends that are not answered yet.
     pub(super) appends: Arc<AtomicUsize>,
 }
@@ -170,6 +171,13 @@ impl JournalHandle {
     pub async fn reached(&self, from: Sequence) -> Result<(), JournalError> {
         let mut next = self.next.clone();
         next.wait_for(|next| *next > from).await.map(drop).map_err(|_| JournalError::Closed)
+    }
+
+    /// Why nothing can be stored: what the last attempt to store something met with, or the damage that was found. `None` while all is well. Asks
+    /// nobody and waits for nothing; a quiet connection stores a heartbeat now and then, so it is seldom older than that.
+    #[must_use]
+    pub fn trouble(&self) -> Option<JournalError> {
+        self.damage.borrow().clone().or_else(|| self.trouble.borrow().clone())
     }
 
     /// Waits until the journal has found itself damaged. Then nothing can be stored any more, and whoever owns it should end: the next start

@@ -39,10 +39,11 @@ impl Writer {
         let recent = Arc::new(Mutex::new(Recent::new(now)));
         let (damaged, damage) = watch::channel(None);
         let damaged = Damaged::new(damaged);
+        let (troubled, trouble) = watch::channel(None);
         let inline = journal.never_blocks();
         let reader = if inline { None } else { journal.reader()? };
         let questions = reader.map(|reader| start_reader(reader, damaged.clone())).transpose()?;
-        let keep = Keep::new(Arc::clone(&recent), next, damaged);
+        let keep = Keep::new(Arc::clone(&recent), next, damaged, troubled);
         let way = if inline {
             Way::Inline(Arc::new(Mutex::new(Inline::new(journal, keep))))
         } else {
@@ -52,7 +53,7 @@ impl Writer {
             Way::Thread(commands)
         };
         let appends = Arc::default();
-        Ok(Self { handle: JournalHandle { way, questions, recent, next: follow, damage, appends } })
+        Ok(Self { handle: JournalHandle { way, questions, recent, next: follow, damage, trouble, appends } })
     }
 
     /// The way to it.

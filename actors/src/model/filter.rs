@@ -3,7 +3,7 @@
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::event::{Item, Origin, Stored};
-use super::state::State;
+use super::state::{State, StateEntry};
 
 /// The lists of a filter as a user writes them. An empty list wants everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,15 @@ pub struct Filter {
     groups: Option<GlobSet>,
     origins: Option<GlobSet>,
     not: Option<Box<Filter>>,
+}
+
+/// What of a state a filter looks at.
+struct StatePart<'a> {
+    connection: &'a str,
+    vendor: &'a str,
+    item: &'a Item,
+    group: &'a str,
+    origin: Origin,
 }
 
 impl Filter {
@@ -122,17 +131,36 @@ impl Filter {
     /// Whether this state is wanted; `types` does not apply to states.
     #[must_use]
     pub fn wants_state(&self, vendor: &str, state: &State) -> bool {
-        self.state_passes(vendor, state, false)
-            && !self.not.as_ref().is_some_and(|not| not.state_passes(vendor, state, true))
+        self.wants_part(&StatePart {
+            connection: state.connection.as_str(),
+            vendor,
+            item: &state.item,
+            group: state.group(),
+            origin: state.origin,
+        })
+    }
+
+    /// The same of an entry, where a whole state need not be put together.
+    pub(crate) fn wants_entry(&self, connection: &str, vendor: &str, entry: &StateEntry) -> bool {
+        let StateEntry { item, origin, .. } = entry;
+        self.wants_part(&StatePart { connection, vendor, item, group: entry.group(), origin: *origin })
+    }
+
+    /// Whether some item of this connection may be wanted.
+    pub(crate) fn may_want_of(&self, connection: &str, vendor: &str) -> bool {
+        allows(self.connections.as_ref(), connection) && allows(self.vendors.as_ref(), vendor)
+    }
+
+    fn wants_part(&self, state: &StatePart<'_>) -> bool {
+        self.state_passes(state, false) && !self.not.as_ref().is_some_and(|not| not.state_passes(state, true))
     }
 
     /// `negated` as in [`passes`](Self::passes).
-    fn state_passes(&self, vendor: &str, state: &State, negated: bool) -> bool {
-        allows(self.connections.as_ref(), state.connection.as_str())
-            && allows(self.vendors.as_ref(), vendor)
+    fn state_passes(&self, state: &StatePart<'_>, negated: bool) -> bool {
+        self.may_want_of(state.connection, state.vendor)
             && allows(self.items.as_ref(), &state.item.id)
             && self.name_passes(state.item.name.as_deref(), negated)
-            && allows(self.groups.as_ref(), state.group())
+            && allows(self.groups.as_ref(), state.group)
             && allows(self.origins.as_ref(), state.origin.as_str())
     }
 

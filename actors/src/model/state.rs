@@ -138,6 +138,18 @@ impl StateEntry {
         }
     }
 
+    /// The shared group, `motion`.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        self.meaning.state.as_ref().map_or("", |state| &state.group)
+    }
+
+    /// The shared value, `detected`.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        self.meaning.state.as_ref().map_or("", |state| &state.value)
+    }
+
     /// The vendor's id of the group, which with the item is the key.
     #[must_use]
     pub fn vendor_group(&self) -> &str {

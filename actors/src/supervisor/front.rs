@@ -1,5 +1,6 @@
 //! The front: what an embedder may ask. None of it holds up a connection.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -13,9 +14,9 @@ use crate::connection::{Control, Launcher};
 use crate::lookup::{OwnedDirectories, ResolveNames};
 use crate::media::Fetch;
 use crate::messages::{
-    AddConnection, AddError, CommandError, ConnectionInfo, FetchMedia, FetchedMedia, GetState, ListConnections,
-    MediaError, NamedItem, PanicConnection, QueryStates, RemoveConnection, Resolve, RestartConnection, StopAll,
-    UnknownConnection, Unwatch, Watch,
+    AddConnection, AddError, CommandError, ConnectionInfo, ConnectionPage, FetchMedia, FetchedMedia, GetConnection,
+    GetState, ListConnections, MediaError, NamedItem, PageConnections, PanicConnection, QueryStates, RemoveConnection,
+    Resolve, RestartConnection, StopAll, UnknownConnection, Unwatch, Watch,
 };
 use crate::model::ids::ConnectionName;
 use crate::model::state::State;
@@ -42,6 +43,32 @@ impl Handler<ListConnections> for Supervisor {
 
     fn handle(&mut self, _: ListConnections, _: &mut Self::Context) -> Self::Result {
         MessageResult(self.table.iter().map(|(name, row)| self.info(name, row)).collect())
+    }
+}
+
+impl Handler<PageConnections> for Supervisor {
+    type Result = MessageResult<PageConnections>;
+
+    fn handle(&mut self, ask: PageConnections, _: &mut Self::Context) -> Self::Result {
+        let PageConnections { after, state, limit } = ask;
+        let from = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let states = self.ground.states.clone();
+        let is_wanted = |name: &ConnectionName| {
+            state.is_none_or(|state| states.status(name.as_str()).unwrap_or_default().state == state)
+        };
+        let mut wanted =
+            self.table.range::<str, _>((from, Bound::Unbounded)).filter(|(name, _)| is_wanted(name)).fuse();
+        let connections = wanted.by_ref().take(limit).map(|(name, row)| self.info(name, row)).collect();
+        let has_more = wanted.next().is_some();
+        MessageResult(ConnectionPage { connections, has_more, total: self.table.len() })
+    }
+}
+
+impl Handler<GetConnection> for Supervisor {
+    type Result = Option<ConnectionInfo>;
+
+    fn handle(&mut self, GetConnection(name): GetConnection, _: &mut Self::Context) -> Self::Result {
+        self.table.get(&name).map(|row| self.info(&name, row))
     }
 }
 

@@ -22,6 +22,7 @@ mod tally;
 mod yard;
 
 use std::{
+    fmt,
     io::{self, IsTerminal},
     net::{Ipv4Addr, SocketAddr},
     time::{Duration, Instant},
@@ -33,8 +34,12 @@ use tokio::{
     sync::mpsc,
     time::{MissedTickBehavior, interval},
 };
+use uuid::Uuid;
 use watchpost::{
-    actors::{Engine, EngineConfig, EngineHandle, callbacks::SharedEvent, messages::AddConnection, model::Filter},
+    actors::{
+        Engine, EngineConfig, EngineHandle, callbacks::SharedEvent, messages::AddConnection, model::Filter,
+        settings::Secret,
+    },
     simulator::milestone::{Fault, Options, Simulator, audit::Report},
     sinks::{Desk, delivery::Delivery},
 };
@@ -86,7 +91,7 @@ pub(super) struct DemoArgs {
     /// End after so long; a short demo does everything faster. Without it, end at Ctrl-C
     #[arg(long = "for", value_name = "DURATION", value_parser = humantime::parse_duration)]
     length: Option<Duration>,
-    /// Where dashboard and API listen; port 0 takes a free one. Without it, 127.0.0.1:8780, or a free port where that is taken
+    /// Where dashboard and API listen; port 0 takes a free one. Without it, 127.0.0.1:8780, or a free port where that is taken. Where other machines can reach it, a token is made and shown
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
     /// How many cameras there are; all other items follow from it
@@ -149,6 +154,28 @@ fn listen(wanted: Option<SocketAddr>) -> Result<Option<Api>, String> {
     }
 }
 
+/// Where the dashboard is.
+struct Dashboard {
+    address: SocketAddr,
+    /// What it asks for, where other machines can reach it.
+    token: Option<String>,
+}
+
+impl Dashboard {
+    fn of(api: &Api) -> Self {
+        let address = api.address();
+        let is_loopback = address.ip().to_canonical().is_loopback();
+        Self { address, token: (!is_loopback).then(|| Uuid::new_v4().simple().to_string()) }
+    }
+}
+
+impl fmt::Display for Dashboard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "dashboard at http://{}/", self.address)?;
+        self.token.as_ref().map_or(Ok(()), |token| write!(f, " with the token {token}"))
+    }
+}
+
 async fn play(args: DemoArgs) -> Result<Exit, Failure> {
     let signals = Signals::new()?;
     let timing = Timing::new(args.length);
@@ -162,7 +189,7 @@ async fn play(args: DemoArgs) -> Result<Exit, Failure> {
     let house = House::start(timing)?;
     let yard = Yard::start()?;
     let engine = Engine::start(EngineConfig::default())?;
-    let dashboard = api.as_ref().map(Api::address);
+    let dashboard = api.as_ref().map(Dashboard::of);
     let connections = vec![
         milestone::simulated(CONNECTION, &simulator.url(), &options).map_err(Failure::Address)?,
         cloud.connection().map_err(Failure::Address)?,
@@ -175,7 +202,8 @@ async fn play(args: DemoArgs) -> Result<Exit, Failure> {
         sinks: Vec::new(),
         desk: Desk::default(),
         connections: connections.clone(),
-        token: None,
+        token: dashboard.as_ref().and_then(|dashboard| dashboard.token.as_deref()).map(Secret::from),
+        hosts: Vec::new(),
     };
     let serving = api.map(|api| api.serve(about)).transpose().map_err(Failure::Api)?;
     // The callback is there before the connection, so that it misses nothing.
@@ -194,7 +222,7 @@ async fn play(args: DemoArgs) -> Result<Exit, Failure> {
     let tally = Tally::new(engine.clone(), cloud.clone(), house.clone(), yard.clone(), args.length);
     let demo = Demo {
         tally,
-        view: view(dashboard, (&simulator, &cloud, &house, &yard))?,
+        view: view(dashboard.as_ref(), (&simulator, &cloud, &house, &yard))?,
         simulator,
         cloud,
         house,
@@ -211,7 +239,7 @@ async fn play(args: DemoArgs) -> Result<Exit, Failure> {
 }
 
 fn view(
-    dashboard: Option<SocketAddr>,
+    dashboard: Option<&Dashboard>,
     (simulator, cloud, house, yard): (&Simulator, &Cloud, &House, &Yard),
 ) -> io::Result<Box<dyn View>> {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -222,7 +250,7 @@ fn view(
         (yard::CONNECTION, "a yard in VXG's cloud", yard.url()),
     ];
     let mut title = vec![match dashboard {
-        Some(address) => format!("watchpost demo: dashboard at http://{address}/"),
+        Some(dashboard) => format!("watchpost demo: {dashboard}"),
         None => "watchpost demo".to_owned(),
     }];
     title.extend(systems.map(|(name, what, url)| format!("  {name:<8}{what:<23}{url}")));
