@@ -416,6 +416,21 @@ fn mistakes_in_the_engine_section_are_told() {
             "write an IP address and a port, like \"127.0.0.1:8780\", or \"off\"",
         ),
         (
+            engine("hosts = [\"watch.example.com\", \"https://watch.example.com\"]"),
+            "2:31: [engine] hosts[1]: \"https://watch.example.com\" is no name of a host",
+            "write it as browsers show it, without scheme, port and path: \"watch.example.com\"",
+        ),
+        (
+            engine("hosts = [\"*\"]"),
+            "2:10: [engine] hosts[0]: \"*\" is no name of a host",
+            "write it as browsers show it, without scheme, port and path: \"watch.example.com\"",
+        ),
+        (
+            engine("listen = \"8780\""),
+            "2:10: [engine] listen: \"8780\" is no address to listen at",
+            "write an IP address and a port, like \"127.0.0.1:8780\", or \"off\"",
+        ),
+        (
             engine("http_tls = { cert = \"a.pem\", key = \"b.pem\" }"),
             "2:12: [engine] http_tls: not available yet",
             "put a proxy that speaks TLS in front of `listen`",

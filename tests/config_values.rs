@@ -163,6 +163,7 @@ fn every_default_is_the_documented_one() {
     assert_eq!(engine.data_dir, Path::new("/etc/watchpost/watchpost-data"));
     assert_eq!(engine.listen, Listen::At("127.0.0.1:8780".parse().unwrap()));
     assert!(engine.token.is_none());
+    assert!(engine.hosts.is_empty());
     assert_eq!(engine.retain, 7 * 86_400 * SECOND);
     assert_eq!(engine.synchronous, Synchronous::Full);
     assert_eq!(engine.max_journal, ByteSize::gib(4));
@@ -202,6 +203,7 @@ fn every_key_arrives_as_written() {
         data_dir = "/var/lib/watchpost"
         listen = "[::]:80"
         token = { file = "token" }
+        hosts = ["Watch.Example.com.", "watch"]
         retain = "36h"
         synchronous = "normal"
         max_journal = "10GiB"
@@ -252,6 +254,7 @@ fn every_key_arrives_as_written() {
     assert_eq!(engine.listen, Listen::At("[::]:80".parse().unwrap()));
     // One line break at the end is the editor's; a blank before it is the secret's.
     assert_eq!(engine.token.as_ref().unwrap().expose(), "t0ken ");
+    assert_eq!(engine.hosts, ["watch.example.com", "watch"]);
     assert_eq!(engine.retain, 36 * 3_600 * SECOND);
     assert_eq!(engine.synchronous, Synchronous::Normal);
     assert_eq!((engine.max_journal, engine.max_undelivered), (ByteSize::gib(10), ByteSize::mib(512)));

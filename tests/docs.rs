@@ -18,8 +18,9 @@ use watchpost::actors::vendors::milestone::vocabulary::TYPES;
 use watchpost::actors::vendors::simplisafe::{codes as simplisafe, snapshot};
 use watchpost::config::{Config, ConfigErrors, Secrets, Surroundings, parse};
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "README.md",
+    "docs/api.md",
     "docs/architecture.md",
     "docs/commands.md",
     "docs/configuration.md",
