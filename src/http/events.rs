@@ -75,7 +75,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         EventFilters,
         Limit,
         ("since" = Option<String>, Query, description = "Stored at or after this moment: RFC 3339, or a time back from now", format = "moment", example = "1h"),
-        ("until" = Option<String>, Query, description = "Stored before this moment: RFC 3339, or a time back from now", format = "moment", example = "2026-06-11T09:17:59Z"),
+        ("until" = Option<String>, Query, description = "Stored before this moment: RFC 3339, or a time back from now", format = "moment", example = "30m"),
         ("after" = Option<String>, Query, description = "`next` of the page before, or the `sequence` of an event: what comes after it", pattern = "^[0-9]{1,20}$")
     ),
     responses((status = 200, description = "A page of events", body = List<schemas::Event>))

@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 
 use actix_web::{
-    HttpMessage, HttpRequest, ResponseError,
+    HttpRequest, ResponseError,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::{
@@ -22,14 +22,14 @@ use actix_web::{
 use ring::{hmac, rand::SystemRandom};
 use watchpost_actors::settings::Secret;
 
-use super::problem::{Answer, Mistake, Problem};
+use super::{
+    dashboard,
+    problem::{Answer, Mistake, Problem},
+};
 
-/// What everybody may see: it says nothing of what is watched.
-const OPEN: [&str; 1] = ["/healthz"];
-
-/// Whether a path asks for no token.
+/// Whether a path asks for no token: what is there says nothing of what is watched.
 pub(super) fn is_open(path: &str) -> bool {
-    OPEN.contains(&path)
+    path == "/healthz" || dashboard::is_at(path)
 }
 
 /// Sent with every answer.
@@ -134,9 +134,11 @@ fn host_of(request: &HttpRequest) -> Answer<Option<Authority>> {
         (None, None) => return Err(bad("HTTP/1.1 needs it")),
     };
     if let Some(host) = &said {
-        let has_port = host.port().is_some();
-        // Whatever follows the name is a port.
-        if host.as_str().contains('@') || name_of(host).is_empty() || has_port != host.port_u16().is_some() {
+        let name = name_of(host);
+        let is_broken = name.starts_with('[') && name.trim_matches(['[', ']']).parse::<IpAddr>().is_err();
+        // Whatever follows the name is a port; one that is none, `Authority` tells as if it were not there.
+        let has_text = host.as_str().strip_prefix(host.host()).is_some_and(|rest| rest.len() > 1);
+        if host.as_str().contains('@') || name.is_empty() || is_broken || has_text != host.port_u16().is_some() {
             return Err(bad("this is no host; write a name or an address, and a port"));
         }
     }
@@ -166,10 +168,7 @@ pub(super) async fn check(
     };
     match admitted {
         Ok(()) => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
-        Err(problem) => {
-            drop(request.extensions());
-            Ok(request.into_response(problem.error_response()))
-        }
+        Err(problem) => Ok(request.into_response(problem.error_response())),
     }
 }
 

@@ -66,8 +66,11 @@ struct Wanted {
     url: Option<String>,
     event: Option<String>,
     kind: Option<String>,
+    #[schema(minimum = 1, maximum = 16384)]
     width: Option<u32>,
+    #[schema(format = "duration", example = "30s")]
     patience: Option<String>,
+    #[schema(minimum = 1, maximum = 268435456)]
     max_bytes: Option<u64>,
 }
 

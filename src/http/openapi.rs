@@ -184,6 +184,12 @@ fn document(has_token: bool) -> utoipa::openapi::OpenApi {
     document.merge(events::Described::openapi());
     for (path, item) in &mut document.paths.paths {
         let asks_for_token = has_token && !is_open(path);
+        // What two methods do alike is told twice, and each has an id of its own.
+        if let (Some(put), Some(patch)) = (&item.put, &mut item.patch)
+            && put.operation_id == patch.operation_id
+        {
+            patch.operation_id = patch.operation_id.take().map(|id| format!("{id}ByPatch"));
+        }
         for operation in operations(item) {
             add_common(operation, path.contains('{'), asks_for_token);
         }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use actix_web::{HttpRequest, HttpResponse, Responder, guard, http::StatusCode, web};
 use jiff::Timestamp;
 use serde::Deserialize;
+use utoipa::{OpenApi, ToSchema};
 use watchpost_actors::{
     messages::{AddEventType, CommandError, CreateEvent, ListEventTypes, SetEventType, TriggerEvent},
     model::ConnectionName,
@@ -15,7 +16,8 @@ use watchpost_actors::{
 use super::{
     connections::absent,
     list::List,
-    problem::{Answer, Mistake, Problem, act, other_methods},
+    openapi::{Limit, schemas},
+    problem::{Answer, Mistake, Problem, act, other_methods, resource},
     query::Query,
     site::Site,
 };
@@ -25,14 +27,19 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// Tags that an event may be given.
 const MOST_TAGS: usize = 64;
 
+/// What this room says of itself.
+#[derive(OpenApi)]
+#[openapi(paths(types, add_type, set_type, create, trigger))]
+pub(super) struct Described;
+
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     let reads = || guard::Any(guard::Get()).or(guard::Head());
     let changes = || guard::Any(guard::Put()).or(guard::Patch());
-    let types = web::resource("/api/v1/vxg/{connection}/cameras/{camera}/types")
+    let types = resource("/api/v1/vxg/{connection}/cameras/{camera}/types")
         .route(web::route().guard(reads()).to(types))
         .route(web::post().to(add_type))
         .default_service(other_methods("GET, HEAD, POST"));
-    let one_type = web::resource("/api/v1/vxg/{connection}/cameras/{camera}/types/{type}")
+    let one_type = resource("/api/v1/vxg/{connection}/cameras/{camera}/types/{type}")
         .route(web::route().guard(changes()).to(set_type))
         .default_service(other_methods("PUT, PATCH"));
     config
@@ -84,6 +91,20 @@ impl From<CommandError> for Problem {
     }
 }
 
+/// Types of events of a camera
+#[utoipa::path(
+    get,
+    path = "/api/v1/vxg/{connection}/cameras/{camera}/types",
+    tag = "vendors",
+    operation_id = "listEventTypes",
+    params(("connection" = String, Path, description = "The connection", example = "yard"), ("camera" = String, Path, description = "Its id, `cameras/` and its id, or its name", example = "237863"), Limit, ("after" = Option<String>, Query, description = "`next` of the page before", format = "after")),
+    responses(
+        (status = 200, description = "A page of types", body = List<schemas::EventType>),
+        (status = 409, description = "Not with this connection, this camera or this type", body = Problem, content_type = "application/problem+json"),
+        (status = 502, description = "VXG refuses it, or cannot be asked now", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "Nothing has appeared in time, or whether it was done is not known", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 async fn types(
     request: HttpRequest,
     path: web::Path<(String, String)>,
@@ -104,13 +125,30 @@ async fn types(
     Ok(HttpResponse::Ok().json(List { items, next }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewType {
+    #[schema(min_length = 1)]
     name: String,
     notify: Option<bool>,
 }
 
+/// Add a type of events to a camera
+#[utoipa::path(
+    post,
+    path = "/api/v1/vxg/{connection}/cameras/{camera}/types",
+    tag = "vendors",
+    operation_id = "addEventType",
+    params(("connection" = String, Path, description = "The connection", example = "yard"), ("camera" = String, Path, description = "Its id, `cameras/` and its id, or its name", example = "237863")),
+    request_body = NewType,
+    responses(
+        (status = 200, description = "It was there already", body = schemas::AddedEventType),
+        (status = 201, description = "It was added", body = schemas::AddedEventType),
+        (status = 409, description = "Not with this connection, this camera or this type", body = Problem, content_type = "application/problem+json"),
+        (status = 502, description = "VXG refuses it, or cannot be asked now", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "Nothing has appeared in time, or whether it was done is not known", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 async fn add_type(
     request: HttpRequest,
     path: web::Path<(String, String)>,
@@ -127,15 +165,31 @@ async fn add_type(
     Ok(HttpResponse::build(status).json(added))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Change {
     notify: Option<bool>,
     record: Option<bool>,
     snapshot: Option<bool>,
+    #[schema(format = "duration", example = "30s")]
     period: Option<String>,
 }
 
+/// Set what happens with events of a type
+#[utoipa::path(
+    method(put, patch),
+    path = "/api/v1/vxg/{connection}/cameras/{camera}/types/{type}",
+    tag = "vendors",
+    operation_id = "setEventType",
+    params(("connection" = String, Path, description = "The connection", example = "yard"), ("camera" = String, Path, description = "Its id, `cameras/` and its id, or its name", example = "237863"), ("type" = String, Path, description = "The name of the type", example = "doorbell")),
+    request_body = Change,
+    responses(
+        (status = 200, description = "The type as it is now", body = schemas::EventType),
+        (status = 409, description = "Not with this connection, this camera or this type", body = Problem, content_type = "application/problem+json"),
+        (status = 502, description = "VXG refuses it, or cannot be asked now", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "Nothing has appeared in time, or whether it was done is not known", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 async fn set_type(
     request: HttpRequest,
     path: web::Path<(String, String, String)>,
@@ -150,15 +204,33 @@ async fn set_type(
     Ok(HttpResponse::Ok().json(site.engine.send(ask).await??))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewEvent {
+    #[schema(min_length = 1)]
     name: String,
+    /// RFC 3339.
+    #[schema(format = DateTime)]
     time: Option<String>,
     #[serde(default)]
     meta: BTreeMap<String, String>,
 }
 
+/// Create an event of a camera
+#[utoipa::path(
+    post,
+    path = "/api/v1/vxg/{connection}/cameras/{camera}/events",
+    tag = "vendors",
+    operation_id = "createEvent",
+    params(("connection" = String, Path, description = "The connection", example = "yard"), ("camera" = String, Path, description = "Its id, `cameras/` and its id, or its name", example = "237863")),
+    request_body = NewEvent,
+    responses(
+        (status = 201, description = "The event", body = schemas::VendorEvent),
+        (status = 409, description = "Not with this connection, this camera or this type", body = Problem, content_type = "application/problem+json"),
+        (status = 502, description = "VXG refuses it, or cannot be asked now", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "Nothing has appeared in time, or whether it was done is not known", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 async fn create(
     request: HttpRequest,
     path: web::Path<(String, String)>,
@@ -173,24 +245,46 @@ async fn create(
     Ok(HttpResponse::Created().json(site.engine.send(ask).await??))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Trigger {
+    /// RFC 3339.
+    #[schema(format = DateTime)]
     time: Option<String>,
     #[serde(default)]
     meta: BTreeMap<String, String>,
+    /// How long it is waited for.
+    #[schema(format = "duration", example = "30s")]
     wait: Option<String>,
 }
 
+/// Have a camera make an event
+#[utoipa::path(
+    post,
+    path = "/api/v1/vxg/{connection}/cameras/{camera}/trigger/{type}",
+    tag = "vendors",
+    operation_id = "triggerEvent",
+    params(("connection" = String, Path, description = "The connection", example = "yard"), ("camera" = String, Path, description = "Its id, `cameras/` and its id, or its name", example = "237863"), ("type" = String, Path, description = "The name of the type", example = "doorbell")),
+    request_body = Option<Trigger>,
+    responses(
+        (status = 200, description = "The event that has come", body = schemas::Triggered),
+        (status = 202, description = "It was asked for", body = schemas::Triggered),
+        (status = 409, description = "Not with this connection, this camera or this type", body = Problem, content_type = "application/problem+json"),
+        (status = 502, description = "VXG refuses it, or cannot be asked now", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "Nothing has appeared in time, or whether it was done is not known", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 async fn trigger(
     request: HttpRequest,
     path: web::Path<(String, String, String)>,
-    trigger: Option<web::Json<Trigger>>,
+    body: web::Bytes,
     site: web::Data<Site>,
 ) -> Answer<impl Responder> {
     Query::of(&request).end()?;
     let (name, item, kind) = path.into_inner();
-    let Trigger { time, meta, wait } = trigger.map(web::Json::into_inner).unwrap_or_default();
+    // It may be left out, and one that cannot be read is not the same as none.
+    let trigger = if body.is_empty() { Ok(None) } else { serde_json::from_slice::<Option<Trigger>>(&body) };
+    let Trigger { time, meta, wait } = trigger.map_err(|error| wrong("body", error.to_string()))?.unwrap_or_default();
     let wait = wait.map(|wait| duration("wait", &wait)).transpose()?;
     if wait.is_some_and(|wait| wait > LONGEST_WAIT) {
         return Err(wrong("wait", format!("{LONGEST_WAIT:?} is the most")));
