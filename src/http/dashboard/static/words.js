@@ -15,7 +15,7 @@ const VALUES = {
   exit_delay_home: 'warn', exit_delay_away: 'warn', entry_delay: 'warn', unlocked: 'warn', open: 'warn', battery: 'warn', low: 'warn',
   warning: 'warn', password_needed: 'warn', internet_offline: 'warn', 'enabled/off': 'warn',
   offline: 'bad', error: 'bad', triggered: 'bad', jammed: 'bad', tampered: 'bad', critical: 'bad', failed: 'bad', not_responding: 'bad',
-  off: 'off', clear: 'off', closed: 'off', unknown: 'unknown',
+  off: 'off', clear: 'off', closed: 'off', unknown: 'unknown', undefined: 'unknown', 'triggered/on': 'bad',
   'enabled/on': 'ok', 'rf/clear': 'ok', 'contact/closed': 'ok', 'status/off': 'off',
 };
 

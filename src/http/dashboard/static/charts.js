@@ -1,0 +1,62 @@
+// Events per second of each connection, as small charts.
+
+import { setAttribute, svg } from './dom.js';
+import { rate } from './time.js';
+
+/** Readings that are kept: five minutes of them, one in two seconds. */
+const LENGTH = 150;
+const WIDTH = 120;
+const HEIGHT = 28;
+
+/** How many events came between one reading of a counter and the next. */
+export class Series {
+  /** Events per second, from the oldest. @type {number[]} */
+  rates = [];
+  /** @type {{time: number, count: number} | null} */
+  #last = null;
+
+  /** @param {number} time in milliseconds @param {number} count events so far */
+  push(time, count) {
+    const last = this.#last;
+    this.#last = { time, count };
+    // The first reading tells nothing of before it; a counter that has gone back is another program's.
+    if (!last || count < last.count || time <= last.time) return;
+    this.rates.push(((count - last.count) / (time - last.time)) * 1000);
+    if (this.rates.length > LENGTH) this.rates.shift();
+  }
+
+  /** Events per second, over the last ten seconds or so. */
+  get now() {
+    const recent = this.rates.slice(-5);
+    return recent.length ? recent.reduce((sum, one) => sum + one, 0) / recent.length : 0;
+  }
+
+  get most() {
+    return Math.max(0, ...this.rates);
+  }
+}
+
+/** Of every connection, by its name. @type {Map<string, Series>} */
+export const series = new Map();
+
+/** A chart that can be drawn again and again. */
+export class Chart {
+  #area = svg('path', { class: 'area' });
+  #line = svg('path', { class: 'line' });
+  element = svg('svg', { class: 'chart', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img' }, this.#area, this.#line);
+
+  /** @param {Series | undefined} of */
+  draw(of) {
+    const rates = of?.rates ?? [];
+    const most = Math.max(1, of?.most ?? 0);
+    const points = rates.map((one, index) => {
+      const x = WIDTH - ((rates.length - 1 - index) * WIDTH) / (LENGTH - 1);
+      const y = HEIGHT - 1.5 - (one / most) * (HEIGHT - 4);
+      return `${x.toFixed(1)},${y.toFixed(1)}`;
+    });
+    const line = points.length > 1 ? `M${points.join('L')}` : '';
+    setAttribute(this.#line, 'd', line);
+    setAttribute(this.#area, 'd', line && `${line}V${HEIGHT}H${points[0].split(',')[0]}Z`);
+    setAttribute(this.element, 'aria-label', `${rate(of?.now ?? 0)} events per second now, ${rate(of?.most ?? 0)} at most in five minutes`);
+  }
+}

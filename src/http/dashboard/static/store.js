@@ -1,0 +1,221 @@
+// What is known, and who wants to hear of changes. Whatever comes is taken at once; listeners are called once a frame, for all that came since.
+
+import { byGroup, tone, TONES } from './words.js';
+
+/**
+ * @typedef {'link' | 'connections' | 'states' | 'items' | 'events' | 'gaps' | 'sinks' | 'second'} Topic
+ *   `states`: values of items that were there; `items`: the list of items itself
+ * @typedef {{connection: string, item: string, itemname?: string, group: string, value: string, vendorgroup?: string, text?: string,
+ *   time: string, sequence: string, origin: string, stale: boolean, round?: number}} State
+ * @typedef {{name: string, title?: string, vendor: string, state: string, since: string, reason: string, events: number, repeats: number,
+ *   gaps: number, last_event: string | null, restarts: number, tries: number, last_error: string | null, states: number, lag?: number | null}} Connection
+ * @typedef {{id: string, type: string, connection: string, vendor: string, origin: string, sequence: string, time?: string, recordedtime: string,
+ *   subject?: string, itemname?: string, typename?: string, stategroup?: string, state?: string, data?: any}} Event
+ * @typedef {{name: string, kind: string, configured?: boolean, delivered?: number, last_delivered?: string | null,
+ *   behind?: {events: number, more?: boolean, oldest?: string | null}, failing_since?: string | null, last_error?: string | null, dead_letters?: number}} Sink
+ */
+
+/** Events that are kept to be shown. */
+const EVENTS = 2_000;
+/** Gaps that are kept to be shown. */
+const GAPS = 200;
+
+/** One item with its states. */
+export class Item {
+  kind = /** @type {const} */ ('item');
+  /** @type {Map<string, State>} by the vendor's group */
+  #states = new Map();
+  /** @type {State[] | null} */
+  #sorted = null;
+  /** Grows with each change, so that a row knows whether it is out of date. */
+  version = 0;
+
+  /** @param {string} key @param {State} state */
+  constructor(key, state) {
+    this.key = key;
+    this.connection = state.connection;
+    this.id = state.item;
+    this.name = state.itemname || state.item;
+    this.sortKey = sortable(this.name);
+    this.haystack = `${this.name}\n${this.id}`.toLowerCase();
+  }
+
+  /** Takes on a state; whether that changes its place in the list. @param {State} state */
+  set(state) {
+    this.#states.set(state.vendorgroup ?? state.group, state);
+    this.#sorted = null;
+    this.version++;
+    if (!state.itemname || state.itemname === this.name) return false;
+    this.name = state.itemname;
+    this.sortKey = sortable(this.name);
+    this.haystack = `${this.name}\n${this.id}`.toLowerCase();
+    return true;
+  }
+
+  /** Drops what was not told in this round; whether anything is left. @param {number} round */
+  prune(round) {
+    for (const [group, state] of this.#states) {
+      if (state.round === round) continue;
+      this.#states.delete(group);
+      this.#sorted = null;
+      this.version++;
+    }
+    return this.#states.size > 0;
+  }
+
+  /** In the order in which they are shown. */
+  get states() {
+    this.#sorted ??= [...this.#states.values()].sort((a, b) => byGroup(a.group, b.group));
+    return this.#sorted;
+  }
+
+  /** The tone of the state that asks most for attention. */
+  get tone() {
+    let worst = TONES.length - 1;
+    for (const state of this.#states.values()) worst = Math.min(worst, TONES.indexOf(tone(state.group, state.value)));
+    return TONES[worst];
+  }
+}
+
+/** Text that sorts as people count: camera 2 before camera 10. @param {string} text */
+export function sortable(text) {
+  return text.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(10, '0'));
+}
+
+class Store {
+  /** @type {Map<string, Connection>} */
+  connections = new Map();
+  /** @type {Map<string, Item>} */
+  items = new Map();
+  /** From the oldest. @type {Event[]} */
+  events = [];
+  /** From the oldest. @type {Event[]} */
+  gaps = [];
+  /** @type {Sink[] | null} `null` where nobody has told yet */
+  sinks = null;
+  /** Events that have come, ever: so that a reader of `events` knows how many are new. */
+  heard = 0;
+  /** Whether every state has been told. */
+  isPresent = false;
+  /** Since when we are cut off, and why. @type {{since: Date, why: string} | null} */
+  cut = null;
+
+  #round = 0;
+  /** @type {Set<Topic>} */
+  #dirty = new Set();
+  /** @type {[Set<Topic>, () => void][]} */
+  #listeners = [];
+  #isWaiting = false;
+
+  /** Calls back in the frame after a change. @param {Topic[]} topics @param {() => void} listener */
+  on(topics, listener) {
+    this.#listeners.push([new Set(topics), listener]);
+  }
+
+  /** @param {Topic} topic */
+  touch(topic) {
+    this.#dirty.add(topic);
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    requestAnimationFrame(() => {
+      this.#isWaiting = false;
+      const dirty = this.#dirty;
+      this.#dirty = new Set();
+      for (const [topics, listener] of this.#listeners) if (!topics.isDisjointFrom(dirty)) listener();
+    });
+  }
+
+  /** @param {string} connection @param {string} id */
+  item(connection, id) {
+    return this.items.get(`${connection}\n${id}`);
+  }
+
+  /** What people call a connection. @param {string} name */
+  titleOf(name) {
+    return this.connections.get(name)?.title || name;
+  }
+
+  /** Whether what is known of a connection's items may be out of date. @param {string} connection @param {boolean} [told] */
+  isStale(connection, told = false) {
+    const known = this.connections.get(connection);
+    return this.cut !== null || (known ? known.state !== 'online' : told);
+  }
+
+  /** @param {Connection[]} all */
+  setConnections(all) {
+    const before = this.connections;
+    this.connections = new Map(all.map((info) => [info.name, info]));
+    const isSame = before.size === all.length && all.every((info) => before.get(info.name)?.state === info.state && before.get(info.name)?.title === info.title);
+    if (!isSame) this.touch('items');
+    this.touch('connections');
+  }
+
+  /** @param {Connection} info */
+  setConnection(info) {
+    this.connections.set(info.name, info);
+    this.touch('items');
+    this.touch('connections');
+  }
+
+  /** All states are told from the beginning; what is not among them is gone. */
+  beginStates() {
+    this.#round++;
+    this.isPresent = false;
+  }
+
+  /** @param {State} state */
+  setState(state) {
+    state.round = this.#round;
+    const key = `${state.connection}\n${state.item}`;
+    let item = this.items.get(key);
+    if (!item) {
+      item = new Item(key, state);
+      this.items.set(key, item);
+      this.touch('items');
+    }
+    if (item.set(state)) this.touch('items');
+    this.touch('states');
+  }
+
+  /** Every state has been told. */
+  endStates() {
+    for (const [key, item] of this.items) if (!item.prune(this.#round)) this.items.delete(key);
+    this.isPresent = true;
+    this.touch('items');
+    this.touch('states');
+  }
+
+  /** @param {Event} event */
+  addEvent(event) {
+    this.events.push(event);
+    // Not one by one: to shift a long list for each event is what makes pages slow.
+    if (this.events.length > EVENTS * 1.5) this.events.splice(0, this.events.length - EVENTS);
+    this.heard++;
+    if (event.type === 'gap') this.addGaps([event]);
+    this.touch('events');
+  }
+
+  /** @param {Event[]} gaps */
+  addGaps(gaps) {
+    const known = new Set(this.gaps.map((gap) => gap.id));
+    this.gaps.push(...gaps.filter((gap) => !known.has(gap.id)));
+    this.gaps.sort((a, b) => (a.recordedtime < b.recordedtime ? -1 : 1));
+    this.gaps.splice(0, this.gaps.length - GAPS);
+    this.touch('gaps');
+  }
+
+  /** @param {Sink[]} sinks */
+  setSinks(sinks) {
+    this.sinks = sinks;
+    this.touch('sinks');
+  }
+
+  /** @param {string | null} why nothing comes any more; `null` where it does */
+  setCut(why) {
+    if ((why === null) === (this.cut === null)) return;
+    this.cut = why === null ? null : { since: new Date(), why };
+    for (const topic of /** @type {Topic[]} */ (['link', 'items', 'states', 'connections'])) this.touch(topic);
+  }
+}
+
+export const store = new Store();

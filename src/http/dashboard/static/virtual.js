@@ -1,0 +1,184 @@
+// A list of any length of which only what can be seen is in the page.
+
+import { h, setAttribute } from './dom.js';
+
+/** Rows above and below the window that are there already when somebody scrolls. */
+const BEYOND = 6;
+
+/**
+ * @template R
+ * @typedef {object} Row an element that shows now this thing and now that one
+ * @property {HTMLElement} element
+ * @property {(thing: R) => void} update
+ */
+
+/** @template {{key: string, kind: string}} R */
+export class VirtualList {
+  /** @type {R[]} */
+  #rows = [];
+  /** Where each row begins, and at last where the list ends. @type {number[]} */
+  #tops = [0];
+  /** What is in the page, by its key. @type {Map<string, {row: Row<R>, kind: string}>} */
+  #shown = new Map();
+  /** Rows that nobody uses, by kind. @type {Map<string, Row<R>[]>} */
+  #spare = new Map();
+  #body = h('div', { class: 'rows', role: 'list' });
+  /** The key of the row that the keyboard is at. */
+  #active = '';
+
+  /**
+   * @param {HTMLElement} scroller
+   * @param {object} options
+   * @param {string} options.label
+   * @param {(kind: string) => Row<R>} options.create
+   * @param {(row: R) => number} options.height in pixels; may depend on the width of the list
+   * @param {(first: number) => void} [options.scrolled] the first row of the window
+   */
+  constructor(scroller, options) {
+    this.scroller = scroller;
+    this.options = options;
+    setAttribute(this.#body, 'aria-label', options.label);
+    scroller.append(this.#body);
+    scroller.addEventListener('scroll', () => this.draw(), { passive: true });
+    scroller.addEventListener('keydown', (event) => this.#key(event));
+    scroller.addEventListener('focusin', (event) => this.#focused(event));
+    new ResizeObserver(() => this.setRows(this.#rows)).observe(scroller);
+  }
+
+  get length() {
+    return this.#rows.length;
+  }
+
+  /** How high all of it is. */
+  get height() {
+    return this.#tops[this.#rows.length];
+  }
+
+  /** @param {number} index */
+  at(index) {
+    return this.#rows[index];
+  }
+
+  /**
+   * @param {R[]} rows
+   * @param {number} [added] so many of them are new and at the top: whoever has scrolled away from there stays where he is
+   */
+  setRows(rows, added = 0) {
+    this.#rows = rows;
+    this.#tops = new Array(rows.length + 1);
+    let top = 0;
+    for (let index = 0; index < rows.length; index++) {
+      this.#tops[index] = top;
+      top += this.options.height(rows[index]);
+    }
+    this.#tops[rows.length] = top;
+    this.#body.style.height = `${top}px`;
+    if (added && this.scroller.scrollTop > 0) this.scroller.scrollTop += this.#tops[Math.min(added, rows.length)];
+    this.draw();
+  }
+
+  /** Puts into the page what can be seen, and brings it up to date. */
+  draw() {
+    const { scrollTop, clientHeight } = this.scroller;
+    if (!clientHeight) return;
+    const first = this.#indexAt(scrollTop);
+    this.options.scrolled?.(first);
+    const from = Math.max(0, first - BEYOND);
+    const to = Math.min(this.#rows.length, this.#indexAt(scrollTop + clientHeight) + 1 + BEYOND);
+    const wanted = new Set();
+    for (let index = from; index < to; index++) wanted.add(this.#rows[index].key);
+    for (const [key, { row, kind }] of this.#shown) {
+      if (wanted.has(key) || this.#isHeld(key, row)) continue;
+      this.#shown.delete(key);
+      row.element.remove();
+      const spare = this.#spare.get(kind);
+      if (spare) spare.push(row);
+      else this.#spare.set(kind, [row]);
+    }
+    let next = this.#body.firstElementChild;
+    for (let index = from; index < to; index++) {
+      const { element } = this.#show(index);
+      if (element === next) next = next.nextElementSibling;
+      else this.#body.insertBefore(element, next);
+    }
+  }
+
+  /** What has the focus stays while it is in the list, or the keyboard would be nowhere. @param {string} key @param {Row<R>} row */
+  #isHeld(key, row) {
+    return row.element.contains(document.activeElement) && this.#rows.some((thing) => thing.key === key);
+  }
+
+  /** @param {number} index */
+  #show(index) {
+    const thing = this.#rows[index];
+    let shown = this.#shown.get(thing.key);
+    if (!shown) {
+      const row = this.#spare.get(thing.kind)?.pop() ?? this.options.create(thing.kind);
+      shown = { row, kind: thing.kind };
+      setAttribute(row.element, 'role', 'listitem');
+      row.element.dataset.key = thing.key;
+      this.#shown.set(thing.key, shown);
+    }
+    const { row } = shown;
+    const place = `translateY(${this.#tops[index]}px)`;
+    if (row.element.style.transform !== place) row.element.style.transform = place;
+    setAttribute(row.element, 'aria-posinset', index + 1);
+    setAttribute(row.element, 'aria-setsize', this.#rows.length);
+    row.update(thing);
+    const isActive = thing.key === this.#active || (index === 0 && !this.#active);
+    for (const target of targets(row.element)) setAttribute(target, 'tabindex', isActive ? 0 : -1);
+    return row;
+  }
+
+  /** The row at a height. @param {number} height */
+  #indexAt(height) {
+    let [low, high] = [0, this.#rows.length];
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.#tops[middle] <= height) low = middle;
+      else high = middle - 1;
+    }
+    return Math.min(low, Math.max(0, this.#rows.length - 1));
+  }
+
+  /** Arrow keys go from row to row; with Tab one leaves the list. @param {KeyboardEvent} event */
+  #key(event) {
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (event.altKey || event.ctrlKey || event.metaKey || !this.#body.contains(target)) return;
+    const page = Math.max(1, Math.floor(this.scroller.clientHeight / 60));
+    /** @type {Record<string, number>} */
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    const step = steps[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    const here = this.#rows.findIndex((row) => row.key === this.#active);
+    this.#focus(Math.min(this.#rows.length - 1, Math.max(0, here + step)));
+  }
+
+  /** @param {number} index */
+  #focus(index) {
+    const thing = this.#rows[index];
+    if (!thing) return;
+    const [top, bottom] = [this.#tops[index], this.#tops[index + 1]];
+    const { scrollTop, clientHeight } = this.scroller;
+    // Below what sticks to the top.
+    if (top < scrollTop + 40) this.scroller.scrollTop = top - 40;
+    else if (bottom > scrollTop + clientHeight) this.scroller.scrollTop = bottom - clientHeight;
+    this.#active = thing.key;
+    this.draw();
+    const element = this.#shown.get(thing.key)?.row.element;
+    if (element) targets(element)[0]?.focus({ preventScroll: true });
+    this.draw();
+  }
+
+  /** @param {FocusEvent} event */
+  #focused(event) {
+    const row = /** @type {HTMLElement} */ (event.target).closest('[data-key]');
+    if (row instanceof HTMLElement && row.dataset.key !== undefined && this.#body.contains(row)) this.#active = row.dataset.key;
+  }
+}
+
+/** What the keyboard can reach in a row. @param {HTMLElement} element @returns {NodeListOf<HTMLElement>} */
+function targets(element) {
+  return element.querySelectorAll('a, button');
+}
