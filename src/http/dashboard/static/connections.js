@@ -16,7 +16,7 @@ const ROW = 56;
 const ROW_NARROW = 92;
 const NARROW = 620;
 /** Which share of the window the list may take on the overview, where others stand below it. */
-const SHARE = 0.36;
+const SHARE = 0.4;
 
 const panel = byId('connections');
 const scroller = byId('connections-scroller');

@@ -132,7 +132,7 @@ class Store {
 
   /** What people call a connection. @param {string} name */
   titleOf(name) {
-    return this.connections.get(name)?.title || name;
+    return this.connections.get(name)?.title || name || 'watchpost';
   }
 
   /** Whether what is known of a connection's items may be out of date. @param {string} connection @param {boolean} [told] */
@@ -187,6 +187,8 @@ class Store {
 
   /** @param {Event} event */
   addEvent(event) {
+    // What the stream itself tells, that this page has missed something, is of no one connection.
+    event.connection ??= '';
     this.events.push(event);
     // Not one by one: to shift a long list for each event is what makes pages slow.
     if (this.events.length > EVENTS * 1.5) this.events.splice(0, this.events.length - EVENTS);

@@ -25,11 +25,11 @@ export function clock(date) {
 }
 
 /**
- * How long ago, in one unit.
+ * How long ago, in whole seconds at least: a number that flickers tells nothing.
  * @param {Date | null} date
  */
 export function since(date) {
-  return date ? duration((Date.now() - date.getTime()) / 1000) : '';
+  return date ? duration(Math.round((Date.now() - date.getTime()) / 1000)) : '';
 }
 
 /**

@@ -24,9 +24,12 @@ export function tone(group, value) {
   return VALUES[`${group}/${value}`] ?? VALUES[value] ?? 'off';
 }
 
+/** Words that are not written like others. @type {Record<string, string>} */
+const PROPER = { ok: 'OK', rf: 'RF', wifi: 'Wi-Fi', cpu: 'CPU', gpu: 'GPU', fps: 'FPS', url: 'URL', vpn: 'VPN' };
+
 /** @param {string} slug `exit_delay_away` */
 export function words(slug) {
-  const text = slug.replaceAll('_', ' ').trim();
+  const text = slug.split(/[_ ]+/).map((word) => PROPER[word] ?? word).join(' ').trim();
   return text ? text[0].toUpperCase() + text.slice(1) : 'Unknown';
 }
 
@@ -84,7 +87,8 @@ const GAPS = {
   clock_set_back: ['a clock was ahead and has been put right', 'Look at the server’s clock.'],
   checkpoint_unreadable: ['what was kept of the connection cannot be read', 'Report it.'],
   unstable_list: ['the list of a stretch of time does not fit together', 'Report it.'],
-  behind_retention: ['the place to go on from is not in the journal any more', 'Keep events for longer.'],
+  journal_lost: ['the journal was damaged and had to be begun anew', 'Look at the disk and the log.'],
+  unknown_id: ['watchpost has begun a new journal, which does not know what this page has shown', 'Nothing, if its data folder was replaced on purpose; a demo keeps none.'],
 };
 
 /** @type {Record<string, string>} */
