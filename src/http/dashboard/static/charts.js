@@ -5,6 +5,8 @@ import { rate } from './time.js';
 
 /** Readings that are kept: five minutes of them, one in two seconds. */
 const LENGTH = 150;
+/** The width is that of so many at least. */
+const SPAN = 30;
 const WIDTH = 120;
 const HEIGHT = 28;
 
@@ -49,8 +51,9 @@ export class Chart {
   draw(of) {
     const rates = of?.rates ?? [];
     const most = Math.max(1, of?.most ?? 0);
+    const step = WIDTH / (Math.max(rates.length, SPAN) - 1);
     const points = rates.map((one, index) => {
-      const x = WIDTH - ((rates.length - 1 - index) * WIDTH) / (LENGTH - 1);
+      const x = WIDTH - (rates.length - 1 - index) * step;
       const y = HEIGHT - 1.5 - (one / most) * (HEIGHT - 4);
       return `${x.toFixed(1)},${y.toFixed(1)}`;
     });

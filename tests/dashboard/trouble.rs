@@ -1,0 +1,102 @@
+//! What somebody sees when something is wrong, with them or with us.
+
+use watchpost::simulator::milestone::{DropHow, Options};
+
+use super::{Stage, tile};
+
+/// A connection that is refused.
+const REFUSED: &str = "[[connection]]\nname = \"annex\"\nvendor = \"milestone\"\nurl = \"SIMULATOR\"\nusername = \"somebody\"\n\
+    password = { env = \"WRONG_PASSWORD\" }\n\
+    subscribe = [{ modifier = \"include\", resource_types = [\"*\"], sources = [\"*\"], events = [\"*\"] }]\n";
+
+#[test]
+fn a_gap_and_a_halted_connection_cannot_be_overlooked_and_say_what_to_do() {
+    let mut stage = Stage::with(Options { items: 10, ..Options::default() }, "", REFUSED);
+    stage.open("");
+    stage.browser.wait_text("#alerts", "annex is halted since");
+    stage.browser.wait_text("#alerts", "then restart it");
+    stage.browser.wait_text("#connections-scroller", "halted");
+
+    stage.site.simulator.forget_sessions();
+    stage.site.simulator.drop_sockets(DropHow::Reset);
+    stage.browser.wait_text("#alerts", "Gap: events of hq from");
+    stage.browser.wait_text("#alerts", "the break lasted longer than the gateway keeps a session");
+    stage.browser.wait("the title", "document.title.startsWith('(2)')");
+    stage.browser.wait_text("#feed-scroller", "Gap: events may be missing");
+    stage.browser.shape((1440, 900), "light");
+    stage.browser.screenshot("trouble-light");
+    stage.browser.shape((390, 844), "dark");
+    stage.browser.screenshot("trouble-phone-dark");
+    stage.browser.shape((1440, 900), "light");
+
+    // Whoever has taken note of a gap is not told again, after a reload either; of what is still wrong he is.
+    stage
+        .browser
+        .js("[...document.querySelectorAll('#alerts button')].find((one) => one.innerText === 'Take note').click()");
+    let told = "document.querySelector('#alerts').innerText";
+    stage.browser.wait("no gap", &format!("!{told}.includes('Gap') && {told}.includes('halted')"));
+    stage.browser.reload();
+    stage.browser.wait_text("#alerts", "annex is halted");
+    stage.browser.wait_text("#feed-scroller", "Gap: events may be missing");
+    assert_eq!(stage.browser.js(&format!("{told}.includes('Gap')")), false);
+
+    // To restart it takes two steps.
+    let tries = "fetch('/api/v1/connections/annex').then((answer) => answer.json()).then((info) => info.tries)";
+    let before = stage.browser.js(tries).as_u64().unwrap();
+    stage
+        .browser
+        .js("[...document.querySelectorAll('#alerts button')].find((one) => one.innerText === 'Restart').click()");
+    stage.browser.wait_text("#restart-dialog", "Restart annex?");
+    stage.browser.click("#restart-confirm");
+    stage.browser.wait_gone("#restart-dialog");
+    super::eventually("another try", || stage.browser.js(tries).as_u64().unwrap() > before);
+    stage.end();
+}
+
+#[test]
+fn states_of_a_connection_that_is_away_are_grey_at_once() {
+    let mut stage = Stage::start();
+    stage.open("#/items");
+    let stale = "document.querySelectorAll('#items-scroller .tile[data-stale]').length";
+    assert_eq!(stage.browser.js(stale), 0);
+    stage.site.simulator.pause_listening();
+    stage.browser.wait("grey", &format!("{stale} > 9"));
+    stage.browser.wait_text("#items-scroller .site", "delayed since");
+    stage.browser.screenshot("stale");
+    stage.site.simulator.resume_listening().unwrap();
+    stage.browser.wait("in colour", &format!("{stale} === 0"));
+    stage.end();
+}
+
+#[test]
+fn a_restart_of_the_server_is_survived_without_a_hand() {
+    let mut stage = Stage::start();
+    stage.open("#/feed");
+    let (camera, _) = stage.camera(3);
+    stage.happens(&camera, "MotionStarted");
+    stage.browser.wait_text("#feed-scroller", "Motion Started");
+    let counted = "Number(document.querySelector('#feed-status').innerText.replace(/\\D/g, ''))";
+    let before = stage.browser.js(counted).as_u64().unwrap();
+
+    stage.kill();
+    stage.browser.wait_text("#banner", "Cut off from watchpost since");
+    // It happens while nobody listens, and is brought when somebody does.
+    stage.happens(&camera, "RecordingStarted");
+    stage.run();
+    stage.browser.wait_gone("#banner");
+    stage.browser.wait(
+        "the event of meanwhile",
+        "document.querySelector('#feed-scroller').innerText.includes('Recording Started')",
+    );
+    let after = stage.browser.js(counted).as_u64().unwrap();
+    let events = "[...document.querySelectorAll('#feed-scroller [data-key]')].map((row) => row.dataset.key)";
+    assert!(after > before, "what was there stays: {before}, {after}");
+    assert_eq!(stage.browser.js(&format!("new Set({events}).size === {events}.length")), true);
+
+    // The streams live again, both of them.
+    stage.happens(&camera, "MotionStopped");
+    stage.browser.wait_text("#feed-scroller", "Motion Stopped");
+    stage.browser.open(&format!("{}/#/items", stage.url));
+    stage.browser.wait("the state", &format!("{} === 'Clear'", tile(&camera, "Motion")));
+    stage.browser.assert_quiet(&stage.url, &["net::ERR_"]);
+}
