@@ -17,6 +17,10 @@ fn a_gap_and_a_halted_connection_cannot_be_overlooked_and_say_what_to_do() {
     stage.browser.wait_text("#alerts", "then restart it");
     stage.browser.wait_text("#connections-scroller", "halted");
 
+    // A session can be resumed from an event; one that has brought none ends in another gap.
+    let (camera, _) = stage.camera(0);
+    stage.happens(&camera, "MotionStarted");
+    stage.browser.wait_text("#feed-scroller", "Motion Started");
     stage.site.simulator.forget_sessions();
     stage.site.simulator.drop_sockets(DropHow::Reset);
     stage.browser.wait_text("#alerts", "Gap: events of hq from");
@@ -61,7 +65,7 @@ fn states_of_a_connection_that_is_away_are_grey_at_once() {
     assert_eq!(stage.browser.js(stale), 0);
     stage.site.simulator.pause_listening();
     stage.browser.wait("grey", &format!("{stale} > 9"));
-    stage.browser.wait_text("#items-scroller .site", "delayed since");
+    stage.browser.wait_text("#items-scroller .rows .site", "delayed since");
     stage.browser.screenshot("stale");
     stage.site.simulator.resume_listening().unwrap();
     stage.browser.wait("in colour", &format!("{stale} === 0"));

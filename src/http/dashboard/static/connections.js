@@ -84,7 +84,7 @@ const list = /** @type {VirtualList<Line>} */ (
   new VirtualList(scroller, {
     label: 'Connections',
     create: () => new ConnectionRow(),
-    height: () => (scroller.clientWidth < NARROW ? ROW_NARROW : ROW),
+    height: (_, width) => (width < NARROW ? ROW_NARROW : ROW),
   })
 );
 

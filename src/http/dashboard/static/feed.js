@@ -10,7 +10,6 @@ import { ORIGINS, title, toneOf, words } from './words.js';
 import { VirtualList } from './virtual.js';
 
 /** @typedef {import('./store.js').Event} Event */
-/** @typedef {{kind: 'event', key: string, event: Event}} Line */
 
 const ROW = 52;
 
@@ -38,8 +37,8 @@ class EventRow {
   );
   element = h('div', { class: 'row' }, this.#button);
 
-  /** @param {Line} line */
-  update({ event }) {
+  /** @param {Event} event */
+  update(event) {
     if (this.#event === event) return;
     this.#event = event;
     const when = moment(event.time) ?? moment(event.recordedtime);
@@ -67,7 +66,7 @@ const KINDS = [
   ['recovered', 'Recovered later', (event) => event.origin in ORIGINS],
 ];
 
-const list = /** @type {VirtualList<Line>} */ (
+const list = /** @type {VirtualList<Event>} */ (
   new VirtualList(scroller, { label: 'Events, the newest first', create: () => new EventRow(), height: () => ROW })
 );
 
@@ -81,7 +80,7 @@ let newest = '';
 function layout() {
   const terms = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   const isOfKind = KINDS.find(([value]) => value === kinds.value)?.[2] ?? (() => true);
-  /** @type {Line[]} */
+  /** @type {Event[]} */
   const lines = [];
   let added = -1;
   const events = held ?? store.events;
@@ -93,9 +92,9 @@ function layout() {
       if (!terms.every((/** @type {string} */ term) => text.includes(term))) continue;
     }
     if (event.sequence === newest) added = lines.length;
-    lines.push({ kind: 'event', key: event.sequence, event });
+    lines.push(event);
   }
-  newest = lines[0]?.event.sequence ?? '';
+  newest = lines[0]?.sequence ?? '';
   list.setRows(lines, Math.max(0, added));
   setAttribute(empty, 'hidden', lines.length > 0);
   setText(empty, events.length ? 'No event of those here is like that.' : 'Nothing has happened yet.');
@@ -148,7 +147,11 @@ export function startFeed() {
     });
   }
   pause.addEventListener('click', togglePause);
-  store.on(['events'], () => (held ? tell() : layout()));
+  store.on(['events'], () => {
+    if (held) tell();
+    // Nobody sees it elsewhere; it is put together when somebody comes.
+    else if (['overview', 'feed'].includes(document.body.dataset.view ?? '')) layout();
+  });
   store.on(['connections'], () => {
     setOptions(sites, [['', 'All connections'], ...[...store.connections.keys()].map((name) => /** @type {[string, string]} */ ([name, store.titleOf(name)]))]);
     const wish = route().query.get('of') ?? '';

@@ -5,7 +5,7 @@ import { itemAddress, note, route } from './router.js';
 import { sortable, store } from './store.js';
 import { Badge, Tile } from './tiles.js';
 import { clock, count, moment, plural } from './time.js';
-import { CONNECTION_TONES, tone, VENDORS, words } from './words.js';
+import { CONNECTION_TONES, VENDORS, words } from './words.js';
 import { VirtualList } from './virtual.js';
 
 /** @typedef {import('./store.js').Item} Item */
@@ -99,7 +99,7 @@ const list = /** @type {VirtualList<Item | Site>} */ (
   new VirtualList(scroller, {
     label: 'Items by site',
     create: (kind) => /** @type {any} */ (kind === 'site' ? new SiteRow() : new ItemRow()),
-    height: (row) => (row.kind === 'site' ? SITE : scroller.clientWidth < NARROW ? ROW_NARROW : ROW),
+    height: (row, width) => (row.kind === 'site' ? SITE : width < NARROW ? ROW_NARROW : ROW),
     scrolled: stick,
   })
 );
@@ -109,14 +109,14 @@ const stuck = new SiteRow();
 const stuckFrame = h('div', { class: 'stuck', 'aria-hidden': 'true', inert: true, hidden: true }, stuck.element);
 scroller.prepend(stuckFrame);
 
-/** @param {number} first */
-function stick(first) {
-  let index = first;
-  while (index > 0 && list.at(index).kind !== 'site') index--;
-  const site = list.at(index);
-  const isNeeded = site?.kind === 'site' && scroller.scrollTop > 0;
-  setAttribute(stuckFrame, 'hidden', !isNeeded);
-  if (isNeeded) stuck.update(site);
+/** Where each site begins in the list. @type {{index: number, site: Site}[]} */
+let heads = [];
+
+/** @param {number} first @param {number} top */
+function stick(first, top) {
+  const site = heads.findLast(({ index }) => index <= first)?.site;
+  setAttribute(stuckFrame, 'hidden', !site || top <= 0);
+  if (site) stuck.update(site);
 }
 
 /** @param {string} connection */
@@ -133,17 +133,22 @@ function isWanted(item, wanted) {
   return item.states.some((state) => `${state.group}=${state.value}` === wanted);
 }
 
+/** All items in the order in which they are shown; none where that has to be found again. @type {Item[] | null} */
+let sorted = null;
+
 /** Puts the list together. */
 function layout() {
+  sorted ??= [...store.items.values()].sort((a, b) => (a.sortKey < b.sortKey ? -1 : a.sortKey > b.sortKey ? 1 : 0));
   const terms = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   /** @type {Map<string, Item[]>} */
   const bySite = new Map();
-  for (const item of store.items.values()) {
-    if (sites.value && item.connection !== sites.value) continue;
-    if (!isWanted(item, states.value)) continue;
+  const [site, wanted] = [sites.value, states.value];
+  for (const item of sorted) {
+    if (site && item.connection !== site) continue;
+    if (!isWanted(item, wanted)) continue;
     if (terms.length) {
-      const site = store.titleOf(item.connection).toLowerCase();
-      if (!terms.every((/** @type {string} */ term) => item.haystack.includes(term) || site.includes(term))) continue;
+      const title = store.titleOf(item.connection).toLowerCase();
+      if (!terms.every((/** @type {string} */ term) => item.haystack.includes(term) || title.includes(term))) continue;
     }
     const group = bySite.get(item.connection);
     if (group) group.push(item);
@@ -153,16 +158,18 @@ function layout() {
   order.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   /** @type {(Item | Site)[]} */
   const rows = [];
+  heads = [];
   let shown = 0;
   for (const [, connection] of order) {
     const items = bySite.get(connection) ?? [];
     shown += items.length;
-    const tones = items.map((item) => item.tone);
     const isClosed = closed.has(connection);
-    const [bad, warn] = [tones.filter((one) => one === 'bad').length, tones.filter((one) => one === 'warn').length];
-    rows.push({ kind: 'site', key: `site\n${connection}`, connection, shown: items.length, bad, warn, isClosed });
+    const bad = items.filter((item) => item.tone === 'bad').length;
+    const warn = items.filter((item) => item.tone === 'warn').length;
+    const head = /** @type {Site} */ ({ kind: 'site', key: `site\n${connection}`, connection, shown: items.length, bad, warn, isClosed });
+    heads.push({ index: rows.length, site: head });
+    rows.push(head);
     if (isClosed) continue;
-    items.sort((a, b) => (a.sortKey < b.sortKey ? -1 : a.sortKey > b.sortKey ? 1 : 0));
     // Not by spreading: arguments have a bound, lists have none.
     for (const item of items) rows.push(item);
   }
@@ -176,7 +183,7 @@ function layout() {
 }
 
 function measure() {
-  const width = scroller.clientWidth;
+  const { width } = list;
   room = Math.max(2, Math.floor((width < NARROW ? width - 24 : width - NAME - 36) / TILE));
 }
 
@@ -184,17 +191,14 @@ function measure() {
 function options() {
   const names = [...store.connections.keys()].filter((name) => (store.connections.get(name)?.states ?? 0) > 0);
   setOptions(sites, [['', 'All sites'], ...names.map((name) => /** @type {[string, string]} */ ([name, store.titleOf(name)]))]);
-  /** @type {Map<string, string>} */
-  const found = new Map();
-  for (const item of store.items.values()) {
-    for (const { group, value } of item.states) {
-      const key = `${group}=${value}`;
-      // A number is no state to choose by.
-      if (!found.has(key) && (tone(group, value) !== 'off' || /\D/.test(value))) found.set(key, `${words(group)}: ${words(value)}`);
-    }
+  /** @type {[string, string][]} */
+  const found = [];
+  for (const [group, values] of store.values) {
+    // Numbers are no states to choose by.
+    for (const value of values) if (/\D/.test(value)) found.push([`${group}=${value}`, `${words(group)}: ${words(value)}`]);
   }
-  const sorted = [...found].sort(([, a], [, b]) => (a < b ? -1 : 1));
-  setOptions(states, [['', 'Any state'], ['attention', 'Needs attention'], ['stale', 'Out of date'], ...sorted]);
+  found.sort(([, a], [, b]) => (a < b ? -1 : 1));
+  setOptions(states, [['', 'Any state'], ['attention', 'Needs attention'], ['stale', 'Out of date'], ...found]);
   restore();
 }
 
@@ -246,11 +250,11 @@ export function startItems() {
       layout();
     });
   }
-  new ResizeObserver(() => {
-    measure();
-    list.draw();
-  }).observe(scroller);
-  store.on(['items'], () => soon(SOON));
+  list.resized = measure;
+  store.on(['items'], () => {
+    sorted = null;
+    soon(SOON);
+  });
   store.on(['states', 'connections', 'link'], () => {
     list.draw();
     soon(LATER);

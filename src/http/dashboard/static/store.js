@@ -1,6 +1,6 @@
 // What is known, and who wants to hear of changes. Whatever comes is taken at once; listeners are called once a frame, for all that came since.
 
-import { byGroup, tone, TONES } from './words.js';
+import { byGroup, RANK, tone, TONES } from './words.js';
 
 /**
  * @typedef {'link' | 'connections' | 'states' | 'items' | 'events' | 'gaps' | 'sinks' | 'second'} Topic
@@ -10,7 +10,7 @@ import { byGroup, tone, TONES } from './words.js';
  * @typedef {{name: string, title?: string, vendor: string, state: string, since: string, reason: string, events: number, repeats: number,
  *   gaps: number, last_event: string | null, restarts: number, tries: number, last_error: string | null, states: number, lag?: number | null}} Connection
  * @typedef {{id: string, type: string, connection: string, vendor: string, origin: string, sequence: string, time?: string, recordedtime: string,
- *   subject?: string, itemname?: string, typename?: string, stategroup?: string, state?: string, data?: any}} Event
+ *   key: string, kind: 'event', subject?: string, itemname?: string, typename?: string, stategroup?: string, state?: string, data?: any}} Event
  * @typedef {{name: string, kind: string, configured?: boolean, delivered?: number, last_delivered?: string | null,
  *   behind?: {events: number, more?: boolean, oldest?: string | null}, failing_since?: string | null, last_error?: string | null, dead_letters?: number}} Sink
  */
@@ -27,6 +27,8 @@ export class Item {
   #states = new Map();
   /** @type {State[] | null} */
   #sorted = null;
+  /** @type {import('./words.js').Tone | null} */
+  #tone = null;
   /** Grows with each change, so that a row knows whether it is out of date. */
   version = 0;
 
@@ -43,8 +45,7 @@ export class Item {
   /** Takes on a state; whether that changes its place in the list. @param {State} state */
   set(state) {
     this.#states.set(state.vendorgroup ?? state.group, state);
-    this.#sorted = null;
-    this.version++;
+    this.#changed();
     if (!state.itemname || state.itemname === this.name) return false;
     this.name = state.itemname;
     this.sortKey = sortable(this.name);
@@ -57,10 +58,15 @@ export class Item {
     for (const [group, state] of this.#states) {
       if (state.round === round) continue;
       this.#states.delete(group);
-      this.#sorted = null;
-      this.version++;
+      this.#changed();
     }
     return this.#states.size > 0;
+  }
+
+  #changed() {
+    this.#sorted = null;
+    this.#tone = null;
+    this.version++;
   }
 
   /** In the order in which they are shown. */
@@ -71,9 +77,10 @@ export class Item {
 
   /** The tone of the state that asks most for attention. */
   get tone() {
+    if (this.#tone) return this.#tone;
     let worst = TONES.length - 1;
-    for (const state of this.#states.values()) worst = Math.min(worst, TONES.indexOf(tone(state.group, state.value)));
-    return TONES[worst];
+    for (const state of this.#states.values()) worst = Math.min(worst, RANK[tone(state.group, state.value)]);
+    return (this.#tone = TONES[worst]);
   }
 }
 
@@ -87,6 +94,8 @@ class Store {
   connections = new Map();
   /** @type {Map<string, Item>} */
   items = new Map();
+  /** Each value that was ever told, by its group: what can be chosen from. @type {Map<string, Set<string>>} */
+  values = new Map();
   /** From the oldest. @type {Event[]} */
   events = [];
   /** From the oldest. @type {Event[]} */
@@ -174,6 +183,9 @@ class Store {
       this.touch('items');
     }
     if (item.set(state)) this.touch('items');
+    const values = this.values.get(state.group);
+    if (values) values.add(state.value);
+    else this.values.set(state.group, new Set([state.value]));
     this.touch('states');
   }
 
@@ -189,6 +201,8 @@ class Store {
   addEvent(event) {
     // What the stream itself tells, that this page has missed something, is of no one connection.
     event.connection ??= '';
+    event.key = event.sequence;
+    event.kind = 'event';
     this.events.push(event);
     // Not one by one: to shift a long list for each event is what makes pages slow.
     if (this.events.length > EVENTS * 1.5) this.events.splice(0, this.events.length - EVENTS);

@@ -23,6 +23,12 @@ export class VirtualList {
   /** Rows that nobody uses, by kind. @type {Map<string, Row<R>[]>} */
   #spare = new Map();
   #body = h('div', { class: 'rows', role: 'list' });
+  /** The window, as it was when it last changed: to ask the page for it would make it lay out what is not yet finished. */
+  #top = 0;
+  #height = 0;
+  width = 0;
+  /** Called when the window has another size, before rows are drawn. */
+  resized = () => {};
   /** The key of the row that the keyboard is at. */
   #active = '';
 
@@ -31,18 +37,31 @@ export class VirtualList {
    * @param {object} options
    * @param {string} options.label
    * @param {(kind: string) => Row<R>} options.create
-   * @param {(row: R) => number} options.height in pixels; may depend on the width of the list
-   * @param {(first: number) => void} [options.scrolled] the first row of the window
+   * @param {(row: R, width: number) => number} options.height in pixels, in a list of this width
+   * @param {(first: number, top: number) => void} [options.scrolled] the first row of the window, and where it begins
    */
   constructor(scroller, options) {
     this.scroller = scroller;
     this.options = options;
     setAttribute(this.#body, 'aria-label', options.label);
     scroller.append(this.#body);
-    scroller.addEventListener('scroll', () => this.draw(), { passive: true });
+    scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     scroller.addEventListener('keydown', (event) => this.#key(event));
     scroller.addEventListener('focusin', (event) => this.#focused(event));
-    new ResizeObserver(() => this.setRows(this.#rows)).observe(scroller);
+    new ResizeObserver(() => this.#sized()).observe(scroller);
+  }
+
+  #scrolled() {
+    this.#top = this.scroller.scrollTop;
+    this.draw();
+  }
+
+  #sized() {
+    this.width = this.scroller.clientWidth;
+    this.#height = this.scroller.clientHeight;
+    this.#top = this.scroller.scrollTop;
+    this.resized();
+    this.setRows(this.#rows);
   }
 
   get length() {
@@ -69,22 +88,29 @@ export class VirtualList {
     let top = 0;
     for (let index = 0; index < rows.length; index++) {
       this.#tops[index] = top;
-      top += this.options.height(rows[index]);
+      top += this.options.height(rows[index], this.width);
     }
     this.#tops[rows.length] = top;
     this.#body.style.height = `${top}px`;
-    if (added && this.scroller.scrollTop > 0) this.scroller.scrollTop += this.#tops[Math.min(added, rows.length)];
+    if (added && this.#top > 0) this.#scrollTo(this.#top + this.#tops[Math.min(added, rows.length)]);
+    else if (this.#top > top - this.#height) this.#scrollTo(Math.max(0, top - this.#height));
     this.draw();
+  }
+
+  /** @param {number} top */
+  #scrollTo(top) {
+    if (top === this.#top) return;
+    this.#top = top;
+    this.scroller.scrollTop = top;
   }
 
   /** Puts into the page what can be seen, and brings it up to date. */
   draw() {
-    const { scrollTop, clientHeight } = this.scroller;
-    if (!clientHeight) return;
-    const first = this.#indexAt(scrollTop);
-    this.options.scrolled?.(first);
+    if (!this.#height) return;
+    const first = this.#indexAt(this.#top);
+    this.options.scrolled?.(first, this.#top);
     const from = Math.max(0, first - BEYOND);
-    const to = Math.min(this.#rows.length, this.#indexAt(scrollTop + clientHeight) + 1 + BEYOND);
+    const to = Math.min(this.#rows.length, this.#indexAt(this.#top + this.#height) + 1 + BEYOND);
     const wanted = new Set();
     for (let index = from; index < to; index++) wanted.add(this.#rows[index].key);
     for (const [key, { row, kind }] of this.#shown) {
@@ -145,7 +171,7 @@ export class VirtualList {
   #key(event) {
     const target = /** @type {HTMLElement} */ (event.target);
     if (event.altKey || event.ctrlKey || event.metaKey || !this.#body.contains(target)) return;
-    const page = Math.max(1, Math.floor(this.scroller.clientHeight / 60));
+    const page = Math.max(1, Math.floor(this.#height / 60));
     /** @type {Record<string, number>} */
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
     const step = steps[event.key];
@@ -160,10 +186,9 @@ export class VirtualList {
     const thing = this.#rows[index];
     if (!thing) return;
     const [top, bottom] = [this.#tops[index], this.#tops[index + 1]];
-    const { scrollTop, clientHeight } = this.scroller;
     // Below what sticks to the top.
-    if (top < scrollTop + 40) this.scroller.scrollTop = top - 40;
-    else if (bottom > scrollTop + clientHeight) this.scroller.scrollTop = bottom - clientHeight;
+    if (top < this.#top + 40) this.#scrollTo(Math.max(0, top - 40));
+    else if (bottom > this.#top + this.#height) this.#scrollTo(bottom - this.#height);
     this.#active = thing.key;
     this.draw();
     const element = this.#shown.get(thing.key)?.row.element;

@@ -19,6 +19,9 @@ const VALUES = {
   'enabled/on': 'ok', 'rf/clear': 'ok', 'contact/closed': 'ok', 'status/off': 'off',
 };
 
+/** How much a tone asks for attention: the less, the more. @type {Record<string, number>} */
+export const RANK = Object.fromEntries(TONES.map((tone, index) => [tone, index]));
+
 /** @param {string} group @param {string} value @returns {Tone} */
 export function tone(group, value) {
   return VALUES[`${group}/${value}`] ?? VALUES[value] ?? 'off';
