@@ -81,6 +81,7 @@ impl Browser {
         for domain in ["Page", "Runtime", "Log", "Network"] {
             self.call(&format!("{domain}.enable"), json!({}));
         }
+        self.call("Performance.enable", json!({"timeDomain": "threadTicks"}));
     }
 
     /// Asks the browser, and keeps what it tells meanwhile.
@@ -155,6 +156,14 @@ impl Browser {
             }
             thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// How long the page's own thread has worked so far: what it cost, not how long it took.
+    pub(crate) fn worked(&mut self) -> Duration {
+        let told = self.call("Performance.getMetrics", json!({}));
+        let metrics = told["metrics"].as_array().unwrap();
+        let task = metrics.iter().find(|metric| metric["name"] == "TaskDuration").unwrap();
+        Duration::from_secs_f64(task["value"].as_f64().unwrap())
     }
 
     /// The text of an element, as it is shown.

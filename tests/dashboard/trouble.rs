@@ -4,10 +4,11 @@ use watchpost::simulator::milestone::{DropHow, Options};
 
 use super::{Stage, tile};
 
-/// A connection that is refused.
+/// A connection that is refused, and a sink that nobody listens to.
 const REFUSED: &str = "[[connection]]\nname = \"annex\"\nvendor = \"milestone\"\nurl = \"SIMULATOR\"\nusername = \"somebody\"\n\
     password = { env = \"WRONG_PASSWORD\" }\n\
-    subscribe = [{ modifier = \"include\", resource_types = [\"*\"], sources = [\"*\"], events = [\"*\"] }]\n";
+    subscribe = [{ modifier = \"include\", resource_types = [\"*\"], sources = [\"*\"], events = [\"*\"] }]\n\
+    [[sink]]\nname = \"hook\"\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"\n";
 
 #[test]
 fn a_gap_and_a_halted_connection_cannot_be_overlooked_and_say_what_to_do() {
@@ -16,6 +17,8 @@ fn a_gap_and_a_halted_connection_cannot_be_overlooked_and_say_what_to_do() {
     stage.browser.wait_text("#alerts", "annex is halted since");
     stage.browser.wait_text("#alerts", "then restart it");
     stage.browser.wait_text("#connections-scroller", "halted");
+    stage.browser.wait_text("#alerts", "Sink hook cannot deliver since");
+    stage.browser.wait_text("#sinks-list", "Connection refused");
 
     // A session can be resumed from an event; one that has brought none ends in another gap.
     let (camera, _) = stage.camera(0);
@@ -25,7 +28,7 @@ fn a_gap_and_a_halted_connection_cannot_be_overlooked_and_say_what_to_do() {
     stage.site.simulator.drop_sockets(DropHow::Reset);
     stage.browser.wait_text("#alerts", "Gap: events of hq from");
     stage.browser.wait_text("#alerts", "the break lasted longer than the gateway keeps a session");
-    stage.browser.wait("the title", "document.title.startsWith('(2)')");
+    stage.browser.wait("the title", "document.title.startsWith('(3)')");
     stage.browser.wait_text("#feed-scroller", "Gap: events may be missing");
     stage.browser.shape((1440, 900), "light");
     stage.browser.screenshot("trouble-light");

@@ -18,10 +18,12 @@ const ROW_NARROW = 76;
 const NAME = 232;
 const TILE = 98;
 const NARROW = 620;
-/** The list is put together anew no more often than this, in milliseconds: for new items, and for values that a filter asks for. */
+/** The list is put together anew no more often than this, in milliseconds: for new items, while all are told, and for values that a filter asks for. */
 const SOON = 150;
+const FILLING = 600;
 const LATER = 1000;
 
+const panel = byId('items');
 const scroller = byId('items-scroller');
 const search = byId('items-search');
 const sites = byId('items-site');
@@ -50,7 +52,7 @@ class SiteRow {
     const state = info?.state ?? 'unknown';
     const since = info && state !== 'online' ? `${state} since ${clock(moment(info.since))}` : state;
     this.#badge.show(since, CONNECTION_TONES[state] ?? 'unknown');
-    const problems = [site.bad && `${count(site.bad)} bad`, site.warn && `${count(site.warn)} to look at`].filter(Boolean);
+    const problems = [site.bad && `${plural(site.bad, 'item')} in trouble`, site.warn && `${count(site.warn)} to look at`].filter(Boolean);
     setText(this.#counts, [plural(site.shown, 'item'), ...problems].join(' · '));
     setAttribute(this.#button, 'aria-expanded', String(!site.isClosed));
   }
@@ -253,7 +255,8 @@ export function startItems() {
   list.resized = measure;
   store.on(['items'], () => {
     sorted = null;
-    soon(SOON);
+    setAttribute(panel, 'aria-busy', !store.isPresent);
+    soon(store.isPresent || !list.length ? SOON : FILLING);
   });
   store.on(['states', 'connections', 'link'], () => {
     list.draw();
