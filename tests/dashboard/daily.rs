@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Stage, TOKEN, tile};
+use watchpost::simulator::milestone::{Options, Simulator};
+
+use super::{PASSWORD, Stage, TOKEN, tile};
 
 #[test]
 fn follows_a_change_within_a_second() {
@@ -128,22 +130,28 @@ fn the_keyboard_reaches_everything() {
 
 #[test]
 fn a_name_is_text_whatever_is_in_it() {
-    let mut stage = Stage::start();
-    stage.open("#/items");
+    let options = Options { items: 10, password: PASSWORD.to_owned(), ..Options::default() };
+    let simulator = Simulator::start(options).unwrap();
     let long = "very long ".repeat(60);
     let names = ["<img src=x onerror=alert(1)><script>alert(2)</script>", "مدخل gnp.exe 🎥 &amp;", long.trim()];
-    for (nth, name) in names.into_iter().enumerate() {
-        let (camera, _) = stage.camera(nth);
-        stage.site.simulator.rename_item(&camera, name);
-        let row =
-            format!("document.querySelector('#items-scroller a[href*=\"{}\"] .title')", camera.replace('/', "%2F"));
-        let is_shown = format!("{row}.textContent === {}", serde_json::to_string(name).unwrap());
-        // The name is looked up anew when something happens after it has changed.
-        super::eventually(name, || {
-            stage.happens(&camera, "MotionStarted");
-            stage.browser.js(&format!("{row} !== null && {is_shown}")) == true
-        });
+    let cameras = simulator.sources("cameras");
+    for (camera, name) in cameras.iter().zip(names) {
+        assert!(simulator.rename_item(camera, name));
     }
+    let mut stage = Stage::of(simulator, "", "");
+    // High enough for all of them.
+    stage.browser.shape((1440, 2000), "light");
+    stage.open("#/items");
+    for (camera, name) in cameras.iter().zip(names) {
+        let camera = camera.replace('/', "%2F");
+        let row = format!("document.querySelector('#items-scroller a[href*=\"{camera}\"] .title')");
+        stage.browser.wait(name, &format!("{row}.textContent === {}", serde_json::to_string(name).unwrap()));
+    }
+    // As events tell them, too.
+    stage.happens(&cameras[0], "MotionStarted");
+    stage.browser.js("location.hash = '#/feed'");
+    stage.browser.wait_text("#feed-scroller", "<script>alert(2)");
+    stage.browser.screenshot("names");
     assert_eq!(stage.browser.js("document.querySelectorAll('main img, main script').length"), 0);
     let fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
     assert_eq!(stage.browser.js(fits), true);

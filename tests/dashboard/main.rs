@@ -34,7 +34,11 @@ impl Stage {
 
     /// With these keys of `[engine]`, and these further connections.
     fn with(options: Options, engine: &str, connections: &str) -> Self {
-        let simulator = Simulator::start(Options { password: PASSWORD.to_owned(), ..options }).unwrap();
+        Self::of(Simulator::start(Options { password: PASSWORD.to_owned(), ..options }).unwrap(), engine, connections)
+    }
+
+    /// The same with a system that is there already.
+    fn of(simulator: Simulator, engine: &str, connections: &str) -> Self {
         let site = Site { simulator, folder: TempDir::new().unwrap() };
         // A port of its own, which it has again after a restart.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -122,6 +122,8 @@ export function startConnections() {
   store.on(['connections', 'items'], sum);
   store.on(['second'], () => list.draw());
   window.addEventListener('resize', size);
+  // The list has its new height by then.
+  new ResizeObserver(size).observe(scroller);
   window.addEventListener('hashchange', () => requestAnimationFrame(layout));
   setAttribute(panel, 'aria-busy', false);
 }

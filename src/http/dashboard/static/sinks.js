@@ -39,7 +39,7 @@ function row(sink) {
     { class: 'sink' },
     h('div', { class: 'line' }, h('span', { class: 'title', text: sink.name }), h('span', { class: 'muted', text: sink.kind }), badge.element),
     h('dl', { class: 'figures' }, ...figures.map(([label, value, note]) => h('div', { title: note }, h('dt', { text: label }), h('dd', { text: value })))),
-    sink.failing_since ? h('p', { class: 'reason', text: `${sink.last_error ?? 'No reason told.'} It tries again until it works; nothing is lost meanwhile.` }) : null,
+    sink.failing_since ? h('p', { class: 'reason', text: `${sink.last_error ?? 'No reason told'}. It tries again until it works; nothing is lost meanwhile.` }) : null,
     sink.dead_letters ? h('p', { class: 'reason', text: `${plural(sink.dead_letters, 'event')} refused for good: see them with “watchpost dead-letters list”, and retry or drop them.` }) : null,
   );
 }
