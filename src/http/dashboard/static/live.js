@@ -30,7 +30,11 @@ const states = new Stream('/states/stream', {
 });
 
 const events = new Stream('/events/stream', {
-  opened: () => whole(events),
+  opened: () => {
+    whole(events);
+    // What comes from here on comes by the stream, and what was before is in the journal: so none is between the two.
+    if (!hasPast) past();
+  },
   lost: (why) => broken(events, why),
   frame: ({ event, data }) => {
     if (event === 'event' || event === 'gap') store.addEvent(JSON.parse(data));
@@ -55,16 +59,27 @@ function whole(stream) {
 }
 
 /** Starts, and goes on until the page is closed. */
-export async function live() {
+export function live() {
   document.addEventListener('visibilitychange', visibility);
   window.addEventListener('online', hurry);
   setInterval(() => store.touch('second'), 1000);
   poll(POLL, connections);
   poll(POLL_SINKS, sinks);
   states.open();
-  await recent().catch(() => {});
   events.open();
-  gaps().catch(() => {});
+}
+
+let hasPast = false;
+
+/** What was before the page was opened; asked for again at the next opening, where it could not be had. */
+async function past() {
+  hasPast = true;
+  try {
+    await recent();
+    await gaps();
+  } catch {
+    hasPast = false;
+  }
 }
 
 function hurry() {
@@ -137,16 +152,16 @@ async function sinks() {
   }
 }
 
-/** The feed's beginning: the last events that there are. The stream goes on behind them. */
+/** The feed's beginning: the last events that there are. */
 async function recent() {
-  const all = [];
+  let count = 0;
   for await (const { events: found } of backwards({}, { first: 2 })) {
-    all.push(...found);
-    if (all.length >= RECENT) break;
+    store.addPast(found);
+    count += found.length;
+    if (count >= RECENT) break;
   }
-  all.reverse();
-  for (const event of all) store.addEvent(event);
-  events.lastId = all.at(-1)?.sequence ?? '';
+  // Where nothing has come yet, a broken stream goes on behind what was there.
+  events.lastId ||= store.events.at(-1)?.sequence ?? '';
 }
 
 /** Gaps of the last day, as far as the journal tells without much ado. */

@@ -89,6 +89,15 @@ export function sortable(text) {
   return text.toLowerCase().replace(/\d+/g, (digits) => digits.padStart(10, '0'));
 }
 
+/** Makes an event a row of a list. @param {Event} event */
+function row(event) {
+  // What the stream itself tells, that this page has missed something, is of no one connection.
+  event.connection ??= '';
+  event.key = event.sequence;
+  event.kind = 'event';
+  return event;
+}
+
 class Store {
   /** @type {Map<string, Connection>} */
   connections = new Map();
@@ -197,12 +206,17 @@ class Store {
     this.touch('states');
   }
 
+  /** What happened before, in any order; some of it may be known. @param {Event[]} events */
+  addPast(events) {
+    const known = new Set(this.events.map((event) => event.sequence));
+    this.events.push(...events.filter((event) => !known.has(event.sequence)).map(row));
+    this.events.sort((a, b) => (a.sequence < b.sequence ? -1 : 1));
+    this.touch('events');
+  }
+
   /** @param {Event} event */
   addEvent(event) {
-    // What the stream itself tells, that this page has missed something, is of no one connection.
-    event.connection ??= '';
-    event.key = event.sequence;
-    event.kind = 'event';
+    row(event);
     this.events.push(event);
     // Not one by one: to shift a long list for each event is what makes pages slow.
     if (this.events.length > EVENTS * 1.5) this.events.splice(0, this.events.length - EVENTS);
