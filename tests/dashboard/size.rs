@@ -42,7 +42,6 @@ fn ten_thousand_items_are_scrolled_and_searched_without_stutter_while_events_com
     assert!(number("rows") < 60.0 && number("top") > 3_000.0, "{told}");
     // What a frame costs the page's own thread, whatever else the machine has to do. It is about 10 ms where each brings eight new rows, as here.
     let each = worked.as_secs_f64() * 1000.0 / number("frames");
-    println!("{each:.1} ms a frame; {told}");
     assert!(each < 30.0, "{each} ms a frame; {told}");
     // By the clock, so generous.
     assert!(number("task") < 500.0, "{told}");
