@@ -37,6 +37,24 @@ pub struct Site {
     pub started: Timestamp,
 }
 
+impl Site {
+    /// An engine alone, without sinks and without a token.
+    #[must_use]
+    pub fn new(engine: EngineHandle) -> Self {
+        Self {
+            engine,
+            delivery: Delivery::in_memory(),
+            sinks: Vec::new(),
+            desk: Desk::default(),
+            connections: Vec::new(),
+            turns: Turns::default(),
+            token: None,
+            hosts: Vec::new(),
+            started: Timestamp::now(),
+        }
+    }
+}
+
 /// What only some may do at the same time, however many ask.
 #[derive(Debug)]
 pub struct Turns {

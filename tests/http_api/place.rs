@@ -17,7 +17,6 @@ use watchpost::{
     actors::{ConnectionConfig, Engine, EngineHandle, settings::Secret},
     http::{Bound, Site},
     simulator::milestone::Simulator,
-    sinks::delivery::Delivery,
 };
 
 use super::{
@@ -93,14 +92,7 @@ impl Place {
         let engine = Engine::start(common::engine(&store, connections)).unwrap();
         let bound = Bound::at(([127, 0, 0, 1], 0).into()).unwrap();
         let address = bound.address();
-        let site = Site {
-            engine: engine.clone(),
-            delivery: Delivery::in_memory(),
-            sinks: Vec::new(),
-            token: plan.token.map(Secret::from),
-            hosts: plan.hosts,
-            started: jiff::Timestamp::now(),
-        };
+        let site = Site { token: plan.token.map(Secret::from), hosts: plan.hosts, ..Site::new(engine.clone()) };
         let (stop, stopped) = oneshot::channel::<()>();
         let serve = move || {
             actix_rt::System::new().block_on(async move {

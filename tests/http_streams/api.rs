@@ -6,7 +6,6 @@ use tokio::sync::oneshot;
 use watchpost::{
     actors::EngineHandle,
     http::{Bound, Site, streams::Settings},
-    sinks::delivery::Delivery,
 };
 
 use crate::common::MS;
@@ -29,11 +28,8 @@ impl Api {
         let (stop, stopped) = oneshot::channel();
         let serve = move || {
             actix_web::rt::System::new().block_on(async move {
-                let started_at = jiff::Timestamp::now();
-                let delivery = Delivery::in_memory();
-                let site = Site { engine, delivery, sinks: Vec::new(), token: None, started: started_at };
                 let bound = Bound::at(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-                let server = bound.with_streams(settings).serve(site).unwrap();
+                let server = bound.with_streams(settings).serve(Site::new(engine)).unwrap();
                 started.send(server.address()).unwrap();
                 let _ = stopped.await;
                 server.stop().await;

@@ -184,7 +184,7 @@ mod tests {
         let block = rendered.block(&commit(10, 8, 1), Sequence(10)).unwrap();
         let odd = FilterSettings { types: vec!["odd".to_owned()], ..FilterSettings::default() };
         let odd = Filter::new(&odd).unwrap();
-        let wanted = |from, filter| {
+        let wanted = |from, filter: &Filter| {
             let (text, last) = block.wanted(Sequence(from), filter);
             (ids(&text), last.map(|last| last.0))
         };
