@@ -213,7 +213,7 @@ mod tests {
             time: "2026-06-11T09:18:07Z".into(),
             stale: true,
         };
-        let rows = vec![row.clone(), row];
+        let rows = [row.clone(), row];
         let now = "2026-06-11T10:18:09Z".parse().unwrap();
         assert_eq!(
             states(rows.iter(), now, 1, false),
