@@ -7,8 +7,8 @@
 //! There is no stream, no cursor and no time of arrival: what is listed is read again and again, far enough back that nothing which is listed late is missed, and
 //! each id is told once.
 //!
-//! - `walk`: the pages of one window. `reading`: the windows of one reading. `polls`: when to read what. `failures`: what it means that a list cannot be had.
-//!   `retention`: what is not to be had any more.
+//! - `walk`: the pages of one window. `reading`: the windows of one reading. `windows`: the way through them. `polls`: when to read what.
+//! - `failures`: what it means that a list cannot be had. `retention`: what is not to be had any more.
 //! - `seen`: the ids that are known. `cursor`: how far everything was read. `telling`: from rows to occurrences.
 //! - `channels`: who is online. `calls`: REST calls, tokens, and the server's clock.
 
@@ -25,6 +25,7 @@ mod telling;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod windows;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
