@@ -149,7 +149,9 @@ impl VxgSession {
             self.begin_history(asked);
         } else if self.cursor.first.is_none() {
             let away = asked.saturating_sub(self.cursor.read_until);
-            self.polls.retention = (away > overlap).then(|| Retention::new(&self.cursor, away, away > sweep));
+            let follows = |camera| self.follows_known(camera);
+            let retention = || Retention::new(&self.cursor, away, away > sweep, follows);
+            self.polls.retention = (away > overlap).then(retention);
         }
         Reading::new(true, self.cursor.from(), clocks, STEP, self.cursor.passed.clone())
     }

@@ -52,11 +52,13 @@ struct Kept {
 
 impl Retention {
     /// The outage was as long as `away`. What is known from longer before it than that tells nothing: it may be gone, and what came after it be kept.
-    pub(super) fn new(cursor: &Cursor, away: i64, is_long: bool) -> Self {
+    /// Nor does what is known of a camera that is not followed any more: it is not asked for.
+    pub(super) fn new(cursor: &Cursor, away: i64, is_long: bool, follows: impl Fn(i64) -> bool) -> Self {
         let until = cursor.read_until;
         let since = if is_long { i64::MIN } else { until.saturating_sub(away) };
         let known_until = if is_long { until.saturating_add(SLACK) } else { until };
-        let cameras = cursor.seen.cameras(since, known_until).map(|camera| (camera, Kept::default())).collect();
+        let cameras = cursor.seen.cameras(since, known_until).filter(|camera| follows(*camera));
+        let cameras = cameras.map(|camera| (camera, Kept::default())).collect();
         Self {
             until,
             known_until,
@@ -107,7 +109,7 @@ impl VxgSession {
     /// Asks for what has to be known before a reading is over.
     pub(super) fn ask_evidence(&mut self, now: Now, todo: &mut Todo) {
         let has_to_ask = self.polls.retention.as_ref().is_some_and(Retention::has_to_ask);
-        match self.cursor.newest.filter(|_| has_to_ask) {
+        match self.cursor.newest.filter(|newest| has_to_ask && self.follows_known(newest.camera)) {
             Some(newest) => self.ask(now, Ask::Event(newest.id), todo),
             None => self.finish_reading(now, todo),
         }

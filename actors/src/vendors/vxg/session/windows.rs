@@ -3,6 +3,7 @@
 use super::VxgSession;
 use super::calls::Ask;
 use super::polls::micros;
+use super::telling::NO_CAMERA;
 use super::walk::{Row, SECOND, Step, Window};
 use crate::model::ids::fingerprint;
 use crate::transport::request::RestAnswer;
@@ -56,6 +57,11 @@ impl VxgSession {
             // Whoever lists it was asked for those that are.
             (None, _) => true,
         }
+    }
+
+    /// The same for a camera as it is known by.
+    pub(super) fn follows_known(&self, camera: i64) -> bool {
+        self.follows((camera != NO_CAMERA).then_some(camera))
     }
 
     pub(super) fn paged(&mut self, now: Now, answer: &RestAnswer, todo: &mut Todo) {

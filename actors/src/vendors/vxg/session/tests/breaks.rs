@@ -274,3 +274,21 @@ fn a_checkpoint_that_cannot_be_read_is_a_gap_since_the_connection_was_last_heard
         assert_eq!((talk.gaps().len(), talk.told().len()), (1, 0));
     }
 }
+
+#[test]
+fn cameras_that_are_not_followed_any_more_are_not_missed() {
+    for is_quiet in [false, true] {
+        let mut talk = Talk::live();
+        if is_quiet {
+            talk.happen(8);
+            talk.wait(8_000);
+        } else {
+            busy(&mut talk, 30);
+        }
+        talk.config.cameras = Cameras::Only(vec![7]);
+        talk.server.events.retain(|event| event.camera == 7);
+        talk.again(9_000);
+        assert_eq!(talk.gaps(), [], "{is_quiet}");
+        assert!(talk.calls_to("/events/33").is_empty(), "{is_quiet}");
+    }
+}
