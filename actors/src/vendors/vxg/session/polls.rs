@@ -163,13 +163,15 @@ impl VxgSession {
             return;
         }
         self.polls.began = self.polls.began.min(at);
+        // By the clock as it is now nothing was listened to before this, where there never was an event: it was as much ahead then.
+        let never = self.cursor.floor.saturating_sub(self.cursor.read_until.saturating_sub(at).max(0));
         if !self.cursor.pull_back(at) {
             return;
         }
         // What was there when this try began it has found, whatever the clock said. Of the tries before it nothing but the newest event tells.
         let gone = self.polls.began_at.map_or(Duration::ZERO, |began| now.instant.saturating_duration_since(began));
         let since = at.saturating_sub(micros(gone.max(self.config.sweep)));
-        let since = self.cursor.newest.map_or(since, |newest| newest.at.min(since));
+        let since = since.min(self.cursor.newest.map_or(never, |newest| newest.at));
         self.tell_gap(None, since, at, "clock_set_back", todo);
     }
 

@@ -56,3 +56,18 @@ fn a_clock_that_was_wrong_from_the_start_leaves_a_gap_and_no_deafness() {
         assert_eq!(talk.gaps().len(), 1);
     }
 }
+
+#[test]
+fn where_there_never_was_an_event_the_gap_begins_with_the_first_start() {
+    let mut talk = Talk::new();
+    talk.server.ahead = 86_400;
+    talk.start();
+    let mut ids = Vec::new();
+    listen(&mut talk, 9_000, 0, &mut ids);
+    assert!(talk.told().is_empty(), "its cameras are a day behind");
+    talk.server.ahead = 0;
+    talk.again(60);
+    talk.wait(60);
+    let [(reason, _, seconds)] = &talk.gaps()[..] else { panic!("{:?}", talk.gaps()) };
+    assert!(reason == "clock_set_back" && (9_000..13_000).contains(seconds), "{reason} {seconds}");
+}
