@@ -140,10 +140,11 @@ impl VxgSession {
         // What stands before the server may have another clock.
         if let Ok(answer) = judged {
             let was_settled = self.clock.is_settled();
-            if let Some(by) = self.clock.heed(now, answer) {
+            let read_until = (!self.cursor.is_new).then_some(self.cursor.read_until);
+            if let Some(by) = self.clock.heed(now, answer, read_until) {
                 self.clock_is_known(by);
             }
-            if !was_settled {
+            if !was_settled && self.clock.is_settled() {
                 self.clock_is_settled(now);
             }
         }
@@ -151,6 +152,10 @@ impl VxgSession {
             Ok(answer) => {
                 self.calls.refused = 0;
                 self.took(now.instant.saturating_duration_since(at), ask);
+                if ask != Ask::Channels && self.clock.is_in_doubt() {
+                    // By another date it may have to be asked otherwise.
+                    return self.ask(now, ask, todo);
+                }
                 self.take(now, ask, answer, todo);
             }
             // Events are asked for more often: they find out whether the token as such is good.

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 
 use super::polls::micros;
@@ -12,18 +11,26 @@ use crate::vendors::Now;
 
 /// A date that is further off than this from what it was is believed when another one says so, too.
 const JUMP: i64 = 3_600 * SECOND;
+/// So is the first one, where it is further than this from our time and from the moment when the list was last read.
+const NEAR: i64 = 300 * SECOND;
 /// Two dates that differ by no more say the same.
 const SAME: i64 = 60 * SECOND;
+/// So many first dates of which no two say the same tell nothing: then our time is taken.
+const DOUBTS_MOST: u32 = 4;
 
 /// How far the server's clock is ahead of ours, in microseconds.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     ahead: Option<i64>,
     doubtful: Option<i64>,
-    /// An answer has come, with a date or without: there will be no better time.
+    /// First dates that were not believed.
+    doubts: u32,
+    /// An answer has come, without a date or with one that is believed: there will be no better time.
     is_settled: bool,
     /// What [`sure`](Self::sure) said last, and when.
     sure: Option<(Instant, i64)>,
+    /// What `ahead` was when that was the server's time.
+    steady: i64,
 }
 
 impl Clock {
@@ -36,6 +43,11 @@ impl Clock {
         self.is_settled
     }
 
+    /// What the first answer says of the time is to be confirmed by another one.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        !self.is_settled && self.doubtful.is_some()
+    }
+
     /// The server's time, as far as it went by: where a clock is put forward, this one catches up slowly.
     pub(super) fn sure(&mut self, now: Now) -> i64 {
         let told = self.at(now);
@@ -43,27 +55,46 @@ impl Clock {
             let gone = micros(now.instant.saturating_duration_since(at));
             told.min(was.saturating_add(gone).saturating_add(gone / 4))
         });
+        if sure == told {
+            self.steady = self.ahead.unwrap_or_default();
+        }
         self.sure = Some((now.instant, sure));
         sure
     }
 
-    /// Takes an answer's date in. Says by how much the clock is found to be wrong, where it was not known before.
-    pub(super) fn heed(&mut self, now: Now, answer: &RestAnswer) -> Option<i64> {
-        self.is_settled = true;
-        let date: Timestamp = rfc2822::parse(answer.header("date")?.trim()).ok()?.timestamp();
-        let ahead = date.as_microsecond().saturating_sub(now.wall.as_microsecond());
+    /// Takes an answer's date in; the list was last read at `read_until`. Says by how much the clock is found to be wrong, where it was not known before or is
+    /// another now.
+    pub(super) fn heed(&mut self, now: Now, answer: &RestAnswer, read_until: Option<i64>) -> Option<i64> {
+        let Some(date) = answer.header("date").and_then(|date| rfc2822::parse(date.trim()).ok()) else {
+            self.is_settled = true;
+            return None;
+        };
+        let date = date.timestamp().as_microsecond();
+        let ahead = date.saturating_sub(now.wall.as_microsecond());
         let is_near = |other: i64, most: i64| ahead.saturating_sub(other).saturating_abs() <= most;
-        match self.ahead {
-            None => {
-                self.ahead = Some(ahead);
-                self.sure = self.sure.map(|(at, was)| (at, was.saturating_add(ahead)));
-                return Some(ahead);
-            }
-            Some(before) if is_near(before, JUMP) || self.doubtful.is_some_and(|doubtful| is_near(doubtful, SAME)) => {
-                (self.ahead, self.doubtful) = (Some(ahead), None);
-            }
-            Some(_) => self.doubtful = Some(ahead),
+        let is_confirmed = self.doubtful.is_some_and(|doubtful| is_near(doubtful, SAME));
+        let is_likely = match self.ahead {
+            Some(before) => is_near(before, JUMP),
+            None => is_near(0, NEAR) || read_until.is_some_and(|at| date.saturating_sub(at).saturating_abs() <= NEAR),
+        };
+        if !is_likely && !is_confirmed {
+            self.doubtful = Some(ahead);
+            self.doubts += 1;
+            self.is_settled |= self.doubts >= DOUBTS_MOST;
+            return None;
         }
-        None
+        let before = self.ahead.replace(ahead);
+        (self.doubtful, self.is_settled) = (None, true);
+        if before.is_none() {
+            self.sure = self.sure.map(|(at, was)| (at, was.saturating_add(ahead)));
+        }
+        if is_near(self.steady, SAME) || is_near(0, SAME) {
+            // Its clock and ours went on together, or say the same: neither was set. Where both made a step the machine slept.
+            self.sure = Some((now.instant, self.at(now)));
+        }
+        match before {
+            Some(_) if is_likely => None,
+            before => Some(ahead.saturating_sub(before.unwrap_or_default())),
+        }
     }
 }

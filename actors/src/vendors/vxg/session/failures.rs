@@ -131,7 +131,10 @@ impl VxgSession {
         if self.polls.edge_rows > 1 {
             self.polls.size.taken();
         }
-        let Some(reading) = &mut self.polls.reading else { return };
+        let Some(reading) = &mut self.polls.reading else {
+            // Our clock has been found to be wrong by this answer.
+            return self.read_if_due(now, todo);
+        };
         let was_at_fault = std::mem::replace(&mut reading.is_at_fault, true);
         if reading.is_smallest() && !was_at_fault && reading.tries > 1 {
             self.polls.retry_at = Some(now.instant + Duration::from_secs(1 << (reading.tries - 1).min(3)));

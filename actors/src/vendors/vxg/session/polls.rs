@@ -134,14 +134,15 @@ impl VxgSession {
     fn begin_reading(&mut self, now: Now, todo: &mut Todo) -> Reading {
         self.pull_back_if_ahead(now, todo);
         let asked = self.clock.at(now);
-        let clocks = (asked, self.clock.sure(now));
         let (sweep, overlap) = (micros(self.config.sweep), micros(self.config.overlap));
+        // A machine that slept had a break, too.
+        self.polls.is_catching_up |= asked.saturating_sub(self.cursor.read_until) > sweep;
         if !self.polls.is_catching_up {
             let is_sweep = self.polls.next_sweep.is_none_or(|at| at <= now.instant);
             let newest = self.cursor.newest.map_or(i64::MAX, |newest| newest.at);
             let poll = newest.min(self.cursor.read_until).saturating_sub(overlap);
             let from = if is_sweep { self.cursor.from() } else { poll.max(self.cursor.from()) };
-            return Reading::new(is_sweep, from, clocks, i64::MAX, self.cursor.passed.clone());
+            return Reading::new(is_sweep, from, asked, i64::MAX, self.cursor.passed.clone());
         }
         self.polls.began = asked;
         self.polls.began_at.get_or_insert(now.instant);
@@ -153,7 +154,7 @@ impl VxgSession {
             let retention = || Retention::new(&self.cursor, away, away > sweep, follows);
             self.polls.retention = (away > overlap).then(retention);
         }
-        Reading::new(true, self.cursor.from(), clocks, STEP, self.cursor.passed.clone())
+        Reading::new(true, self.cursor.from(), asked, STEP, self.cursor.passed.clone())
     }
 
     /// A clock that was ahead is put right: what is to be known by it has not happened yet.
@@ -192,7 +193,7 @@ impl VxgSession {
         self.cursor.begin(asked.saturating_sub(sweep.max(back)), asked, First { told_from, began });
     }
 
-    /// The server has told the time for the first time: ours is wrong by so much.
+    /// The server has told the time for the first time, or another one than before: it is off by so much.
     pub(super) fn clock_is_known(&mut self, by: i64) {
         let Some(reading) = &mut self.polls.reading else { return };
         if by.saturating_abs() > CLOCK_WRONG {
@@ -213,16 +214,17 @@ impl VxgSession {
     /// A reading is over, and all that it was to find out is known.
     pub(super) fn finish_reading(&mut self, now: Now, todo: &mut Todo) {
         let Some(reading) = self.polls.settling.take() else { return };
-        let sure = reading.sure.min(self.clock.at(now));
+        let asked = reading.asked.min(self.clock.at(now));
         self.tell_retention(reading.asked, todo);
         self.polls.is_catching_up = false;
         let was_first = self.cursor.first.take().is_some();
         let sweep_every = self.config.sweep_every;
         if reading.is_sweep {
+            let sure = self.clock.sure(now).min(asked);
             self.cursor.move_horizon(sure.saturating_sub(micros(self.config.sweep)));
             self.polls.next_sweep = Some(now.instant + jittered(sweep_every, reading.asked));
         }
-        self.cursor.read(sure, reading.has_news || was_first);
+        self.cursor.read(asked, reading.has_news || was_first);
         self.go_online(todo);
         let polls = &mut self.polls;
         if !std::mem::take(&mut polls.is_strained) {

@@ -18,8 +18,6 @@ pub(super) struct Reading {
     pub(super) is_sweep: bool,
     /// The server's time when it began, as far as that is known: what happened later may not be in it.
     pub(super) asked: i64,
-    /// The same by a clock that nobody puts forward: what is told to be read rests on it.
-    pub(super) sure: i64,
     /// What it steps over.
     passed: Vec<Window>,
     /// From where the next window begins.
@@ -54,11 +52,10 @@ pub(super) enum Smaller {
 }
 
 impl Reading {
-    pub(super) fn new(is_sweep: bool, from: i64, (asked, sure): (i64, i64), most: i64, passed: Vec<Window>) -> Self {
+    pub(super) fn new(is_sweep: bool, from: i64, asked: i64, most: i64, passed: Vec<Window>) -> Self {
         let mut reading = Self {
             is_sweep,
             asked,
-            sure,
             passed,
             next: from,
             end: asked.saturating_add(AHEAD),
@@ -96,7 +93,6 @@ impl Reading {
     /// The clock was wrong by so much.
     pub(super) fn shift(&mut self, by: i64) {
         self.asked = self.asked.saturating_add(by);
-        self.sure = self.sure.saturating_add(by);
         self.end = self.end.saturating_add(by);
     }
 
@@ -198,7 +194,7 @@ mod tests {
     fn the_search_for_what_cannot_be_read_goes_on_where_it_stands() {
         let asked = 10 * STEP;
         let bad = 5 * STEP - 90 * SECOND;
-        let mut reading = Reading::new(true, 4 * STEP, (asked, asked), STEP, Vec::new());
+        let mut reading = Reading::new(true, 4 * STEP, asked, STEP, Vec::new());
         let (mut failures, mut searches) = (0, 0);
         let lost = loop {
             let window = reading.walk(100).window();

@@ -134,11 +134,12 @@ impl VxgSession {
                 todo,
             );
         }
+        let sure = self.clock.sure(now);
         let Some(reading) = &self.polls.reading else { return };
         let (is_over, is_sweep) = (reading.is_over(), reading.is_sweep);
         if is_sweep && !is_over {
             // What is older than what sweeps read is done with.
-            let done = reading.reached().min(reading.asked.saturating_sub(micros(self.config.sweep)));
+            let done = reading.reached().min(sure.min(reading.asked).saturating_sub(micros(self.config.sweep)));
             match &self.polls.retention {
                 None => self.cursor.move_horizon(done),
                 // What was known before the outage is left to tell of retention, to the next try, too, if this one is broken off.

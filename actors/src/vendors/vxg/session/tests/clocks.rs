@@ -71,3 +71,89 @@ fn where_there_never_was_an_event_the_gap_begins_with_the_first_start() {
     let [(reason, _, seconds)] = &talk.gaps()[..] else { panic!("{:?}", talk.gaps()) };
     assert!(reason == "clock_set_back" && (9_000..13_000).contains(seconds), "{reason} {seconds}");
 }
+
+#[test]
+fn one_wrong_date_at_the_beginning_of_a_try_changes_nothing() {
+    for dates in [vec![-86_400], vec![-20_000], vec![7_200], vec![90 * 86_400], vec![-86_400, 7_200, 90 * 86_400]] {
+        let mut talk = Talk::new();
+        talk.late(3_000, 7);
+        talk.start();
+        let mut ids = Vec::new();
+        listen(&mut talk, 5_000, 0, &mut ids);
+        talk.server.dates = dates.clone().into();
+        talk.called.clear();
+        talk.again(60);
+        assert!(talk.called.len() < 10, "{dates:?} {:?}", talk.called);
+        listen(&mut talk, 1_000, 0, &mut ids);
+        assert_eq!((talk.ids(), talk.gaps()), (ids, vec![]), "{dates:?}");
+        assert!(farthest(&talk) < 4_400, "{dates:?}");
+    }
+}
+
+#[test]
+fn a_wrong_date_that_was_confirmed_makes_no_work_once_it_is_put_right() {
+    let mut talk = Talk::live();
+    let mut ids = Vec::new();
+    listen(&mut talk, 5_000, 0, &mut ids);
+    talk.server.dates = vec![90 * 86_400; 3].into();
+    talk.again(60);
+    listen(&mut talk, 100, 0, &mut ids);
+    talk.called.clear();
+    listen(&mut talk, 1_000, 0, &mut ids);
+    assert_eq!((talk.ids(), talk.gaps()), (ids, vec![]));
+    assert!(farthest(&talk) < 4_400 && talk.called.len() < 270, "{} {}", farthest(&talk), talk.called.len());
+}
+
+#[test]
+fn a_date_that_is_only_there_where_a_window_fails_stops_nothing() {
+    let mut talk = Talk::live();
+    talk.wait(600);
+    talk.server.ahead = 200;
+    let now = talk.server_now();
+    talk.server.poison = Some((now - 1_000 * SECOND, now - 990 * SECOND));
+    talk.server.channels_down = Some(Trouble::Status(500));
+    talk.again(5);
+    talk.wait(600);
+    let id = talk.happen(7);
+    talk.wait(60);
+    assert!(talk.ids().ends_with(&[id]), "{:?}", talk.called.last());
+}
+
+/// How far back it has asked at most, in seconds, by our clock.
+fn farthest(talk: &Talk) -> i64 {
+    let ago = |(second, path): &(i64, String)| {
+        let start = path.split("start=").nth(1)?.get(..23)?.replace("%3A", ":");
+        let start: Timestamp = format!("{start}Z").parse().ok()?;
+        Some(begin().as_second() + second - start.as_second())
+    };
+    talk.called.iter().filter_map(ago).max().unwrap()
+}
+
+#[test]
+fn a_machine_that_slept_catches_up_as_after_a_break() {
+    for keeps in [None, Some(7_200)] {
+        let mut talk = Talk::live();
+        let mut ids = Vec::new();
+        listen(&mut talk, 600, 0, &mut ids);
+        talk.forget();
+        let mut missed = Vec::new();
+        for _ in 0..48 {
+            missed.push(talk.happen(7));
+            talk.now.wall += SignedDuration::from_secs(600);
+        }
+        talk.server.keeps = keeps;
+        talk.wait(60);
+        let kept = missed.split_off(if keeps.is_some() { missed.len() - 12 } else { 0 });
+        let is_told = |ids: &[i64]| ids == kept || ids == &kept[1..];
+        assert!(is_told(&talk.ids()), "{keeps:?}");
+        assert!(talk.told().iter().all(|(_, origin)| *origin == Origin::Backfill));
+        let gaps = talk.gaps();
+        assert_eq!(gaps.len(), usize::from(keeps.is_some()), "{gaps:?}");
+        assert!(gaps.iter().all(|(reason, _, seconds)| reason == "retention" && *seconds > 20_000), "{gaps:?}");
+        assert!(talk.session.is_caught_up() && talk.end.is_none());
+        talk.called.clear();
+        talk.wait(1_500);
+        assert!(farthest(&talk) < 4_400, "{keeps:?} {}", farthest(&talk));
+        assert!(talk.called.len() < 400, "{}", talk.called.len());
+    }
+}
