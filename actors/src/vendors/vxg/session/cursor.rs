@@ -76,6 +76,8 @@ impl Cursor {
     /// What is older is not read again, and need not be known.
     pub(super) fn move_horizon(&mut self, to: i64) {
         self.horizon = self.horizon.max(to);
+        // A reading that is broken off has come so far.
+        self.read_until = self.read_until.max(to.saturating_sub(1));
         let from = self.from();
         self.seen.forget_before(from);
         self.passed.retain(|passed| passed.to >= from);

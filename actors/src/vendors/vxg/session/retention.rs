@@ -99,6 +99,14 @@ impl Retention {
         }
     }
 
+    /// Everything up to `reached` is listed: whether that tells all that this is to find out.
+    pub(super) fn is_known(&self, reached: i64) -> bool {
+        let gone = || self.cameras.values().filter(|kept| !kept.is_listed);
+        let are_all_gone = !self.cameras.is_empty() && gone().count() == self.cameras.len();
+        let are_ends_known = if are_all_gone { self.first.is_some() } else { gone().all(|kept| kept.first.is_some()) };
+        reached > self.known_until && !self.has_to_ask() && are_ends_known
+    }
+
     /// Nothing tells whether anything was lost, but perhaps the server.
     fn has_to_ask(&self) -> bool {
         self.cameras.is_empty() && !self.has_older && self.told.is_none()

@@ -140,6 +140,11 @@ impl VxgSession {
         if is_sweep && !is_over {
             // What is older than what sweeps read is done with.
             let done = reading.reached().min(sure.min(reading.asked).saturating_sub(micros(self.config.sweep)));
+            if self.polls.retention.as_ref().is_some_and(|retention| retention.is_known(done)) {
+                // Another try, if this one is broken off, need not find it out again, nor could it.
+                self.tell_retention(done, todo);
+                self.cursor.change();
+            }
             match &self.polls.retention {
                 None => self.cursor.move_horizon(done),
                 // What was known before the outage is left to tell of retention, to the next try, too, if this one is broken off.

@@ -292,3 +292,29 @@ fn cameras_that_are_not_followed_any_more_are_not_missed() {
         assert!(talk.calls_to("/events/33").is_empty(), "{is_quiet}");
     }
 }
+
+#[test]
+fn a_catch_up_in_two_tries_tells_of_retention_what_the_first_one_found() {
+    for (keeps, gaps) in [(305, 0), (200, 1)] {
+        let mut talk = Talk::live();
+        busy(&mut talk, 20);
+        talk.forget();
+        talk.lose(0);
+        missed(&mut talk, 300);
+        talk.server.keeps = Some(keeps * 60);
+        let now = talk.server_now();
+        talk.server.poison = Some((now - 3_000 * SECOND, now + 6_000 * SECOND));
+        talk.start();
+        talk.wait(20);
+        assert!(talk.end.is_some() && talk.told().len() > 200, "{keeps} {:?}", talk.told().len());
+        talk.server.poison = None;
+        talk.lane = lane(Loaded::default());
+        talk.again(900);
+        talk.wait(60);
+        let told = talk.gaps();
+        assert!(told.len() == gaps && told.iter().all(|(_, _, seconds)| (5_900..6_100).contains(seconds)), "{told:?}");
+        let ids = talk.ids();
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+        assert_eq!(ids.len(), if gaps == 0 { 600 } else { 400 }, "{keeps}");
+    }
+}

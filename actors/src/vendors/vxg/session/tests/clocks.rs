@@ -106,12 +106,14 @@ fn a_wrong_date_that_was_confirmed_makes_no_work_once_it_is_put_right() {
 
 #[test]
 fn a_date_that_is_only_there_where_a_window_fails_stops_nothing() {
-    let mut talk = Talk::live();
+    let mut config = config();
+    (config.scheme, config.cameras) = (Some(Scheme::Acc), Cameras::Only(vec![7]));
+    let mut talk = Talk::with(config, |_| ());
+    talk.start();
     talk.wait(600);
     talk.server.ahead = 200;
     let now = talk.server_now();
     talk.server.poison = Some((now - 1_000 * SECOND, now - 990 * SECOND));
-    talk.server.channels_down = Some(Trouble::Status(500));
     talk.again(5);
     talk.wait(600);
     let id = talk.happen(7);
