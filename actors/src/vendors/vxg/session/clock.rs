@@ -9,10 +9,9 @@ use super::walk::SECOND;
 use crate::transport::request::RestAnswer;
 use crate::vendors::Now;
 
-/// A date that is further off than this from what it was is believed when another one says so, too.
-const JUMP: i64 = 3_600 * SECOND;
-/// So is the first one, where it is further than this from our time and from the moment when the list was last read.
-const NEAR: i64 = 300 * SECOND;
+/// A date that is further off than this from what it was is believed when another one says so, too. So is the first one, where it is further than this from our
+/// time and from the moment when the list was last read.
+const FAR: i64 = 300 * SECOND;
 /// Two dates that differ by no more say the same.
 const SAME: i64 = 60 * SECOND;
 /// So many first dates of which no two say the same tell nothing: then our time is taken.
@@ -74,8 +73,8 @@ impl Clock {
         let is_near = |other: i64, most: i64| ahead.saturating_sub(other).saturating_abs() <= most;
         let is_confirmed = self.doubtful.is_some_and(|doubtful| is_near(doubtful, SAME));
         let is_likely = match self.ahead {
-            Some(before) => is_near(before, JUMP),
-            None => is_near(0, NEAR) || read_until.is_some_and(|at| date.saturating_sub(at).saturating_abs() <= NEAR),
+            Some(before) => is_near(before, FAR),
+            None => is_near(0, FAR) || read_until.is_some_and(|at| date.saturating_sub(at).saturating_abs() <= FAR),
         };
         if !is_likely && !is_confirmed {
             self.doubtful = Some(ahead);

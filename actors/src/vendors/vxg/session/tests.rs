@@ -6,6 +6,7 @@ mod breaks;
 mod cameras;
 mod clocks;
 mod lists;
+mod missing;
 mod model;
 mod server;
 mod troubles;

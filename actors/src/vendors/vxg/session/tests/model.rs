@@ -8,7 +8,7 @@ use super::server::Order;
 use super::*;
 
 /// How late an event may be listed, in seconds.
-const SWEEP: i64 = 600;
+pub(super) const SWEEP: i64 = 600;
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
