@@ -146,8 +146,10 @@ impl VxgSession {
             channels.next_at = Some(now.instant);
             return self.list_channels_if_due(now, todo);
         }
-        let is_refused = matches!(error, CallError::Forbidden(_) | CallError::NotFound(_) | CallError::Bad { .. });
-        if is_refused && channels.which == Some(ChannelList::V3) {
+        let is_closed = matches!(error, CallError::Forbidden(_) | CallError::NotFound(_) | CallError::Bad { .. });
+        // Whether the token is good at all is found out by events.
+        let is_refused = is_closed || matches!(error, CallError::Unauthorized(_));
+        if is_closed && channels.which == Some(ChannelList::V3) {
             // That a licence key opens the other list is inferred.
             channels.which = Some(ChannelList::V5);
             channels.next_at = Some(now.instant);

@@ -119,6 +119,21 @@ fn a_licence_key_falls_back_to_the_other_list() {
 }
 
 #[test]
+fn a_list_that_is_closed_to_a_licence_key_is_asked_for_at_leisure() {
+    let mut config = config();
+    config.scheme = Some(Scheme::LKey);
+    let mut talk = Talk::with(config, |_| ());
+    talk.server.channels_down = Some(Trouble::Status(403));
+    talk.start();
+    talk.server.channels_down = Some(Trouble::Status(401));
+    talk.forget();
+    talk.wait(300);
+    let calls = talk.calls_to("v5/channels").len();
+    assert!((9..=12).contains(&calls), "{calls}");
+    assert_eq!((talk.onlines, talk.end.is_none(), talk.tokens.len()), (1, true, 1));
+}
+
+#[test]
 fn a_new_camera_is_asked_for_its_name_once_when_an_event_comes_of_it() {
     let mut talk = Talk::live();
     talk.happen(99);
