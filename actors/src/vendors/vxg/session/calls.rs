@@ -6,6 +6,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 
 use super::reading::AHEAD;
+use super::telling::NO_CAMERA;
 use super::walk::SECOND;
 use super::{Phase, VxgSession};
 use crate::model::Cause;
@@ -118,7 +119,10 @@ impl VxgSession {
             Ask::Event(id) => rest::event(grant, id),
             Ask::Oldest(camera) => {
                 let page = Asked { limit: 1, offset: 0 };
-                rest::events(grant, &EventsQuery { page, cameras: &[camera], ..EventsQuery::default() })
+                let own = [camera];
+                // An event without a camera is found where no camera is asked for.
+                let cameras = if camera == NO_CAMERA { self.polls.cameras() } else { &own };
+                rest::events(grant, &EventsQuery { page, cameras, ..EventsQuery::default() })
             }
             Ask::Channels => self.channels.call(grant)?,
         })

@@ -119,6 +119,24 @@ fn where_nothing_was_known_the_newest_event_ever_tells_of_retention() {
 }
 
 #[test]
+fn of_an_event_without_a_camera_the_oldest_of_all_tells_of_retention() {
+    for (is_older, gaps) in [(true, 0), (false, 1)] {
+        let mut talk = Talk::live();
+        talk.happen(super::super::telling::NO_CAMERA);
+        talk.wait(8_000);
+        talk.forget();
+        talk.lose(9_000);
+        talk.server.events.clear();
+        if is_older {
+            talk.late(10_000, 7);
+        }
+        talk.start();
+        assert_eq!(talk.gaps().len(), gaps, "{:?}", talk.gaps());
+        assert!(talk.called.iter().all(|(_, path)| !path.contains("camid")), "{:?}", talk.called);
+    }
+}
+
+#[test]
 fn a_refused_commit_loses_nothing_and_repeats_nothing() {
     let mut talk = Talk::live();
     let id = talk.happen(7);

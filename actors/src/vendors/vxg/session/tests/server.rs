@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::transport::request::{RestAnswer, RestCall};
 use crate::transport::{Fault, RestError};
+use crate::vendors::vxg::session::telling::NO_CAMERA;
 
 pub(super) const SECOND: i64 = 1_000_000;
 
@@ -269,6 +270,7 @@ impl Server {
 fn row(event: &Happening) -> Value {
     let Happening { id, camera, at, name, meta, .. } = event;
     let time = Timestamp::from_microsecond(*at).unwrap().to_string();
+    let camera = Some(*camera).filter(|camera| *camera != NO_CAMERA);
     json!({"id": id, "camid": camera, "name": name, "time": time.trim_end_matches('Z'), "meta": meta,
         "thumb": {"url": "https://x.example/1.jpg?token=abc"}})
 }
