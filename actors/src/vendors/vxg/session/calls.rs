@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::reading::AHEAD;
 use super::telling::NO_CAMERA;
 use super::walk::SECOND;
 use super::{Phase, VxgSession};
@@ -109,7 +108,8 @@ impl VxgSession {
                 let now = self.clock.at(now).div_euclid(SECOND);
                 let query = EventsQuery {
                     start: Some(moment(now - EDGE)),
-                    end: Some(moment(now + AHEAD / SECOND)),
+                    // What is dated in the future may be what cannot be read.
+                    end: Some(moment(now + 1)),
                     page: Asked { limit: self.polls.edge_rows, offset: 0 },
                     cameras: self.polls.cameras(),
                     ..EventsQuery::default()

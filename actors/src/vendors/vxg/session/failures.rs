@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::VxgSession;
 use super::calls::Ask;
-use super::reading::Smaller;
+use super::reading::{Reading, Smaller};
 use super::walk::Window;
 use crate::model::Cause;
 use crate::vendors::vxg::rest::CallError;
@@ -20,10 +20,11 @@ const BUSY_MOST: u32 = 8;
 const WAIT_MOST: Duration = Duration::from_secs(30);
 /// Between two windows that cannot be read: there may be very many of them.
 const PAUSE: Duration = Duration::from_secs(1);
+/// In a longer pause something may happen that a first start has to tell.
+const SHORT: Duration = Duration::from_secs(5);
 
 impl VxgSession {
     pub(super) fn page_failed(&mut self, now: Now, error: &CallError, todo: &mut Todo) {
-        self.polls.is_unbroken = false;
         if self.polls.reading.is_none() {
             return self.read_if_due(now, todo);
         }
@@ -48,22 +49,14 @@ impl VxgSession {
         if self.polls.size.lessen(error) {
             return self.begin_window_anew(now, todo);
         }
-        if let CallError::Bad { status, .. } = error {
-            if matches!(status, 413 | 414) && self.polls.cameras().len() > 1 {
-                self.polls.chunk = self.polls.cameras().len().div_ceil(2);
-                return self.begin_window_anew(now, todo);
-            }
-            let names_none = self.polls.cameras().is_empty() && self.channels.are_listed();
-            if !self.polls.by_ids && names_none {
-                // Not documented for tokens of more than one camera: it may want to be told which.
-                self.polls.by_ids = true;
-                return self.begin_window_anew(now, todo);
-            }
+        if matches!(error, CallError::Bad { status: 413 | 414, .. }) && self.polls.cameras().len() > 1 {
+            self.polls.chunk = self.polls.cameras().len().div_ceil(2);
+            return self.begin_window_anew(now, todo);
         }
         let Some(reading) = &mut self.polls.reading else { return };
         reading.tries += 1;
         let most = match (reading.is_at_fault, reading.is_smallest()) {
-            _ if !error.is_retryable() => 1,
+            _ if !error.is_retryable() || reading.is_hopeless() => 1,
             (false, _) => TRIES,
             (true, false) => 1,
             (true, true) => TRIES_SMALLEST,
@@ -71,8 +64,7 @@ impl VxgSession {
         if reading.tries < most {
             let pause = Duration::from_secs(1 << (reading.tries - 1).min(3));
             let pause = pause.max(error.not_before().unwrap_or_default().min(WAIT_MOST));
-            self.polls.retry_at = Some(now.instant + pause);
-            return;
+            return self.read_again_after(now, pause);
         }
         self.polls.trouble = error.to_string();
         // A server that refuses the number of rows refuses it there, too; other troubles of a window may be with a row that the edge has as well.
@@ -94,16 +86,25 @@ impl VxgSession {
         polls.is_strained = true;
         polls.busy += 1;
         let wait = not_before.unwrap_or_default().max(self.polls.interval);
-        if self.polls.busy > BUSY_MOST && matches!(error, CallError::Passing { .. }) {
+        if self.polls.busy <= BUSY_MOST && wait <= WAIT_MOST.max(self.config.poll_most) {
+            return self.read_again_after(now, wait);
+        }
+        if matches!(error, CallError::Passing { .. }) {
             // Perhaps it says so of this window alone, and would for ever.
-            self.polls.trouble = error.to_string();
+            (self.polls.trouble, self.polls.edge_rows, self.polls.pause) = (error.to_string(), 1, Some(wait));
             return self.ask(now, Ask::Edge, todo);
         }
-        if self.polls.busy > BUSY_MOST || wait > WAIT_MOST.max(self.config.poll_most) {
-            return self
-                .end(SessionEnd::Retry { why: error.to_string(), cause: error.cause(), not_before: Some(wait) }, todo);
-        }
-        self.polls.retry_at = Some(now.instant + wait);
+        self.end(SessionEnd::Retry { why: error.to_string(), cause: error.cause(), not_before: Some(wait) }, todo);
+    }
+
+    fn read_again_after(&mut self, now: Now, pause: Duration) {
+        self.is_held_up(pause);
+        self.polls.read_again_at(now.instant + pause);
+    }
+
+    /// What a first start knows after a pause, and what comes meanwhile, are two things; before it knows anything it may as well begin then.
+    pub(super) fn is_held_up(&mut self, pause: Duration) {
+        self.polls.is_unbroken &= self.cursor.is_new && pause <= SHORT;
     }
 
     /// The latest events cannot be had either: it is not the window.
@@ -112,9 +113,15 @@ impl VxgSession {
             self.polls.edge_rows = self.polls.size.rows();
             return self.ask(now, Ask::Edge, todo);
         }
+        let names_none = self.polls.reading.is_some() && self.polls.cameras().is_empty() && self.channels.are_listed();
+        if matches!(error, CallError::Bad { .. }) && names_none && !self.polls.by_ids && !self.polls.names_none {
+            // Not documented for tokens of more than one camera: it may want to be told which.
+            self.polls.by_ids = true;
+            return self.begin_window_anew(now, todo);
+        }
         let why = std::mem::take(&mut self.polls.trouble);
         let why = if why.is_empty() { error.to_string() } else { why };
-        let not_before = error.not_before();
+        let not_before = error.not_before().max(self.polls.pause);
         self.end(
             SessionEnd::Retry { why: format!("the list of events: {why}"), cause: error.cause(), not_before },
             todo,
@@ -127,7 +134,7 @@ impl VxgSession {
             // It answers, but not whether it still keeps an event: what is not known to be kept is not.
             return self.evidence(now, true, todo);
         }
-        self.polls.busy = 0;
+        (self.polls.busy, self.polls.pause) = (0, None);
         if self.polls.edge_rows > 1 {
             self.polls.size.taken();
         }
@@ -136,12 +143,17 @@ impl VxgSession {
             return self.read_if_due(now, todo);
         };
         let was_at_fault = std::mem::replace(&mut reading.is_at_fault, true);
-        if reading.is_smallest() && !was_at_fault && reading.tries > 1 {
-            self.polls.retry_at = Some(now.instant + Duration::from_secs(1 << (reading.tries - 1).min(3)));
-            return;
+        // The one that is never worth another try has had its only one.
+        if reading.is_smallest() && !was_at_fault && reading.tries != 1 {
+            let pause = Duration::from_secs(1 << reading.tries.saturating_sub(1).min(3));
+            return self.read_again_after(now, pause);
         }
-        match reading.smaller() {
-            Smaller::Half => self.polls.read_again_at(now.instant + PAUSE),
+        let was_cut = reading.is_cut;
+        let smaller = reading.smaller();
+        self.polls.ahead_failures += u32::from(reading.is_cut && !was_cut && !reading.is_sweep);
+        match smaller {
+            Smaller::Half => self.read_again_after(now, PAUSE),
+            Smaller::Nothing => self.go_on(now, todo),
             Smaller::Lost(lost) => self.lose(now, lost, todo),
         }
     }
@@ -151,20 +163,35 @@ impl VxgSession {
         let Some(reading) = &mut self.polls.reading else { return };
         match reading.smaller() {
             Smaller::Half => self.ask_page(now, todo),
+            Smaller::Nothing => self.go_on(now, todo),
             Smaller::Lost(lost) => self.lose(now, lost, todo),
         }
     }
 
     fn lose(&mut self, now: Now, lost: Window, todo: &mut Todo) {
-        self.tell_gap(None, lost.from, lost.to, "window_failed", todo);
+        self.tell_unread(lost, "window_failed", todo);
         self.cursor.pass(lost);
         let Some(reading) = &mut self.polls.reading else { return };
         reading.has_news = true;
         reading.pass(lost);
-        if reading.is_over() {
+        self.go_on(now, todo);
+    }
+
+    /// Goes on behind what cannot be read.
+    fn go_on(&mut self, now: Now, todo: &mut Todo) {
+        if self.polls.reading.as_ref().is_some_and(Reading::is_over) {
             self.polls.settling = self.polls.reading.take();
             return self.ask_evidence(now, todo);
         }
-        self.polls.read_again_at(now.instant + PAUSE);
+        self.read_again_after(now, PAUSE);
+    }
+
+    /// Tells a gap for what of a window would have been told.
+    pub(super) fn tell_unread(&self, window: Window, reason: &str, todo: &mut Todo) {
+        let owed = self.cursor.first.map_or(i64::MIN, |first| first.told_from.min(first.began.saturating_add(1)));
+        let from = window.from.max(owed);
+        if from <= window.to {
+            self.tell_gap(None, from, window.to, reason, todo);
+        }
     }
 }

@@ -49,8 +49,16 @@ pub(super) struct Polls {
     pub(super) by_ids: bool,
     /// The cameras of each group that the window under way is read for; an empty group is all that the token opens.
     pub(super) groups: Vec<Vec<i64>>,
+    /// It has given events without that, in this try.
+    pub(super) names_none: bool,
+    /// What is dated in the future cannot be read: until the next sweep it is not asked for.
+    pub(super) is_ahead_bad: bool,
+    /// Up to there it was told that lists do not hold still.
+    pub(super) unstable_until: i64,
     /// What made the look at the live edge necessary.
     pub(super) trouble: String,
+    /// … and for how long the server wanted to be left alone then.
+    pub(super) pause: Option<Duration>,
 }
 
 impl Polls {
@@ -74,7 +82,11 @@ impl Polls {
             chunk: CAMERAS,
             by_ids: false,
             groups: Vec::new(),
+            names_none: false,
+            is_ahead_bad: false,
+            unstable_until: i64::MIN,
             trouble: String::new(),
+            pause: None,
         }
     }
 
@@ -124,7 +136,8 @@ impl VxgSession {
             return self.ask_evidence(now, todo);
         }
         if self.polls.reading.is_none() {
-            let reading = self.begin_reading(now, todo);
+            let mut reading = self.begin_reading(now, todo);
+            self.look_ahead(&mut reading);
             self.polls.reading = Some(reading);
         }
         self.ask_page(now, todo);

@@ -8,6 +8,8 @@ pub(super) const STEP: i64 = 3_600 * SECOND;
 pub(super) const SMALLEST: i64 = 60 * SECOND;
 /// Cameras whose clock is ahead by up to a day are seen at once.
 pub(super) const AHEAD: i64 = 86_400 * SECOND;
+/// … and those by up to a year with the next sweep: each list has all that is dated ahead, and what is so far ahead stays there.
+const FAR_AHEAD: i64 = 366 * AHEAD;
 /// So many cameras are named in one call: an address of some thousand characters is taken everywhere.
 pub(super) const CAMERAS: usize = 200;
 
@@ -38,6 +40,10 @@ pub(super) struct Reading {
     pub(super) is_at_fault: bool,
     /// The end of one that could not be read as a whole: what is wrong lies before it, or was over.
     fault_until: i64,
+    /// Windows in a row that were lost.
+    lost: u32,
+    /// It does not look ahead: what is dated in the future could not be read.
+    pub(super) is_cut: bool,
     /// It has brought something.
     pub(super) has_news: bool,
 }
@@ -45,8 +51,10 @@ pub(super) struct Reading {
 /// What to read in the place of a window that cannot be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Smaller {
-    /// Half of it.
+    /// Half of it, or what of it is not dated in the future.
     Half,
+    /// Nothing: all of it is dated in the future, and is left to the next reading.
+    Nothing,
     /// It is as small as it gets: this is what is missing.
     Lost(Window),
 }
@@ -58,7 +66,7 @@ impl Reading {
             asked,
             passed,
             next: from,
-            end: asked.saturating_add(AHEAD),
+            end: asked.saturating_add(if is_sweep { FAR_AHEAD } else { AHEAD }),
             step: most,
             most,
             group: 0,
@@ -67,6 +75,8 @@ impl Reading {
             tries: 0,
             is_at_fault: false,
             fault_until: i64::MIN,
+            lost: 0,
+            is_cut: false,
             has_news: false,
         };
         reading.step_over();
@@ -132,7 +142,7 @@ impl Reading {
         rows.retain(|row| window.contains(row.at));
         self.next = to.saturating_add(1);
         self.step_over();
-        self.group = 0;
+        (self.group, self.lost) = (0, 0);
         // The half that could be read is not the one that is at fault: the search goes on where it stands.
         self.is_at_fault = self.next <= self.fault_until;
         Some((window, rows))
@@ -152,10 +162,25 @@ impl Reading {
         self.found.clear();
     }
 
+    /// Looks no further ahead than this.
+    pub(super) fn look_ahead(&mut self, by: i64) {
+        self.end = self.end.min(self.asked.saturating_add(by));
+    }
+
     /// Gives the window under way up, for a smaller one.
     pub(super) fn smaller(&mut self) -> Smaller {
         let from = self.next;
-        let to = self.window().to.min(self.asked);
+        if self.window().to > self.asked {
+            // It may be what is dated in the future, and that can wait.
+            self.again();
+            self.look_ahead(0);
+            self.is_cut = true;
+            if self.is_at_fault {
+                self.fault_until = self.fault_until.max(self.asked);
+            }
+            return if from > self.asked { Smaller::Nothing } else { Smaller::Half };
+        }
+        let to = self.window().to;
         let span = to.saturating_sub(from).saturating_add(1);
         if span > SMALLEST {
             self.again();
@@ -169,13 +194,20 @@ impl Reading {
     }
 
     pub(super) fn is_smallest(&self) -> bool {
-        self.window().to.min(self.asked).saturating_sub(self.next) < SMALLEST
+        let to = self.window().to;
+        to <= self.asked && to.saturating_sub(self.next) < SMALLEST
+    }
+
+    /// Those before it were lost: it is not worth many tries, for what is behind it waits.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.lost > 1
     }
 
     /// Passes over what cannot be read.
     pub(super) fn pass(&mut self, lost: Window) {
         self.again();
-        (self.is_at_fault, self.fault_until) = (false, i64::MIN);
+        self.lost += 1;
+        (self.is_at_fault, self.fault_until) = (self.is_hopeless(), i64::MIN);
         self.next = if lost.to >= self.asked { i64::MAX } else { lost.to.saturating_add(1) };
         self.step_over();
     }

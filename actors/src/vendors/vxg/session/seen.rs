@@ -130,6 +130,11 @@ impl Seen {
         up_to
     }
 
+    /// How many are known that happened later.
+    pub(super) fn count_after(&self, at: i64) -> usize {
+        self.by_time.range((at.saturating_add(1), i64::MIN)..).count()
+    }
+
     /// The cameras of which something is known that happened in that time.
     pub(super) fn cameras(&self, since: i64, until: i64) -> impl Iterator<Item = i64> {
         let range = (since.min(until), i64::MIN)..=(until, i64::MAX);

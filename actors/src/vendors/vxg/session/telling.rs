@@ -7,7 +7,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::cursor::Cursor;
 use super::seen::News;
-use super::walk::Row;
+use super::walk::{Row, SECOND};
 use crate::model::Origin;
 use crate::model::event::Meaning;
 use crate::model::vocabulary::slug;
@@ -26,6 +26,8 @@ const DOUBTS_MOST: usize = 256;
 /// Cameras whose names are asked for when an event comes of them.
 const STRANGERS_MOST: usize = 4_096;
 
+const DAY: i64 = 86_400 * SECOND;
+
 /// Name, alias, and whether it is of an update.
 type Type = (Box<str>, Option<Box<str>>, bool);
 
@@ -36,6 +38,8 @@ pub(super) struct Teller {
     /// The cameras whose names are known or have been asked for.
     cameras: HashSet<i64, RandomState>,
     doubted: HashSet<u128, RandomState>,
+    /// Cameras whose clock is known to be wrong.
+    wrong_clocks: HashSet<i64, RandomState>,
     is_miscounted: bool,
 }
 
@@ -122,6 +126,18 @@ impl Teller {
     pub(super) fn doubt(&mut self, why: &str, print: u128, todo: &mut Todo) {
         if self.doubted.len() < DOUBTS_MOST && self.doubted.insert(print) {
             todo.act(Action::Warn(format!("a row of a list cannot be read: {why}")));
+        }
+    }
+
+    /// A camera's clock is so far ahead.
+    pub(super) fn doubt_clock(&mut self, camera: Option<i64>, ahead: i64, todo: &mut Todo) {
+        let camera = camera.unwrap_or(NO_CAMERA);
+        if self.wrong_clocks.len() < STRANGERS_MOST && self.wrong_clocks.insert(camera) {
+            let whose = if camera == NO_CAMERA { "no camera".to_owned() } else { format!("camera {camera}") };
+            let days = ahead / DAY;
+            todo.act(Action::Warn(format!(
+                "an event of {whose} is dated {days} days ahead: the clock there has to be set; events so far ahead are told late, and not all of them"
+            )));
         }
     }
 

@@ -3,6 +3,7 @@
 use super::VxgSession;
 use super::calls::Ask;
 use super::polls::micros;
+use super::reading::{AHEAD, Reading};
 use super::telling::NO_CAMERA;
 use super::walk::{Row, SECOND, Step, Window};
 use crate::model::ids::fingerprint;
@@ -12,6 +13,9 @@ use crate::vendors::vxg::rest;
 use crate::vendors::vxg::token::Scheme;
 use crate::vendors::vxg::wire::Event;
 use crate::vendors::{Action, Now, Todo};
+
+/// So many events are remembered, and told, that are dated more than a day ahead.
+const FAR_MOST: usize = 2_000;
 
 impl VxgSession {
     pub(super) fn ask_page(&mut self, now: Now, todo: &mut Todo) {
@@ -91,6 +95,7 @@ impl VxgSession {
         };
         let rows = read.rows.into_iter().map(row).collect();
         self.polls.size.taken();
+        self.polls.names_none |= self.polls.cameras().is_empty();
         let limit = self.polls.size.rows();
         let Some(reading) = &mut self.polls.reading else { return };
         reading.tries = 0;
@@ -107,7 +112,15 @@ impl VxgSession {
                 self.window_read(now, to, todo);
             }
             Step::Unstable => {
-                self.tell_gap(None, window.from, window.to.min(self.clock.at(now)), "unstable_list", todo);
+                // What a poll has not found, a sweep may find yet.
+                if reading.is_sweep {
+                    let to = window.to.min(self.clock.at(now));
+                    // By a clock that was ahead, nothing was told of what comes now.
+                    let told = self.polls.unstable_until.filter(|until| *until <= self.clock.at(now));
+                    let from = told.map_or(window.from, |until| window.from.max(until.saturating_add(1)));
+                    self.polls.unstable_until = told.max(Some(to));
+                    self.tell_unread(Window { from, to }, "unstable_list", todo);
+                }
                 self.window_read(now, window.to, todo);
             }
             Step::TooLarge => {
@@ -134,12 +147,12 @@ impl VxgSession {
                 todo,
             );
         }
-        let sure = self.clock.sure(now);
+        let least = self.clock.sure(now).min(self.clock.least(now));
         let Some(reading) = &self.polls.reading else { return };
         let (is_over, is_sweep) = (reading.is_over(), reading.is_sweep);
         if is_sweep && !is_over {
             // What is older than what sweeps read is done with.
-            let done = reading.reached().min(sure.min(reading.asked).saturating_sub(micros(self.config.sweep)));
+            let done = reading.reached().min(least.min(reading.asked).saturating_sub(micros(self.config.sweep)));
             if self.polls.retention.as_ref().is_some_and(|retention| retention.is_known(done)) {
                 // Another try, if this one is broken off, need not find it out again, nor could it.
                 self.tell_retention(done, todo);
@@ -172,14 +185,18 @@ impl VxgSession {
         if let Some(retention) = &mut self.polls.retention {
             retention.heed(&rows, &self.cursor.seen);
         }
-        let server = self.clock.at(now);
+        let (server, latest) = (self.clock.at(now), self.clock.most(now));
+        self.doubt_clocks(&mut rows, latest, todo);
         let recent = server.saturating_sub(micros(self.config.overlap) + micros(self.polls.interval));
-        // What this try has not missed, and what is not older than a poll looks back, is live.
-        let live_from = recent.max(self.polls.began);
+        // What this try has not missed, and what is not older than a poll looks back, is live; later on by the clock that is behind.
+        let behind = server.saturating_sub(self.clock.least(now));
+        // Dates are cut to whole seconds.
+        let behind = if self.polls.is_catching_up || behind == 0 { 0 } else { behind.saturating_add(SECOND) };
+        let live_from = recent.max(self.polls.began).saturating_sub(behind);
         // Where the first reading was broken off, what is dated in the future may have come since.
         let history_beyond = if self.polls.is_unbroken { server.saturating_add(SECOND) } else { i64::MAX };
         let newest = self.cursor.newest;
-        let has_news = self.teller.tell(&mut self.cursor, &rows, server, live_from, history_beyond, todo);
+        let has_news = self.teller.tell(&mut self.cursor, &rows, latest, live_from, history_beyond, todo);
         if let Some(retention) = &mut self.polls.retention {
             retention.hold(&mut self.cursor.newest, newest);
         }
@@ -189,6 +206,43 @@ impl VxgSession {
             if let Some(reading) = &mut self.polls.reading {
                 reading.has_news = true;
             }
+        }
+    }
+
+    /// How far ahead a reading looks.
+    pub(super) fn look_ahead(&mut self, reading: &mut Reading) {
+        if reading.is_sweep {
+            self.polls.ahead_failures = 0;
+        }
+        // Twice is no accident: the next sweep finds out again.
+        if self.polls.ahead_failures > 1 {
+            reading.look_no_further();
+        } else if self.cursor.seen.count_after(reading.far()) >= FAR_MOST {
+            reading.look_less_far();
+        }
+    }
+
+    /// A camera whose clock is far ahead is doubted, and heard no more once it has been heard so often: all of that has to be known until its time comes.
+    fn doubt_clocks(&mut self, rows: &mut Vec<Row>, latest: i64, todo: &mut Todo) {
+        let far = latest.saturating_add(AHEAD);
+        if rows.last().is_none_or(|row| row.at <= far) {
+            return;
+        }
+        let seen = &self.cursor.seen;
+        let mut room = FAR_MOST.saturating_sub(seen.count_after(far));
+        rows.retain(|row| {
+            if row.at <= far || seen.contains(row.id) {
+                return true;
+            }
+            self.teller.doubt_clock(row.camera, row.at.saturating_sub(latest), todo);
+            let has_room = room > 0;
+            room = room.saturating_sub(1);
+            has_room
+        });
+        if room == 0
+            && let Some(reading) = &mut self.polls.reading
+        {
+            reading.look_less_far();
         }
     }
 

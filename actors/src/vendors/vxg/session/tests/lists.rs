@@ -167,6 +167,8 @@ fn a_list_that_never_holds_still_is_a_gap_and_no_endless_walk() {
         talk.happen(7);
     }
     talk.server.deletes = 300;
+    // What a poll has not found, the next sweep may find.
+    talk.session.polls.next_sweep = None;
     talk.wait(6);
     assert_eq!(talk.gaps().len(), 1, "{:?}", talk.gaps());
     assert_eq!(talk.gaps()[0].0, "unstable_list");
@@ -270,6 +272,68 @@ fn a_camera_whose_clock_was_ahead_at_the_first_start_is_history() {
     let id = talk.late(-30, 7);
     talk.wait(6);
     assert_eq!(talk.ids(), [id]);
+}
+
+#[test]
+fn what_was_ahead_at_a_first_start_is_history_whatever_the_server_refuses_first() {
+    for (limit, wants_cameras, troubles) in [(200, false, 0), (20, true, 0), (1_000, true, 0), (1_000, false, 2)] {
+        let mut talk = Talk::new();
+        (talk.server.limit, talk.server.refuses_more, talk.server.wants_cameras) = (limit, true, wants_cameras);
+        talk.server.troubles.extend(std::iter::repeat_n(Trouble::Status(500), troubles));
+        talk.late(-30, 7);
+        talk.late(-7_200, 7);
+        talk.start();
+        talk.wait(9_000);
+        assert_eq!((talk.told(), talk.onlines), (vec![], 1), "{limit} {wants_cameras} {troubles}");
+    }
+}
+
+#[test]
+fn a_camera_whose_clock_is_far_ahead_is_heard_with_the_next_sweep_and_doubted_once() {
+    let day = 86_400;
+    let mut talk = Talk::new();
+    talk.late(-50 * day, 7);
+    talk.start();
+    talk.wait(700);
+    assert_eq!((talk.told(), talk.warned.len()), (vec![], 1), "it was there before");
+    let ids = [talk.late(-40 * day, 7), talk.late(-300 * day, 8)];
+    talk.wait(700);
+    assert_eq!((&talk.ids()[..], talk.warned.len()), (&ids[..], 2), "{:?}", talk.warned);
+    assert!(talk.warned[1].contains("camera 8"), "{:?}", talk.warned);
+    talk.again(1_000);
+    talk.wait(1_500);
+    assert_eq!((talk.ids().len(), talk.gaps()), (2, vec![]), "each once");
+}
+
+#[test]
+fn a_camera_that_is_far_ahead_for_long_costs_no_more_than_so_much() {
+    let mut talk = Talk::live();
+    for nth in 0..3_000 {
+        talk.late(-86_400 * 30 - nth * 600, 7);
+    }
+    talk.wait(700);
+    let told = talk.told().len();
+    assert!((1_000..3_000).contains(&told), "{told}");
+    talk.forget();
+    let id = talk.happen(8);
+    talk.wait(3_000);
+    assert_eq!((talk.ids(), talk.gaps()), (vec![id], vec![]));
+    assert!(talk.calls_to("storage/events").len() < 640, "{}", talk.called.len());
+}
+
+#[test]
+fn a_list_that_holds_still_never_again_is_told_so_with_sweeps_and_each_stretch_once() {
+    let mut talk = Talk::live();
+    (talk.server.limit, talk.server.whole_seconds, talk.server.deletes) = (10, true, usize::MAX);
+    for _ in 0..70 {
+        for _ in 0..30 {
+            talk.happen(7);
+        }
+        talk.wait(20);
+    }
+    let gaps = talk.gaps();
+    assert!((1..=3).contains(&gaps.len()), "{gaps:?}");
+    assert!(gaps.iter().map(|(_, _, seconds)| seconds).sum::<i64>() <= 5_000, "{gaps:?}");
 }
 
 #[test]

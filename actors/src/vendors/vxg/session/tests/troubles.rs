@@ -218,7 +218,7 @@ fn a_server_that_refuses_so_many_rows_is_asked_for_fewer_and_nothing_is_a_gap() 
 #[test]
 fn a_stretch_that_is_lost_keeps_nothing_else_from_being_found_late() {
     // However the server says that it cannot be read.
-    for poisoned in [(500, None), (503, Some(1)), (413, None)] {
+    for poisoned in [(500, None), (503, Some(1)), (503, Some(60)), (413, None)] {
         let mut talk = Talk::live();
         talk.wait(3_000);
         talk.forget();
@@ -254,4 +254,84 @@ fn a_day_that_cannot_be_read_is_not_asked_for_without_pause() {
     talk.wait(600);
     let calls = talk.calls_to("events");
     assert!((200..=1_300).contains(&calls.len()), "{}", calls.len());
+}
+
+#[test]
+fn a_day_that_cannot_be_read_holds_nothing_back_for_hours() {
+    for poisoned in [(500, None), (503, Some(1)), (503, Some(60))] {
+        let mut talk = Talk::live();
+        talk.forget();
+        talk.lose(86_400);
+        let now = talk.server_now();
+        (talk.server.poison, talk.server.poisoned) = (Some((0, now - 3_600 * SECOND)), poisoned);
+        talk.start();
+        talk.wait(3_000);
+        let id = talk.happen(7);
+        talk.wait(10);
+        assert_eq!((talk.ids(), talk.end.is_none()), (vec![id], true), "{poisoned:?}");
+    }
+}
+
+#[test]
+fn one_refusal_does_not_bind_events_to_the_cameras_that_are_listed() {
+    for is_lasting in [false, true] {
+        let mut talk = Talk::live();
+        talk.happen(7);
+        talk.wait(100);
+        talk.forget();
+        if is_lasting {
+            // The first list of a session is refused, and will be; others are not.
+            let old = talk.server_now() - 600 * SECOND;
+            (talk.server.poison, talk.server.poisoned) = (Some((old, old)), (400, None));
+            talk.again(5);
+        } else {
+            talk.server.troubles.push_back(Trouble::Status(400));
+        }
+        talk.wait(60);
+        let id = talk.happen(99);
+        talk.wait(60);
+        assert_eq!((talk.ids(), talk.end.is_none()), (vec![id], true), "{is_lasting}");
+        assert!(!talk.session.polls.by_ids);
+    }
+}
+
+#[test]
+fn a_first_start_tells_no_gap_for_what_it_would_not_have_told() {
+    for (back, gaps) in [(0, 0), (600, 0), (7_200, 1)] {
+        let mut talk = Talk::with(config(), |common| common.backfill_on_first_start = Duration::from_secs(back));
+        let old = talk.server_now() - 2_000 * SECOND;
+        talk.server.poison = Some((old, old));
+        talk.start();
+        talk.wait(300);
+        assert_eq!((talk.gaps().len(), talk.onlines), (gaps, 1), "{back} {:?}", talk.gaps());
+        let id = talk.happen(7);
+        talk.wait(10);
+        assert_eq!(talk.ids(), [id], "{back}");
+    }
+}
+
+#[test]
+fn what_is_dated_ahead_and_cannot_be_read_takes_nothing_of_the_present_with_it() {
+    for poisoned in [(500, None), (503, Some(60)), (413, None)] {
+        let mut talk = Talk::live();
+        let ahead = talk.server_now() + 7_200 * SECOND;
+        (talk.server.poison, talk.server.poisoned) = (Some((ahead, ahead)), poisoned);
+        let ids: Vec<_> = (0..100)
+            .map(|_| {
+                let id = talk.happen(7);
+                talk.wait(20);
+                id
+            })
+            .collect();
+        talk.wait(60);
+        assert_eq!((talk.ids(), talk.gaps(), talk.end.is_none()), (ids.clone(), vec![], true), "{poisoned:?}");
+        assert!(talk.called.len() < 700, "{poisoned:?} {}", talk.called.len());
+        talk.server.poison = None;
+        let ahead = talk.late(-3_600, 7);
+        talk.wait(700);
+        assert_eq!(talk.ids().last(), Some(&ahead), "{poisoned:?}: it is looked for again");
+        talk.again(1_000);
+        talk.wait(700);
+        assert_eq!(talk.told().len(), ids.len() + 1, "{poisoned:?}");
+    }
 }
