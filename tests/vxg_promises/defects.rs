@@ -13,7 +13,7 @@ use watchpost::actors::messages::{CommandError, TriggerEvent};
 use watchpost::simulator::vxg::{Fault, Options, Scheme};
 
 use crate::cloud::{By, Cloud, YARD, options};
-use crate::common::{DEADLINE, MS, SECOND, block_on, eventually, pace};
+use crate::common::{DEADLINE, MS, SECOND, block_on, eventually, pace, parallel};
 
 #[test]
 fn d1_the_start_advances_so_that_the_eleventh_event_is_seen_as_well() {
@@ -212,19 +212,18 @@ fn d11_a_certificate_that_nobody_vouches_for_gets_no_token() {
 
 #[test]
 fn rows_that_shift_while_they_are_read_are_neither_lost_nor_told_twice() {
-    for faults in [
-        vec![Fault::DriftInsert(watchpost::simulator::vxg::Times(Some(3)))],
-        vec![Fault::DriftDelete(watchpost::simulator::vxg::Times(Some(3)))],
-    ] {
-        for cap in [5, 40] {
-            let faults = faults.iter().copied().chain([Fault::LimitCap(cap), Fault::SameTime(60)]).collect();
-            let cloud = Cloud::online(Options { faults, ..options() }, By::Group);
-            for _ in 0..6 {
-                cloud.sim.emit(70);
-                pace(150 * MS);
-            }
-            cloud.settle();
-            assert_eq!(cloud.gaps(), Vec::<Value>::new());
+    let times = watchpost::simulator::vxg::Times(Some(3));
+    let trials =
+        [5, 40].into_iter().flat_map(|cap| [(Fault::DriftInsert(times), cap), (Fault::DriftDelete(times), cap)]);
+    let trials = trials.map(|(drift, cap)| (format!("{drift}, {cap} rows a page"), (drift, cap))).collect();
+    parallel(4, trials, |(drift, cap)| {
+        let faults = vec![*drift, Fault::LimitCap(*cap), Fault::SameTime(60)];
+        let cloud = Cloud::online(Options { faults, ..options() }, By::Group);
+        for _ in 0..6 {
+            cloud.sim.emit(70);
+            pace(150 * MS);
         }
-    }
+        cloud.settle();
+        assert_eq!(cloud.gaps(), Vec::<Value>::new());
+    });
 }

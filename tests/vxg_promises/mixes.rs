@@ -42,7 +42,8 @@ const DECK: &[Fault] = &[
     Fault::Hiccups(10),
     Fault::TooMany(SOME),
     Fault::TooManyDate(SOME),
-    Fault::TooManyBare(SOME),
+    // A login that it strikes waits for half a minute, and the next time for longer.
+    Fault::TooManyBare(Times(Some(1))),
     Fault::Slow(Duration::from_millis(200)),
     Fault::Hang(Times(Some(2))),
     Fault::Reset(SOME),
