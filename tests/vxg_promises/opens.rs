@@ -4,7 +4,7 @@ use serde_json::Value;
 use watchpost::simulator::vxg::{Fault, Options, Scheme, audit};
 
 use crate::cloud::{By, Cloud, YARD, options};
-use crate::common::{DEADLINE, MS, eventually, pace};
+use crate::common::{DEADLINE, MS, eventually, pace, parallel};
 
 /// Waits until the states are those of the cameras.
 fn wait_truth(cloud: &Cloud) {
@@ -58,10 +58,11 @@ fn a_list_of_all_cameras_is_asked_for_in_one_call_however_many_there_are() {
 
 #[test]
 fn a_server_that_wants_cameras_to_be_named_is_told_them() {
-    for (cameras, faults) in [(4, vec![]), (450, vec![]), (4, vec![Fault::NoV3List])] {
+    let kinds: [(usize, &[Fault]); 3] = [(4, &[]), (450, &[]), (4, &[Fault::NoV3List])];
+    parallel(3, kinds.map(|kind| (format!("{kind:?}"), kind)).into(), |(cameras, faults)| {
         for by in [By::Group, By::Licence] {
             let faults = faults.iter().copied().chain([Fault::NeedsCamid]).collect();
-            let cloud = Cloud::online(Options { cameras, faults, ..options() }, by);
+            let cloud = Cloud::online(Options { cameras: *cameras, faults, ..options() }, by);
             cloud.sim.emit(40);
             cloud.settle();
             // A camera that is new is followed as soon as it is listed.
@@ -74,7 +75,7 @@ fn a_server_that_wants_cameras_to_be_named_is_told_them() {
             });
             assert_eq!(cloud.gaps(), Vec::<Value>::new());
         }
-    }
+    });
 }
 
 #[test]
@@ -110,8 +111,8 @@ fn a_camera_that_goes_and_comes_back_is_told_as_state_and_event() {
         (By::Licence, &[], "channels-v3"),
         (By::Licence, &[Fault::NoV3List], "channels-v5"),
     ];
-    for (by, faults, list) in kinds {
-        let cloud = Cloud::online(Options { faults: faults.to_vec(), ..options() }, by);
+    parallel(3, kinds.map(|kind| (format!("{kind:?}"), kind)).into(), |(by, faults, list)| {
+        let cloud = Cloud::online(Options { faults: faults.to_vec(), ..options() }, *by);
         wait_truth(&cloud);
         let camera = cloud.first();
         assert_eq!(changes(&cloud, camera), [], "how it is at first is no event");
@@ -130,7 +131,7 @@ fn a_camera_that_goes_and_comes_back_is_told_as_state_and_event() {
         assert!(all.iter().all(|line| line["itemname"].is_null() || line["itemname"] == "Camera 1"));
         assert!(cloud.sim.counters().of(list).ok > 0, "{:?}", cloud.sim.counters().requests);
         cloud.settle();
-    }
+    });
 }
 
 #[test]

@@ -26,8 +26,9 @@ fn halted(cloud: &Cloud) -> String {
 
 #[test]
 fn a_token_that_changes_in_mid_run_is_read_through_the_licence_key() {
-    for fault in [None, Some(Fault::TextIds), Some(Fault::ZonedTimes)] {
-        let options = Options { faults: fault.into_iter().collect(), ..options() };
+    let faults = [None, Some(Fault::TextIds), Some(Fault::ZonedTimes)];
+    parallel(3, faults.map(|fault| (format!("{fault:?}"), fault)).into(), |fault| {
+        let options = Options { faults: (*fault).into_iter().collect(), ..options() };
         // The same seed makes the same licence key.
         let key = watchpost::simulator::vxg::Simulator::start(options.clone()).unwrap().licence_key();
         let cloud =
@@ -42,7 +43,7 @@ fn a_token_that_changes_in_mid_run_is_read_through_the_licence_key() {
         }
         cloud.settle();
         assert_eq!((cloud.state(), cloud.gaps()), (Online, Vec::<Value>::new()));
-    }
+    });
 }
 
 #[test]
@@ -179,9 +180,9 @@ fn a_server_that_fails_in_whatever_way_is_delayed_and_then_all_is_there() {
 
 #[test]
 fn a_list_of_cameras_that_fails_holds_no_event_up() {
-    for status in [500, 403, 404] {
+    parallel(3, [500, 403, 404].map(|status| (status.to_string(), status)).into(), |status| {
         let cloud = Cloud::online(options(), By::Group);
-        cloud.sim.inject(Fault::Channels(always(status)));
+        cloud.sim.inject(Fault::Channels(always(*status)));
         for _ in 0..5 {
             let event = cloud.sim.happen_now(cloud.first(), "motion").unwrap();
             cloud.wait_told(event);
@@ -190,7 +191,7 @@ fn a_list_of_cameras_that_fails_holds_no_event_up() {
         cloud.sim.set_status(cloud.first(), Some("gone"));
         cloud.sim.clear(FaultKind::Channels);
         eventually(DEADLINE, "it is told", || cloud.value(cloud.first()).as_deref() == Some("offline"));
-    }
+    });
 }
 
 #[test]
