@@ -148,6 +148,9 @@ impl VxgSession {
             if let Some(by) = self.clock.heed(now, answer, read_until) {
                 self.clock_is_known(by);
             }
+            if let Some(ahead) = self.clock.disagrees_by() {
+                self.teller.doubt_server(ahead, todo);
+            }
             if !was_settled && self.clock.is_settled() {
                 self.clock_is_settled(now);
             }

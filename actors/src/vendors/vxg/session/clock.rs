@@ -1,6 +1,6 @@
 //! The server's clock, by the `Date` of its answers: our own may be wrong, and times are asked for by its.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::fmt::rfc2822;
 
@@ -16,11 +16,17 @@ const FAR: i64 = 300 * SECOND;
 const SAME: i64 = 60 * SECOND;
 /// So many first dates of which no two say the same tell nothing: then our time is taken.
 const DOUBTS_MOST: u32 = 4;
+/// A date that is still the same after so long is no clock.
+const STILL: Duration = Duration::from_secs(300);
+/// Where its time is ahead of ours, ours is reckoned with as well, up to this far back: more would be read over and over where it is ours that is wrong.
+const APART_MOST: i64 = 3 * 86_400 * SECOND;
 
 /// How far the server's clock is ahead of ours, in microseconds.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     ahead: Option<i64>,
+    /// The date that came last, and when it came first.
+    still: Option<(Instant, i64)>,
     doubtful: Option<i64>,
     /// First dates that were not believed.
     doubts: u32,
@@ -36,6 +42,22 @@ impl Clock {
     /// The server's time, in microseconds since 1970; ours where it never told.
     pub(super) fn at(&self, now: Now) -> i64 {
         now.wall.as_microsecond().saturating_add(self.ahead.unwrap_or_default())
+    }
+
+    /// The earliest time that it may be: events may be dated by another clock than answers, and that is most likely ours.
+    pub(super) fn least(&self, now: Now) -> i64 {
+        let at = self.at(now);
+        at.min(now.wall.as_microsecond().max(at.saturating_sub(APART_MOST)))
+    }
+
+    /// The latest time that it may be.
+    pub(super) fn most(&self, now: Now) -> i64 {
+        self.at(now).max(now.wall.as_microsecond())
+    }
+
+    /// By how much its clock and ours disagree, in seconds, where that is worth a word.
+    pub(super) fn disagrees_by(&self) -> Option<i64> {
+        self.ahead.filter(|ahead| ahead.saturating_abs() > FAR).map(|ahead| ahead / SECOND)
     }
 
     pub(super) fn is_settled(&self) -> bool {
@@ -69,6 +91,11 @@ impl Clock {
             return None;
         };
         let date = date.timestamp().as_microsecond();
+        if self.stands_still(now, date) {
+            self.is_settled = true;
+            (self.doubtful, self.sure, self.steady) = (None, None, 0);
+            return self.ahead.take().map(|ahead| ahead.saturating_neg());
+        }
         let ahead = date.saturating_sub(now.wall.as_microsecond());
         let is_near = |other: i64, most: i64| ahead.saturating_sub(other).saturating_abs() <= most;
         let is_confirmed = self.doubtful.is_some_and(|doubtful| is_near(doubtful, SAME));
@@ -95,5 +122,10 @@ impl Clock {
             Some(_) if is_likely => None,
             before => Some(ahead.saturating_sub(before.unwrap_or_default())),
         }
+    }
+
+    fn stands_still(&mut self, now: Now, date: i64) -> bool {
+        let (since, _) = *self.still.insert(self.still.filter(|(_, was)| *was == date).unwrap_or((now.instant, date)));
+        now.instant.saturating_duration_since(since) >= STILL
     }
 }

@@ -146,28 +146,32 @@ impl VxgSession {
     /// What the next reading reads.
     fn begin_reading(&mut self, now: Now, todo: &mut Todo) -> Reading {
         self.pull_back_if_ahead(now, todo);
-        let asked = self.clock.at(now);
+        let (asked, latest) = (self.clock.at(now), self.clock.most(now));
         let (sweep, overlap) = (micros(self.config.sweep), micros(self.config.overlap));
         // A machine that slept had a break, too.
         self.polls.is_catching_up |= asked.saturating_sub(self.cursor.read_until) > sweep;
         if !self.polls.is_catching_up {
             let is_sweep = self.polls.next_sweep.is_none_or(|at| at <= now.instant);
             let newest = self.cursor.newest.map_or(i64::MAX, |newest| newest.at);
-            let poll = newest.min(self.cursor.read_until).saturating_sub(overlap);
+            // Events may be dated by our clock, and answers by another.
+            let behind = latest.saturating_sub(asked);
+            let read_until =
+                self.cursor.read_until.saturating_add(behind).min(self.clock.least(now).saturating_add(behind));
+            let poll = newest.min(read_until).saturating_sub(overlap);
             let from = if is_sweep { self.cursor.from() } else { poll.max(self.cursor.from()) };
-            return Reading::new(is_sweep, from, asked, i64::MAX, self.cursor.passed.clone());
+            return Reading::new(is_sweep, from, (asked, latest), i64::MAX, self.cursor.passed.clone());
         }
         self.polls.began = asked;
         self.polls.began_at.get_or_insert(now.instant);
         if self.cursor.is_new {
-            self.begin_history(asked);
+            self.begin_history(asked, self.clock.least(now));
         } else if self.cursor.first.is_none() {
             let away = asked.saturating_sub(self.cursor.read_until);
             let follows = |camera| self.follows_known(camera);
             let retention = || Retention::new(&self.cursor, away, away > sweep, follows);
             self.polls.retention = (away > overlap).then(retention);
         }
-        Reading::new(true, self.cursor.from(), asked, STEP, self.cursor.passed.clone())
+        Reading::new(true, self.cursor.from(), (asked, latest), STEP, self.cursor.passed.clone())
     }
 
     /// A clock that was ahead is put right: what is to be known by it has not happened yet.
@@ -197,13 +201,13 @@ impl VxgSession {
     }
 
     /// A first start begins now: what happened before is known without being told, but for the history that is wanted.
-    fn begin_history(&mut self, asked: i64) {
+    fn begin_history(&mut self, asked: i64, least: i64) {
         let (sweep, back) = (micros(self.config.sweep), micros(self.backfill_first));
         // Dates are cut to whole seconds.
         let began = asked.saturating_add(SECOND);
         let told_from = if back > 0 { asked.saturating_sub(back) } else { i64::MAX };
         self.polls.is_unbroken = true;
-        self.cursor.begin(asked.saturating_sub(sweep.max(back)), asked, First { told_from, began });
+        self.cursor.begin(least.saturating_sub(sweep.max(back)), asked, First { told_from, began });
     }
 
     /// The server has told the time for the first time, or another one than before: it is off by so much.
@@ -233,7 +237,7 @@ impl VxgSession {
         let was_first = self.cursor.first.take().is_some();
         let sweep_every = self.config.sweep_every;
         if reading.is_sweep {
-            let sure = self.clock.sure(now).min(asked);
+            let sure = self.clock.sure(now).min(asked).min(self.clock.least(now));
             self.cursor.move_horizon(sure.saturating_sub(micros(self.config.sweep)));
             self.polls.next_sweep = Some(now.instant + jittered(sweep_every, reading.asked));
         }

@@ -20,6 +20,8 @@ pub(super) struct Reading {
     pub(super) is_sweep: bool,
     /// The server's time when it began, as far as that is known: what happened later may not be in it.
     pub(super) asked: i64,
+    /// The latest time that it may have been then, by whatever clock: what is dated later is dated ahead.
+    latest: i64,
     /// What it steps over.
     passed: Vec<Window>,
     /// From where the next window begins.
@@ -60,13 +62,14 @@ pub(super) enum Smaller {
 }
 
 impl Reading {
-    pub(super) fn new(is_sweep: bool, from: i64, asked: i64, most: i64, passed: Vec<Window>) -> Self {
+    pub(super) fn new(is_sweep: bool, from: i64, (asked, latest): (i64, i64), most: i64, passed: Vec<Window>) -> Self {
         let mut reading = Self {
             is_sweep,
             asked,
+            latest,
             passed,
             next: from,
-            end: asked.saturating_add(if is_sweep { FAR_AHEAD } else { AHEAD }),
+            end: latest.saturating_add(if is_sweep { FAR_AHEAD } else { AHEAD }),
             step: most,
             most,
             group: 0,
@@ -103,6 +106,7 @@ impl Reading {
     /// The clock was wrong by so much.
     pub(super) fn shift(&mut self, by: i64) {
         self.asked = self.asked.saturating_add(by);
+        self.latest = self.latest.max(self.asked);
         self.end = self.end.saturating_add(by);
     }
 
@@ -162,9 +166,19 @@ impl Reading {
         self.found.clear();
     }
 
-    /// Looks no further ahead than this.
-    pub(super) fn look_ahead(&mut self, by: i64) {
-        self.end = self.end.min(self.asked.saturating_add(by));
+    /// Looks no further ahead than to now.
+    pub(super) fn look_no_further(&mut self) {
+        self.end = self.end.min(self.asked);
+    }
+
+    /// Looks ahead no further than polls do.
+    pub(super) fn look_less_far(&mut self) {
+        self.end = self.end.min(self.far());
+    }
+
+    /// What is dated later is dated far ahead.
+    pub(super) fn far(&self) -> i64 {
+        self.latest.saturating_add(AHEAD)
     }
 
     /// Gives the window under way up, for a smaller one.
@@ -173,7 +187,7 @@ impl Reading {
         if self.window().to > self.asked {
             // It may be what is dated in the future, and that can wait.
             self.again();
-            self.look_ahead(0);
+            self.look_no_further();
             self.is_cut = true;
             if self.is_at_fault {
                 self.fault_until = self.fault_until.max(self.asked);
@@ -226,7 +240,7 @@ mod tests {
     fn the_search_for_what_cannot_be_read_goes_on_where_it_stands() {
         let asked = 10 * STEP;
         let bad = 5 * STEP - 90 * SECOND;
-        let mut reading = Reading::new(true, 4 * STEP, asked, STEP, Vec::new());
+        let mut reading = Reading::new(true, 4 * STEP, (asked, asked), STEP, Vec::new());
         let (mut failures, mut searches) = (0, 0);
         let lost = loop {
             let window = reading.walk(100).window();

@@ -41,6 +41,8 @@ pub(super) struct Teller {
     /// Cameras whose clock is known to be wrong.
     wrong_clocks: HashSet<i64, RandomState>,
     is_miscounted: bool,
+    /// The server's clock, or ours, is known to be wrong.
+    is_clock_doubted: bool,
 }
 
 impl Teller {
@@ -59,7 +61,7 @@ impl Teller {
         &mut self,
         cursor: &mut Cursor,
         rows: &[Row],
-        server: i64,
+        latest: i64,
         live_from: i64,
         history_beyond: i64,
         todo: &mut Todo,
@@ -69,7 +71,7 @@ impl Teller {
             let camera = row.camera.unwrap_or(NO_CAMERA);
             let news = cursor.seen.note(row.at, row.id, camera, row.meta);
             // What is dated in the future tells nothing about what is kept, until its time has come: it is listed then, too.
-            if row.at <= server && cursor.newest.is_none_or(|newest| newest.at <= row.at) {
+            if row.at <= latest && cursor.newest.is_none_or(|newest| newest.at <= row.at) {
                 cursor.newest = Some(Newest { at: row.at, id: row.id, camera });
             }
             if news == News::Same {
@@ -137,6 +139,16 @@ impl Teller {
             let days = ahead / DAY;
             todo.act(Action::Warn(format!(
                 "an event of {whose} is dated {days} days ahead: the clock there has to be set; events so far ahead are told late, and not all of them"
+            )));
+        }
+    }
+
+    /// The server's clock is so many seconds ahead of ours, or behind.
+    pub(super) fn doubt_server(&mut self, ahead: i64, todo: &mut Todo) {
+        if !std::mem::replace(&mut self.is_clock_doubted, true) {
+            let (by, where_to) = (ahead.unsigned_abs(), if ahead > 0 { "ahead of" } else { "behind" });
+            todo.act(Action::Warn(format!(
+                "the server's clock is {by} s {where_to} ours, by its header `Date`: one of them has to be set; meanwhile more is read than is necessary"
             )));
         }
     }

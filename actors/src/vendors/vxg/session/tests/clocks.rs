@@ -39,7 +39,7 @@ fn a_clock_that_was_wrong_from_the_start_leaves_a_gap_and_no_deafness() {
         let mut talk = Talk::live();
         let mut ids = Vec::new();
         listen(&mut talk, 100, 0, &mut ids);
-        talk.server.ahead = 7_200;
+        talk.server.ahead = 10 * 86_400;
         talk.again(5);
         listen(&mut talk, 1_500, 0, &mut ids);
         talk.server.ahead = 0;
@@ -60,22 +60,83 @@ fn a_clock_that_was_wrong_from_the_start_leaves_a_gap_and_no_deafness() {
 #[test]
 fn where_there_never_was_an_event_the_gap_begins_with_the_first_start() {
     let mut talk = Talk::new();
-    talk.server.ahead = 86_400;
+    talk.server.ahead = 10 * 86_400;
     talk.start();
     let mut ids = Vec::new();
     listen(&mut talk, 9_000, 0, &mut ids);
-    assert!(talk.told().is_empty(), "its cameras are a day behind");
+    assert!(talk.told().is_empty(), "its cameras are ten days behind");
     talk.server.ahead = 0;
     talk.again(60);
     talk.wait(60);
     let [(reason, _, seconds)] = &talk.gaps()[..] else { panic!("{:?}", talk.gaps()) };
-    assert!(reason == "clock_set_back" && (9_000..13_000).contains(seconds), "{reason} {seconds}");
+    assert!(reason == "clock_set_back" && (9_000..13_000 + 3 * 86_400).contains(seconds), "{reason} {seconds}");
+}
+
+/// A session with the token of one camera: its first question is for events.
+fn of_one_camera() -> Talk {
+    let mut config = config();
+    (config.scheme, config.cameras) = (Some(Scheme::Acc), Cameras::Only(vec![7]));
+    Talk::with(config, |_| ())
+}
+
+#[test]
+fn dates_that_are_wrong_for_ever_hide_nothing() {
+    let day = 86_400;
+    for (off, is_one) in [7_200, -7_200, 2 * day, -2 * day].into_iter().flat_map(|off| [(off, false), (off, true)]) {
+        let mut talk = if is_one { of_one_camera() } else { Talk::new() };
+        talk.server.date_off = off;
+        talk.late(600, 7);
+        talk.start();
+        assert_eq!((talk.onlines, talk.told()), (1, vec![]), "{off}");
+        talk.wait(3);
+        let mut ids = Vec::new();
+        listen(&mut talk, 3_000, 0, &mut ids);
+        assert_eq!(talk.ids(), ids, "{off}");
+        assert!(talk.told().iter().all(|(_, origin)| *origin == Origin::Live), "{off} {:?}", talk.told());
+        ids.push(talk.late(3_000, 7));
+        talk.wait(700);
+        assert_eq!(talk.ids().last(), ids.last(), "{off}: what is listed late is found by sweeps");
+        talk.lose(0);
+        for _ in 0..60 {
+            ids.push(talk.happen(7));
+            talk.pass(Duration::from_secs(60));
+        }
+        talk.start();
+        talk.called.clear();
+        listen(&mut talk, 6_000, 0, &mut ids);
+        assert_eq!((talk.ids(), talk.gaps()), (ids.clone(), vec![]), "{off} {is_one}");
+        let looks_back =
+            |talk: &Talk| talk.called.iter().filter(|call| asked_ago(call).is_some_and(|ago| ago > 200)).count();
+        assert!(looks_back(&talk) < 30, "{off}: polls begin near the newest event, {}", looks_back(&talk));
+        // One for each try.
+        assert_eq!(talk.warned.iter().filter(|what| what.contains("clock")).count(), 2, "{off} {:?}", talk.warned);
+        talk.server.date_off = 0;
+        talk.again(60);
+        listen(&mut talk, 1_000, 0, &mut ids);
+        assert_eq!((talk.ids(), talk.gaps()), (ids, vec![]), "{off} {is_one}: put right");
+    }
+}
+
+#[test]
+fn a_date_that_never_moves_is_no_clock() {
+    for off in [0, 7_200, -86_400, 2 * 86_400, -2 * 86_400] {
+        let mut talk = of_one_camera();
+        talk.server.date_stands = Some(talk.server_now() + off * SECOND);
+        talk.start();
+        let mut ids = Vec::new();
+        listen(&mut talk, 9_000, 0, &mut ids);
+        talk.called.clear();
+        listen(&mut talk, 1_000, 0, &mut ids);
+        assert_eq!((talk.ids(), talk.gaps()), (ids, vec![]), "{off}");
+        assert!((60..4_400).contains(&farthest(&talk)), "{off} {}", farthest(&talk));
+    }
 }
 
 #[test]
 fn one_wrong_date_at_the_beginning_of_a_try_changes_nothing() {
-    for dates in [vec![-86_400], vec![-20_000], vec![7_200], vec![90 * 86_400], vec![-86_400, 7_200, 90 * 86_400]] {
-        let mut talk = Talk::new();
+    let wrong = [vec![-86_400], vec![-20_000], vec![7_200], vec![90 * 86_400], vec![-86_400, 7_200, 90 * 86_400]];
+    for (dates, is_one) in wrong.into_iter().flat_map(|dates| [(dates.clone(), false), (dates, true)]) {
+        let mut talk = if is_one { of_one_camera() } else { Talk::new() };
         talk.late(3_000, 7);
         talk.start();
         let mut ids = Vec::new();
@@ -95,7 +156,7 @@ fn a_wrong_date_that_was_confirmed_makes_no_work_once_it_is_put_right() {
     let mut talk = Talk::live();
     let mut ids = Vec::new();
     listen(&mut talk, 5_000, 0, &mut ids);
-    talk.server.dates = vec![90 * 86_400; 3].into();
+    talk.server.dates = [vec![0], vec![90 * 86_400; 3]].concat().into();
     talk.again(60);
     listen(&mut talk, 100, 0, &mut ids);
     talk.called.clear();
@@ -106,9 +167,7 @@ fn a_wrong_date_that_was_confirmed_makes_no_work_once_it_is_put_right() {
 
 #[test]
 fn a_date_that_is_only_there_where_a_window_fails_stops_nothing() {
-    let mut config = config();
-    (config.scheme, config.cameras) = (Some(Scheme::Acc), Cameras::Only(vec![7]));
-    let mut talk = Talk::with(config, |_| ());
+    let mut talk = of_one_camera();
     talk.start();
     talk.wait(600);
     talk.server.ahead = 200;
@@ -123,12 +182,13 @@ fn a_date_that_is_only_there_where_a_window_fails_stops_nothing() {
 
 /// How far back it has asked at most, in seconds, by our clock.
 fn farthest(talk: &Talk) -> i64 {
-    let ago = |(second, path): &(i64, String)| {
-        let start = path.split("start=").nth(1)?.get(..23)?.replace("%3A", ":");
-        let start: Timestamp = format!("{start}Z").parse().ok()?;
-        Some(begin().as_second() + second - start.as_second())
-    };
-    talk.called.iter().filter_map(ago).max().unwrap()
+    talk.called.iter().filter_map(asked_ago).max().unwrap()
+}
+
+fn asked_ago((second, path): &(i64, String)) -> Option<i64> {
+    let start = path.split("start=").nth(1)?.get(..23)?.replace("%3A", ":");
+    let start: Timestamp = format!("{start}Z").parse().ok()?;
+    Some(begin().as_second() + second - start.as_second())
 }
 
 #[test]

@@ -66,8 +66,12 @@ pub(super) struct Server {
     pub(super) whole_seconds: bool,
     /// By how much its clock is ahead of ours, in seconds.
     pub(super) ahead: i64,
-    /// The dates of its next answers about events are off by so many seconds more.
+    /// The dates of its next answers are off by so many seconds more.
     pub(super) dates: VecDeque<i64>,
+    /// … and those of all the others by so many.
+    pub(super) date_off: i64,
+    /// Its dates never move.
+    pub(super) date_stands: Option<i64>,
     /// How long it keeps events, in seconds.
     pub(super) keeps: Option<i64>,
     /// Lists that have something of this stretch in them cannot be had.
@@ -118,6 +122,8 @@ impl Server {
             whole_seconds: false,
             ahead: 0,
             dates: VecDeque::new(),
+            date_off: 0,
+            date_stands: None,
             keeps: None,
             poison: None,
             poisoned: (500, None),
@@ -164,11 +170,11 @@ impl Server {
         let is_channels = path.ends_with(&["channels"]);
         let next = if is_channels { self.channels_down.clone() } else { self.troubles.pop_front() };
         let trouble = self.down.clone().or(next);
-        let off = if is_channels { None } else { self.dates.pop_front() }.unwrap_or_default();
+        let off = self.dates.pop_front().unwrap_or(self.date_off);
         let reply = |status: u16, body: String, retry_after: Option<u64>| {
             let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
             if self.tells_date {
-                let date = Timestamp::from_second(now.div_euclid(SECOND) + off).unwrap();
+                let date = Timestamp::from_second(self.date_stands.unwrap_or(now).div_euclid(SECOND) + off).unwrap();
                 headers.push(("Date".to_owned(), rfc2822::to_string(&date.to_zoned(jiff::tz::TimeZone::UTC)).unwrap()));
             }
             Ok(RestAnswer { status, headers, body: body.into(), retry_after: retry_after.map(Duration::from_secs) })
