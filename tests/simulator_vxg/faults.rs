@@ -257,6 +257,11 @@ fn the_clock_of_the_server_can_be_wrong() {
     assert!(caller.get(EVENTS).header("date").unwrap().starts_with(&date(&simulator)));
     let made = simulator.happen_now(CAMERA, "motion").unwrap();
     assert!(simulator.event(made).unwrap().time > SystemTime::now() + Duration::from_secs(7000));
+    simulator.inject(parse("wrong-date=-2h"));
+    let (ours, told) = (date(&simulator), caller.get(EVENTS).header("date").unwrap().to_owned());
+    assert!(
+        !told.starts_with(&ours) && simulator.event(made).unwrap().time > SystemTime::now() + Duration::from_secs(7000)
+    );
     simulator.inject(Fault::OddDate);
     assert_eq!(caller.get(EVENTS).header("date"), Some("the day before yesterday"));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use watchpost::actors::model::ConnectionState::Delayed;
-use watchpost::simulator::vxg::{Fault, Options, Simulator};
+use watchpost::simulator::vxg::{Fault, FaultKind, Options, Simulator};
 
 use crate::cloud::{By, Cloud, options};
 use crate::common::{DEADLINE, MS, SECOND, eventually, pace};
@@ -208,6 +208,32 @@ fn a_server_whose_clock_is_wrong_is_read_by_its_own() {
                 (&json!("live"), &json!(format!("{}Z", Simulator::text(time))))
             );
         }
+        cloud.settle();
+        assert_eq!(cloud.gaps(), Vec::<Value>::new());
+    });
+}
+
+#[test]
+fn a_date_that_is_hours_off_loses_nothing() {
+    let trials = [("wrong-date=2h", By::Camera), ("wrong-date=-2h", By::Camera), ("wrong-date=2h", By::Group)]
+        .map(|(fault, by)| (format!("{fault} {by:?}"), (fault, by)));
+    parallel(3, trials.into(), |(fault, by)| {
+        let faults = vec![fault.parse().unwrap()];
+        let mut cloud = Cloud::online(Options { faults, ..options() }, *by);
+        for _ in 0..3 {
+            let event = cloud.sim.happen_now(cloud.first(), "motion").unwrap();
+            assert_eq!(cloud.wait_told(event)["origin"], "live");
+        }
+        cloud.shut_down();
+        for _ in 0..3 {
+            cloud.sim.happen_now(cloud.first(), "motion").unwrap();
+        }
+        cloud.start_engine();
+        cloud.wait_online();
+        cloud.sim.emit(8);
+        cloud.settle();
+        cloud.sim.clear(FaultKind::WrongDate);
+        cloud.sim.emit(8);
         cloud.settle();
         assert_eq!(cloud.gaps(), Vec::<Value>::new());
     });

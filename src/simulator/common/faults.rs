@@ -210,6 +210,15 @@ pub struct Status(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Size(pub usize);
 
+/// A duration that may be negative; written `2h` or `-2h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offset {
+    /// How long.
+    pub by: Duration,
+    /// It is less than nothing.
+    pub is_negative: bool,
+}
+
 /// How something is refused, and how often before it is accepted again (`None`: for ever). Written `503` or `503:2`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
@@ -265,6 +274,16 @@ impl Value for Duration {
     }
     fn duration(&self) -> Option<Duration> {
         Some(*self)
+    }
+}
+
+impl Value for Offset {
+    fn read(text: &str) -> Result<Self, String> {
+        let digits = text.strip_prefix('-');
+        Ok(Self { by: Duration::read(digits.unwrap_or(text))?, is_negative: digits.is_some() })
+    }
+    fn written(&self) -> String {
+        format!("{}{}", if self.is_negative { "-" } else { "" }, self.by.written())
     }
 }
 

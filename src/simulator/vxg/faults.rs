@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub use crate::simulator::common::faults::{FaultError, Refusal, Status, Times};
+pub use crate::simulator::common::faults::{FaultError, Offset, Refusal, Status, Times};
 use crate::simulator::common::faults::{faults, none_or, refusal};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -85,6 +85,7 @@ faults! {
     NoThumb = "no-thumb", "tells events in turn without `thumb`, with a null one, and with one without `url`";
     UnknownMembers = "unknown-members", "adds members that no client knows to everything";
     OddRows(every: Duration, "EVERY", 5 * SECOND) = "odd-rows", "adds a row to the history that cannot be read, maimed in another way each time";
+    WrongDate(off: Offset, "DURATION", Offset { by: Duration::from_secs(7_200), is_negative: false }) = "wrong-date", "tells a header `Date` that is off by so much, `2h` ahead or `-2h` behind; events keep their times";
     OddDate = "odd-date", "tells a header `Date` that is none";
     DriftInsert(times: Times, "COUNT", ALL_TIMES) = "drift-insert", "adds an event at the first row's time before a page that begins after it, so that rows are told twice";
     DriftDelete(times: Times, "COUNT", ALL_TIMES) = "drift-delete", "deletes the first row before a page that begins after it, so that a row is skipped";
@@ -111,6 +112,15 @@ mod tests {
     }
 
     #[test]
+    fn a_date_can_be_ahead_or_behind() {
+        for (text, is_negative) in [("wrong-date=2h", false), ("wrong-date=-2h", true)] {
+            let fault: Fault = text.parse().unwrap();
+            assert_eq!(fault, Fault::WrongDate(Offset { by: 7_200 * SECOND, is_negative }));
+            assert_eq!(fault.to_string(), text);
+        }
+    }
+
+    #[test]
     fn a_wrong_fault_says_what_is_wrong() {
         for (text, told) in [
             ("rian", "`watchpost simulate vxg --help`"),
@@ -118,6 +128,7 @@ mod tests {
             ("events=200", "from 400 to 599"),
             ("late=soon", "DURATION"),
             ("cut=0", "or `all`"),
+            ("wrong-date=-soon", "DURATION"),
             ("limit-cap=many", "must be a number"),
         ] {
             let error = text.parse::<Fault>().unwrap_err().to_string();

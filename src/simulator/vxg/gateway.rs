@@ -124,7 +124,7 @@ impl Core {
         self.maim(&mut answer);
         let date = match self.switches.on(FaultKind::OddDate) {
             true => "the day before yesterday".to_owned(),
-            false => stamp::http_date(self.now()),
+            false => stamp::http_date(self.now().saturating_add(self.date_off())),
         };
         answer.headers.push(("Date", date));
         self.count_call(Call {
@@ -141,6 +141,15 @@ impl Core {
             user_agent: asked.user_agent.clone(),
         });
         answer
+    }
+
+    /// By how much the header `Date` is off.
+    fn date_off(&self) -> stamp::Micros {
+        match self.switches.get(FaultKind::WrongDate) {
+            Some(Fault::WrongDate(off)) if off.is_negative => -stamp::span(off.by),
+            Some(Fault::WrongDate(off)) => stamp::span(off.by),
+            _ => 0,
+        }
     }
 
     /// The answer to whoever asks whatever, while nobody is served.

@@ -35,7 +35,7 @@ mod world;
 
 pub use args::{SimulateArgs, run};
 pub use control::{Simulator, TypeSpec};
-pub use faults::{Fault, FaultError, FaultInfo, FaultKind, Refusal, Status, Times};
+pub use faults::{Fault, FaultError, FaultInfo, FaultKind, Offset, Refusal, Status, Times};
 pub use ledger::{Call, Complaint, Counters, EventRecord, Happening, Origin, Scheme, Tally, Truth, VersionRecord};
 pub use options::Options;
 

@@ -1,7 +1,7 @@
 //! REST calls, and what becomes of their answers.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -16,6 +16,8 @@ use crate::vendors::vxg::rest::{self, CallError, EventsQuery};
 use crate::vendors::vxg::wire::Asked;
 use crate::vendors::{Action, CallId, Now, SessionEnd, Todo};
 
+/// For so long no call is made where the server wants to be left alone; what wants a longer pause than this waits by itself.
+const QUIET_MOST: Duration = Duration::from_secs(300);
 /// A look at the live edge begins so much before now.
 const EDGE: i64 = 10;
 
@@ -51,12 +53,14 @@ impl Ask {
 pub(super) struct Calls {
     last: u32,
     open: HashMap<u32, OnItsWay>,
-    /// Those that wait for another token.
+    /// Those that wait for another token, or until the server may be asked again.
     waiting: Vec<Ask>,
     /// Another token is on its way.
     is_authorizing: bool,
     /// Tokens that were refused in a row.
     refused: u32,
+    /// Until then the server wants no calls, of whatever kind.
+    quiet_until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -68,6 +72,15 @@ struct OnItsWay {
 }
 
 impl Calls {
+    /// When those that wait for the server may be made.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        self.quiet_until.filter(|_| !self.is_authorizing && !self.waiting.is_empty())
+    }
+
+    fn is_quiet(&self, now: Now) -> bool {
+        self.quiet_until.is_some_and(|until| until > now.instant)
+    }
+
     /// An answer about events is awaited.
     pub(super) fn are_events_asked(&self) -> bool {
         let asks = self.open.values().map(|asked| asked.ask).chain(self.waiting.iter().copied());
@@ -77,7 +90,7 @@ impl Calls {
 
 impl VxgSession {
     pub(super) fn ask(&mut self, now: Now, ask: Ask, todo: &mut Todo) {
-        if self.calls.is_authorizing {
+        if self.calls.is_authorizing || self.calls.is_quiet(now) {
             self.calls.waiting.push(ask);
             return;
         }
@@ -192,12 +205,34 @@ impl VxgSession {
     /// Tells of what cannot be had.
     pub(super) fn failed(&mut self, now: Now, ask: Ask, error: &CallError, todo: &mut Todo) {
         CallFailed { vendor: "vxg", what: ask.words(), why: &error.to_string() }.emit();
+        self.heed_quiet(now, ask, error);
         match ask {
             Ask::Page => self.page_failed(now, error, todo),
             Ask::Edge => self.edge_failed(now, error, todo),
             Ask::Event(_) if matches!(error, CallError::NotFound(_)) => self.newest_is_kept(now, false, todo),
             Ask::Event(_) | Ask::Oldest(_) => self.evidence_failed(now, error, todo),
             Ask::Channels => self.channels_failed(now, error, todo),
+        }
+    }
+
+    /// A server that has had enough means all calls, not those of one kind.
+    fn heed_quiet(&mut self, now: Now, ask: Ask, error: &CallError) {
+        // Of a window that is at fault it says no more than that.
+        let is_at_fault = ask == Ask::Page && self.polls.reading.as_ref().is_some_and(|reading| reading.is_at_fault);
+        let pause = match error {
+            CallError::Busy { not_before } => not_before.unwrap_or(self.polls.interval),
+            CallError::Passing { not_before: Some(pause), .. } if !is_at_fault => *pause,
+            _ => return,
+        };
+        self.calls.quiet_until = self.calls.quiet_until.max(Some(now.instant + pause.min(QUIET_MOST)));
+    }
+
+    /// Makes the calls that waited until the server may be asked again.
+    pub(super) fn call_if_quiet_is_over(&mut self, now: Now, todo: &mut Todo) {
+        if self.calls.next_wake().is_some_and(|at| at <= now.instant) {
+            for ask in std::mem::take(&mut self.calls.waiting) {
+                self.ask(now, ask, todo);
+            }
         }
     }
 

@@ -149,11 +149,15 @@ impl VxgSession {
         let is_closed = matches!(error, CallError::Forbidden(_) | CallError::NotFound(_) | CallError::Bad { .. });
         // Whether the token is good at all is found out by events.
         let is_refused = is_closed || matches!(error, CallError::Unauthorized(_));
-        if is_closed && channels.which == Some(ChannelList::V3) {
+        if is_refused && channels.which == Some(ChannelList::V3) {
             // That a licence key opens the other list is inferred.
             channels.which = Some(ChannelList::V5);
             channels.next_at = Some(now.instant);
             return self.list_channels_if_due(now, todo);
+        }
+        if matches!(error, CallError::Unauthorized(_)) {
+            // The next look begins with the first again.
+            channels.which = self.grant.as_ref().and_then(|grant| ChannelList::of(grant.scheme()));
         }
         if self.polls.waits_for_cameras() && self.channels.cameras.is_none() {
             let why =

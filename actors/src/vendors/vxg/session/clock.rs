@@ -25,6 +25,8 @@ const APART_MOST: i64 = 3 * 86_400 * SECOND;
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     ahead: Option<i64>,
+    /// The date that was believed last, and when it came: our clock may be set back meanwhile.
+    told: Option<(Instant, i64)>,
     /// The date that came last, and when it came first.
     still: Option<(Instant, i64)>,
     doubtful: Option<i64>,
@@ -41,7 +43,14 @@ pub(super) struct Clock {
 impl Clock {
     /// The server's time, in microseconds since 1970; ours where it never told.
     pub(super) fn at(&self, now: Now) -> i64 {
-        now.wall.as_microsecond().saturating_add(self.ahead.unwrap_or_default())
+        let by_ours = now.wall.as_microsecond().saturating_add(self.ahead.unwrap_or_default());
+        self.since_told(now).map_or(by_ours, |at| at.max(by_ours))
+    }
+
+    /// The time by the last date, and by a clock that nobody sets, which stands still where the machine sleeps.
+    fn since_told(&self, now: Now) -> Option<i64> {
+        let (at, date) = self.told?;
+        Some(date.saturating_add(micros(now.instant.saturating_duration_since(at))))
     }
 
     /// The earliest time that it may be: events may be dated by another clock than answers, and that is most likely ours.
@@ -93,14 +102,16 @@ impl Clock {
         let date = date.timestamp().as_microsecond();
         if self.stands_still(now, date) {
             self.is_settled = true;
-            (self.doubtful, self.sure, self.steady) = (None, None, 0);
+            (self.doubtful, self.told, self.sure, self.steady) = (None, None, None, 0);
             return self.ahead.take().map(|ahead| ahead.saturating_neg());
         }
         let ahead = date.saturating_sub(now.wall.as_microsecond());
         let is_near = |other: i64, most: i64| ahead.saturating_sub(other).saturating_abs() <= most;
         let is_confirmed = self.doubtful.is_some_and(|doubtful| is_near(doubtful, SAME));
+        // One of ours that was set changes how far ahead the server's is, and not what it tells.
+        let goes_on = self.since_told(now).is_some_and(|at| date.saturating_sub(at).saturating_abs() <= FAR);
         let is_likely = match self.ahead {
-            Some(before) => is_near(before, FAR),
+            Some(before) => is_near(before, FAR) || goes_on,
             None => is_near(0, FAR) || read_until.is_some_and(|at| date.saturating_sub(at).saturating_abs() <= FAR),
         };
         if !is_likely && !is_confirmed {
@@ -109,7 +120,9 @@ impl Clock {
             self.is_settled |= self.doubts >= DOUBTS_MOST;
             return None;
         }
+        let by = date.saturating_sub(self.at(now));
         let before = self.ahead.replace(ahead);
+        self.told = Some((now.instant, date));
         (self.doubtful, self.is_settled) = (None, true);
         if before.is_none() {
             self.sure = self.sure.map(|(at, was)| (at, was.saturating_add(ahead)));
@@ -119,8 +132,8 @@ impl Clock {
             self.sure = Some((now.instant, self.at(now)));
         }
         match before {
-            Some(_) if is_likely => None,
-            before => Some(ahead.saturating_sub(before.unwrap_or_default())),
+            Some(_) if is_likely && by.saturating_abs() <= FAR => None,
+            _ => Some(by),
         }
     }
 

@@ -137,7 +137,7 @@ impl VxgSession {
     /// Asks for the moment at which time alone changes something.
     fn settle(&mut self, todo: &mut Todo) {
         let is_running = self.phase == Phase::Running;
-        let moments = [self.next_reading(), self.channels.next_wake()];
+        let moments = [self.next_reading(), self.channels.next_wake(), self.calls.next_wake()];
         let next = moments.into_iter().flatten().min().filter(|_| is_running);
         if next != self.wake {
             self.wake = next;
@@ -167,6 +167,7 @@ impl Session for VxgSession {
             Input::Woken => {
                 self.wake = None;
                 if self.phase == Phase::Running {
+                    self.call_if_quiet_is_over(now, todo);
                     self.list_channels_if_due(now, todo);
                     self.read_if_due(now, todo);
                 }

@@ -149,7 +149,8 @@ impl VxgSession {
         let (asked, latest) = (self.clock.at(now), self.clock.most(now));
         let (sweep, overlap) = (micros(self.config.sweep), micros(self.config.overlap));
         // A machine that slept had a break, too.
-        self.polls.is_catching_up |= asked.saturating_sub(self.cursor.read_until) > sweep;
+        let apart = micros(self.polls.interval.saturating_mul(2));
+        self.polls.is_catching_up |= asked.saturating_sub(self.cursor.read_until) > sweep.max(apart);
         if !self.polls.is_catching_up {
             let is_sweep = self.polls.next_sweep.is_none_or(|at| at <= now.instant);
             let newest = self.cursor.newest.map_or(i64::MAX, |newest| newest.at);

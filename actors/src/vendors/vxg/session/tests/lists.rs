@@ -403,3 +403,20 @@ fn a_flood_is_read_in_parts_and_in_order() {
     assert!(talk.ids().windows(2).all(|pair| pair[0] > pair[1]));
     assert!(talk.called.len() < 30, "{}", talk.called.len());
 }
+
+#[test]
+fn polls_that_are_further_apart_than_a_sweep_goes_back_are_no_breaks() {
+    let mut config = config();
+    (config.sweep, config.poll_every, config.poll_most) =
+        (Duration::from_secs(10), Duration::from_secs(60), Duration::from_secs(60));
+    let mut talk = Talk::with(config, |_| ());
+    talk.start();
+    for _ in 0..10 {
+        let id = talk.happen(7);
+        talk.wait(70);
+        assert_eq!(talk.told().last(), Some(&(&*id.to_string(), Origin::Live)));
+    }
+    talk.forget();
+    talk.wait(600);
+    assert!(talk.called.iter().all(|(_, path)| !path.contains("events/33")), "{:?}", talk.called);
+}

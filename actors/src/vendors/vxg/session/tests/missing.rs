@@ -170,7 +170,7 @@ impl Set {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(1), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_not_told_once_is_inside_a_gap_that_was_told(

@@ -119,8 +119,8 @@ pub(super) fn oddities() -> impl Strategy<Value = Oddities> {
 }
 
 /// As many as are asked for, else as many as take a moment.
-pub(super) fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(12)
+pub(super) fn cases(usual: u32) -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
 pub(super) struct Run {
@@ -237,7 +237,7 @@ impl Run {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(12), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_is_missing_and_nothing_comes_twice(steps in proptest::collection::vec(step(), 0..25), oddities in oddities()) {

@@ -324,6 +324,8 @@ fn what_is_dated_ahead_and_cannot_be_read_takes_nothing_of_the_present_with_it()
             })
             .collect();
         talk.wait(60);
+        // It may just be left alone.
+        talk.wait(130);
         assert_eq!((talk.ids(), talk.gaps(), talk.end.is_none()), (ids.clone(), vec![], true), "{poisoned:?}");
         assert!(talk.called.len() < 700, "{poisoned:?} {}", talk.called.len());
         talk.server.poison = None;
@@ -334,4 +336,42 @@ fn what_is_dated_ahead_and_cannot_be_read_takes_nothing_of_the_present_with_it()
         talk.wait(700);
         assert_eq!(talk.told().len(), ids.len() + 1, "{poisoned:?}");
     }
+}
+
+#[test]
+fn a_server_that_wants_no_calls_gets_none_of_either_kind() {
+    for is_page in [true, false] {
+        let mut talk = Talk::live();
+        if is_page {
+            talk.server.troubles.push_back(Trouble::Busy(Some(29)));
+        } else {
+            talk.server.channels_down = Some(Trouble::Busy(Some(60)));
+        }
+        let part = if is_page { "events" } else { "channels" };
+        while talk.calls_to(part).is_empty() {
+            talk.wait(1);
+        }
+        let refused = talk.calls_to(part)[0];
+        talk.server.channels_down = None;
+        talk.wait(200);
+        let next = talk.called.iter().map(|(second, _)| *second).find(|second| *second > refused).unwrap();
+        assert!(next - refused >= if is_page { 29 } else { 60 }, "{is_page} {refused} {next}");
+        let id = talk.happen(7);
+        talk.wait(10);
+        assert!(talk.ids() == [id] && talk.calls_to("channels").len() > 2 && talk.gaps().is_empty());
+    }
+}
+
+#[test]
+fn the_latest_events_are_not_asked_for_while_the_server_wants_no_calls() {
+    let mut talk = Talk::live();
+    talk.server.down = Some(Trouble::Status(500));
+    talk.wait(2);
+    talk.server.down = None;
+    let now = talk.server_now();
+    (talk.server.poison, talk.server.poisoned) = (Some((now, now)), (503, Some(60)));
+    talk.forget();
+    talk.wait(110);
+    let calls: Vec<i64> = talk.called.iter().map(|(second, _)| *second).collect();
+    assert!(calls.len() > 2 && calls[1] - calls[0] >= 60, "{calls:?}");
 }
