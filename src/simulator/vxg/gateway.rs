@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{Answer, Answered, Body, Fate, respond},
-    faults::FaultKind,
+    faults::{Fault, FaultKind},
     hub::{Core, Hub},
     ledger::{Call, Complaint, Scheme},
     route::{Endpoint, Routed, route as find},
