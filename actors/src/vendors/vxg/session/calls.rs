@@ -224,6 +224,7 @@ impl VxgSession {
             CallError::Passing { not_before: Some(pause), .. } if !is_at_fault => *pause,
             _ => return,
         };
+        self.is_held_up(pause);
         self.calls.quiet_until = self.calls.quiet_until.max(Some(now.instant + pause.min(QUIET_MOST)));
     }
 

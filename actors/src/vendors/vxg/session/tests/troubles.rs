@@ -375,3 +375,14 @@ fn the_latest_events_are_not_asked_for_while_the_server_wants_no_calls() {
     let calls: Vec<i64> = talk.called.iter().map(|(second, _)| *second).collect();
     assert!(calls.len() > 2 && calls[1] - calls[0] >= 60, "{calls:?}");
 }
+
+#[test]
+fn a_first_start_that_is_held_up_tells_what_is_dated_ahead_and_comes_meanwhile() {
+    let mut talk = Talk::new();
+    talk.server.channels_down = Some(Trouble::Busy(Some(60)));
+    talk.start();
+    talk.wait(10);
+    let id = talk.late(-3_600, 7);
+    talk.wait(100);
+    assert_eq!(talk.ids(), [id]);
+}
