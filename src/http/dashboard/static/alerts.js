@@ -33,9 +33,9 @@ function read() {
   }
 }
 
-/** @param {Event[]} gaps */
-function note(gaps) {
-  for (const gap of gaps) noted.add(gap.id);
+/** @param {string[]} ids */
+function note(ids) {
+  for (const id of ids) noted.add(id);
   localStorage.setItem(KEY, JSON.stringify([...noted].slice(-NOTED_MOST)));
   draw();
 }
@@ -92,9 +92,22 @@ function gaps() {
       title: `Gap: events of ${store.titleOf(connection)} from ${clock(from)} to ${clock(to)} may be missing${length}`,
       text: `Why: ${what}. ${recovered}${others}`,
       remedy,
-      actions: [['Show in feed', `#/feed?kind=engine&of=${encodeURIComponent(connection)}`], ['Take note', () => note(all)]],
+      actions: [['Show in feed', `#/feed?kind=engine&of=${encodeURIComponent(connection)}`], ['Take note', () => note(all.map((gap) => gap.id))]],
     };
   });
+}
+
+/** Gaps of which only the number is known. @returns {Alert[]} */
+function older() {
+  const counted = [...store.olderGaps].map(([name, number]) => ({ name, number, id: `${name}\n${number}` }));
+  return counted.filter(({ number, id }) => number && !noted.has(id)).map(({ name, number, id }) => ({
+    key: `older\n${name}`,
+    tone: 'bad',
+    title: `${plural(number, 'older gap')}: events of ${store.titleOf(name)} may be missing`,
+    text: 'Since watchpost was started; longer ago than this page has read the journal.',
+    remedy: `They are told by: watchpost events --type gap --connection ${name} --since …`,
+    actions: [['Take note', () => note([id])]],
+  }));
 }
 
 /** @returns {Alert[]} */
@@ -145,7 +158,7 @@ class Shown {
 const shown = new Map();
 
 function draw() {
-  const all = [...halted(), ...gaps(), ...failing(), ...delayed()];
+  const all = [...halted(), ...gaps(), ...older(), ...failing(), ...delayed()];
   const few = isOpen ? all.slice(0, 50) : all.slice(0, FEW);
   const keys = new Set(few.map((alert) => alert.key));
   for (const [key, { element }] of shown) {

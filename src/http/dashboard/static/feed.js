@@ -117,7 +117,8 @@ function haystack(event) {
 /** Says how many wait. */
 function tell() {
   const waiting = held ? store.heard - heardAtPause : 0;
-  setText(status, held ? `Paused: ${plural(waiting, 'event')} waiting` : `${count(list.length)} shown`);
+  const passed = store.passed ? `; ${count(store.passed)} of while this page was away are not` : '';
+  setText(status, held ? `Paused: ${plural(waiting, 'event')} waiting` : `${count(list.length)} shown${passed}`);
   setAttribute(status, 'data-tone', held ? 'warn' : null);
   setText(pause, held ? 'Resume' : 'Pause');
   setAttribute(pause, 'aria-pressed', String(held !== null));

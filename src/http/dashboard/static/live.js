@@ -2,7 +2,6 @@
 
 import { get, pages, Problem } from './api.js';
 import { Series, series } from './charts.js';
-import { backwards } from './history.js';
 import { Stream } from './sse.js';
 import { store } from './store.js';
 
@@ -15,6 +14,15 @@ const GRACE = 5_000;
 const BREAK = 1_000;
 /** Events that the feed begins with. */
 const RECENT = 100;
+/** Events that are caught up with at most: more would not be kept anyway, and would keep from the screen what happens now. */
+const CATCH_UP = 2_000;
+/** In how old events gaps are looked for, and in how many for each request: about what the server looks at for one answer. */
+const GAPS_SINCE = '168h';
+const WINDOW = 19_000;
+/** Requests that this may take. */
+const MUCH = 12;
+/** The pause before what was before is asked for again, in milliseconds. */
+const AGAIN = 5_000;
 
 const states = new Stream('/states/stream', {
   opened: () => store.beginStates(),
@@ -32,12 +40,21 @@ const states = new Stream('/states/stream', {
 const events = new Stream('/events/stream', {
   opened: () => {
     whole(events);
-    // What comes from here on comes by the stream, and what was before is in the journal: so none is between the two.
-    if (!hasPast) past();
+  },
+  before: async (closed) => {
+    const { next } = await get('/about', {}, closed);
+    const missed = Number(next) - 1 - Number(events.lastId);
+    if (missed <= CATCH_UP) return;
+    events.lastId = String(Number(next) - 1 - CATCH_UP);
+    store.passOver(missed - CATCH_UP);
+    // Among what is passed over there may be gaps.
+    attempt(() => gaps(Number(next)));
   },
   lost: (why) => broken(events, why),
-  frame: ({ event, data }) => {
-    if (event === 'event' || event === 'gap') store.addEvent(JSON.parse(data));
+  frame: ({ event, data, id }) => {
+    // The first frame says where the stream begins: what was before is in the journal, so none is between the two.
+    if (!hasPast) past(Number(id));
+    if (data && (event === 'event' || event === 'gap')) store.addEvent(JSON.parse(data));
   },
 });
 
@@ -71,14 +88,21 @@ export function live() {
 
 let hasPast = false;
 
-/** What was before the page was opened; asked for again at the next opening, where it could not be had. */
-async function past() {
+/** What was before the page was opened. @param {number} id how far it goes */
+function past(id) {
   hasPast = true;
-  try {
-    await recent();
-    await gaps();
-  } catch {
-    hasPast = false;
+  attempt(() => recent(id));
+  attempt(() => gaps(id + 1));
+}
+
+/** Asks until it has been answered. @param {() => Promise<void>} ask */
+async function attempt(ask) {
+  for (;;) {
+    try {
+      return await ask();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, AGAIN));
+    }
   }
 }
 
@@ -152,24 +176,34 @@ async function sinks() {
   }
 }
 
-/** The feed's beginning: the last events that there are. */
-async function recent() {
-  let count = 0;
-  for await (const { events: found } of backwards({}, { first: 2 })) {
-    store.addPast(found);
-    count += found.length;
-    if (count >= RECENT) break;
-  }
-  // Where nothing has come yet, a broken stream goes on behind what was there.
-  events.lastId ||= store.events.at(-1)?.sequence ?? '';
+/** The feed's beginning: the last events that there are. @param {number} last */
+async function recent(last) {
+  const { items } = await get('/events', { after: Math.max(0, last - RECENT), limit: RECENT });
+  store.addPast(items);
 }
 
-/** Gaps of the last day, as far as the journal tells without much ado. */
-async function gaps() {
-  let asked = 0;
-  for await (const { events: found, requests, from } of backwards({ type: 'gap' }, { first: 300 })) {
-    store.addGaps(found);
-    asked += requests;
-    if (asked > 12 || from > 86_400) break;
+/**
+ * Gaps, the latest first, as far as the journal tells without much ado; of the others, how many there are.
+ * @param {number} next behind the last event that is looked at
+ */
+async function gaps(next) {
+  // First: what is counted here is in the journal by then, so what is not found is older.
+  const counted = [];
+  for await (const page of pages('/connections')) counted.push(...page);
+  const [first] = (await get('/events', { since: GAPS_SINCE, limit: 1 })).items;
+  /** @type {Map<string, Set<string>>} */
+  const found = new Map();
+  let end = next;
+  for (let asked = 0; first && asked < MUCH && end > Number(first.sequence); asked++) {
+    const after = Math.max(Number(first.sequence) - 1, end - 1 - WINDOW);
+    const { items } = await get('/events', { type: 'gap', after, limit: 1000 });
+    store.addGaps(items);
+    for (const gap of items) {
+      const known = found.get(gap.connection);
+      if (known) known.add(gap.id);
+      else found.set(gap.connection, new Set([gap.id]));
+    }
+    end = after + 1;
   }
+  store.setOlderGaps(new Map(counted.map(({ name, gaps }) => [name, Math.max(0, gaps - (found.get(name)?.size ?? 0))])));
 }

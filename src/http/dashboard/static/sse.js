@@ -11,7 +11,7 @@ const SILENCE = 40_000;
 /**
  * @typedef {object} Frame
  * @property {string} event
- * @property {string} data
+ * @property {string} data empty where it tells an id alone
  * @property {string} id
  */
 
@@ -22,6 +22,8 @@ export class Frames {
   /** @type {string[]} */
   #data = [];
   #id = '';
+  /** An id has come, which counts without data, too: it tells how far the stream is. */
+  #isMoved = false;
 
   /**
    * @param {string} piece
@@ -35,10 +37,11 @@ export class Frames {
       from = end + 1;
       if (line) {
         this.#take(line);
-      } else if (this.#data.length) {
+      } else if (this.#data.length || this.#isMoved) {
         yield { event: this.#event || 'message', data: this.#data.join('\n'), id: this.#id };
         this.#data = [];
         this.#event = '';
+        this.#isMoved = false;
       }
     }
     this.#rest = text.slice(from);
@@ -51,7 +54,10 @@ export class Frames {
     const value = colon < 0 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1);
     if (field === 'data') this.#data.push(value);
     else if (field === 'event') this.#event = value;
-    else if (field === 'id') this.#id = value;
+    else if (field === 'id') {
+      this.#id = value;
+      this.#isMoved = true;
+    }
   }
 }
 
@@ -69,6 +75,7 @@ export class Stream {
    * @param {object} hooks
    * @param {(frame: Frame) => void} hooks.frame something has come
    * @param {() => void} hooks.opened it is open, and what comes is new
+   * @param {(closed: AbortSignal) => Promise<void>} [hooks.before] before it is opened again behind `lastId`
    * @param {(why: string) => void} hooks.lost it is cut, and opened again by and by
    */
   constructor(path, hooks) {
@@ -112,6 +119,8 @@ export class Stream {
 
   /** @param {AbortSignal} closed @param {() => void} alive */
   async #read(closed, alive) {
+    if (this.lastId) await this.hooks.before?.(closed);
+    closed.throwIfAborted();
     const silent = new AbortController();
     let timer = setTimeout(() => silent.abort(), SILENCE);
     try {

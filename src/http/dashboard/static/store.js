@@ -113,6 +113,10 @@ class Store {
   sinks = null;
   /** Events that have come, ever: so that a reader of `events` knows how many are new. */
   heard = 0;
+  /** Events that came while nobody looked, and were too many to be brought. */
+  passed = 0;
+  /** Gaps of each connection that were counted and are older than those in `gaps`. @type {Map<string, number>} */
+  olderGaps = new Map();
   /** Whether every state has been told. */
   isPresent = false;
   /** Since when we are cut off, and why. @type {{since: Date, why: string} | null} */
@@ -228,9 +232,22 @@ class Store {
   /** @param {Event[]} gaps */
   addGaps(gaps) {
     const known = new Set(this.gaps.map((gap) => gap.id));
-    this.gaps.push(...gaps.filter((gap) => !known.has(gap.id)));
+    this.gaps.push(...gaps.filter((gap) => !known.has(gap.id)).map(row));
     this.gaps.sort((a, b) => (a.recordedtime < b.recordedtime ? -1 : 1));
     this.gaps.splice(0, this.gaps.length - GAPS);
+    this.touch('gaps');
+  }
+
+  /** So many events are not brought: those before them would look as if they came just before what comes now. @param {number} count */
+  passOver(count) {
+    this.events = [];
+    this.passed += count;
+    this.touch('events');
+  }
+
+  /** @param {Map<string, number>} counts */
+  setOlderGaps(counts) {
+    this.olderGaps = counts;
     this.touch('gaps');
   }
 
