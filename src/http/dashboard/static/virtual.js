@@ -31,6 +31,8 @@ export class VirtualList {
   resized = () => {};
   /** The key of the row that the keyboard is at. */
   #active = '';
+  /** The key of the row that Tab comes to. @type {string | undefined} */
+  #stop;
 
   /**
    * @param {HTMLElement} scroller
@@ -121,6 +123,8 @@ export class VirtualList {
       if (spare) spare.push(row);
       else this.#spare.set(kind, [row]);
     }
+    // One row is where Tab comes to: the one that the keyboard was at, or else the first that can be seen.
+    this.#stop = this.#shown.has(this.#active) || wanted.has(this.#active) ? this.#active : this.#rows[first]?.key;
     let next = this.#body.firstElementChild;
     for (let index = from; index < to; index++) {
       const { element } = this.#show(index);
@@ -151,8 +155,7 @@ export class VirtualList {
     setAttribute(row.element, 'aria-posinset', index + 1);
     setAttribute(row.element, 'aria-setsize', this.#rows.length);
     row.update(thing);
-    const isActive = thing.key === this.#active || (index === 0 && !this.#active);
-    for (const target of targets(row.element)) setAttribute(target, 'tabindex', isActive ? 0 : -1);
+    for (const target of targets(row.element)) setAttribute(target, 'tabindex', thing.key === this.#stop ? 0 : -1);
     return row;
   }
 
