@@ -27,7 +27,7 @@ export async function request(path, { method = 'GET', query = {}, headers = {}, 
   const url = `${ROOT}${path}${text ? `?${text}` : ''}`;
   for (;;) {
     const shown = token.value;
-    const authorized = shown ? { ...headers, Authorization: `Bearer ${shown}` } : headers;
+    const authorized = shown ? { ...headers, Authorization: `Bearer ${bytes(shown)}` } : headers;
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new Error('no answer in time')), PATIENCE);
     let response;
@@ -67,6 +67,11 @@ export async function* pages(path, query = {}, signal) {
     yield page.items;
     after = page.next;
   } while (after);
+}
+
+/** A header takes bytes, each written as one character; what does not fit would be no request at all. @param {string} text */
+function bytes(text) {
+  return String.fromCharCode(...new TextEncoder().encode(text));
 }
 
 /** @param {Response} response */

@@ -32,7 +32,9 @@ class Token {
     setText(byId('token-error'), wasWrong ? 'This token was refused. It is `token` in [engine] of the configuration.' : '');
     field.value = '';
     // Nothing can be shown without it, so there is no way out but a token.
-    dialog.addEventListener('cancel', (/** @type {Event} */ event) => event.preventDefault());
+    dialog.oncancel = (/** @type {Event} */ event) => event.preventDefault();
+    // A browser may close it all the same, where Escape is pressed twice.
+    dialog.onclose = () => dialog.showModal();
     dialog.showModal();
     field.focus();
     return /** @type {Promise<void>} */ (
@@ -42,6 +44,7 @@ class Token {
           const given = field.value.trim();
           if (!given) return;
           (keep.checked ? localStorage : sessionStorage).setItem(KEY, given);
+          dialog.onclose = null;
           dialog.close();
           resolve();
         };
