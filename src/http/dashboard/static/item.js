@@ -6,7 +6,7 @@ import { showEvent } from './event.js';
 import { backwards } from './history.js';
 import { store } from './store.js';
 import { Badge, Tile } from './tiles.js';
-import { clock, duration, moment } from './time.js';
+import { clock, count, duration, moment } from './time.js';
 import { ORIGINS, title, toneOf, VENDORS, words } from './words.js';
 
 /** @typedef {import('./store.js').Event} Event */
@@ -17,8 +17,8 @@ const ENOUGH = 30;
 const FIRST = 300;
 /** Requests that a look may take before somebody is asked whether to go on. */
 const MUCH = 10;
-/** Events that are in the page at most. */
-const MOST = 1_000;
+/** Events that are in the page at most, where it stays open while more come. */
+const MOST = 5_000;
 
 const panel = byId('item');
 const history = byId('item-history');
@@ -111,9 +111,9 @@ async function look() {
       for (const event of stretch.events) found += add(event, false) ? 1 : 0;
       asked += stretch.requests;
       setText(status, `Back to ${duration(stretch.from)} ago.`);
-      if (found >= ENOUGH || asked >= MUCH || history.childElementCount >= MOST) break;
+      if (found >= ENOUGH || asked >= MUCH) break;
     }
-    setAttribute(older, 'hidden', history.childElementCount >= MOST);
+    setAttribute(older, 'hidden', false);
   } catch (error) {
     if (open === mine) setText(status, `The journal could not be read: ${error instanceof Error ? error.message : error}`);
   }
@@ -128,21 +128,30 @@ function add(event, isNew) {
   const when = moment(event.time) ?? moment(event.recordedtime);
   const row = h(
     'li',
-    {},
+    { 'data-sequence': event.sequence },
     h('button', { type: 'button', class: 'event', on: { click: () => showEvent(event) } }, h('time', { datetime: when?.toISOString(), text: clock(when) }), h('span', { class: 'what', text: title(event) }), h('span', { class: 'origin', text: ORIGINS[event.origin] ?? '', hidden: !(event.origin in ORIGINS) }), badge.element),
   );
   if (isNew) history.prepend(row);
   else history.append(row);
-  if (isNew && history.childElementCount > MOST) history.lastElementChild?.remove();
+  if (isNew && history.childElementCount > MOST) forget();
   return true;
+}
+
+/** Lets go of the oldest event, and says so: the line below claims no more than is there. */
+function forget() {
+  const last = /** @type {HTMLElement | null} */ (history.lastElementChild);
+  last?.remove();
+  open?.seen.delete(last?.dataset.sequence ?? '');
+  setText(status, `The newest ${count(MOST)}. For what was before, open this item anew.`);
+  setAttribute(older, 'hidden', true);
 }
 
 /** What has happened to it since it is shown. */
 function follow() {
   if (!open) return;
-  const count = Math.min(store.heard - open.heard, store.events.length);
+  const fresh = Math.min(store.heard - open.heard, store.events.length);
   open.heard = store.heard;
-  for (const event of count ? store.events.slice(-count) : []) {
+  for (const event of fresh ? store.events.slice(-fresh) : []) {
     if (event.connection === open.connection && event.subject === open.id) add(event, true);
   }
 }
