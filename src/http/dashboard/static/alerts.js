@@ -1,6 +1,7 @@
 // What needs a person: on every view, in words, with what to do. It goes when it is mended; a gap, which cannot be, when somebody has taken note.
 
 import { byId, h, setAttribute, setText } from './dom.js';
+import { showEvent } from './event.js';
 import { restart } from './restart.js';
 import { store } from './store.js';
 import { clock, count, duration, moment, plural, since } from './time.js';
@@ -92,7 +93,7 @@ function gaps() {
       title: `Gap: events of ${store.titleOf(connection)} from ${clock(from)} to ${clock(to)} may be missing${length}`,
       text: `Why: ${what}. ${recovered}${others}`,
       remedy,
-      actions: [['Show in feed', `#/feed?kind=engine&of=${encodeURIComponent(connection)}`], ['Take note', () => note(all.map((gap) => gap.id))]],
+      actions: [['Show', () => showEvent(all[all.length - 1])], ['Show in feed', `#/feed?kind=engine&of=${encodeURIComponent(connection)}`], ['Take note', () => note(all.map((gap) => gap.id))]],
     };
   });
 }
@@ -105,7 +106,7 @@ function older() {
     tone: 'bad',
     title: `${plural(number, 'older gap')}: events of ${store.titleOf(name)} may be missing`,
     text: 'Since watchpost was started; longer ago than this page has read the journal.',
-    remedy: `They are told by: watchpost events --type gap --connection ${name} --since …`,
+    remedy: `They are listed by: watchpost events --since 720h connection=${name} type=gap`,
     actions: [['Take note', () => note([id])]],
   }));
 }
@@ -182,9 +183,14 @@ function draw() {
 
 function banner() {
   const { cut } = store;
-  setAttribute(byId('banner'), 'hidden', cut === null);
+  const late = [...store.late];
+  setAttribute(byId('banner'), 'hidden', cut === null && late.length === 0);
   setAttribute(document.body, 'data-cut', cut !== null);
   if (cut) setText(byId('banner-text'), `Cut off from watchpost since ${clock(cut.since)} (${cut.why}). What you see is as it was then. It tries again by itself.`);
+  else if (late.length) {
+    const told = late.map(([what, { since, why }]) => `${what} as of ${clock(since)} (${why})`).join('; ');
+    setText(byId('banner-text'), `Not up to date: ${told}. It tries again by itself. A browser that has many windows of this page open has no connection left for them: close some.`);
+  }
 }
 
 export function startAlerts() {

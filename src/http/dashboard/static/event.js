@@ -15,7 +15,7 @@ export function showEvent(event) {
   /** @type {[string, any][]} */
   const rows = [
     ['Item', event.subject && h('a', { href: itemAddress(event.connection, event.subject), text: event.itemname ?? event.subject, on: { click: () => dialog.close() } })],
-    ['Connection', `${store.titleOf(event.connection)} (${VENDORS[event.vendor] ?? event.vendor})`],
+    ['Connection', `${store.titleOf(event.connection)} ${event.vendor ? ` (${VENDORS[event.vendor] ?? event.vendor})` : ''}`],
     ['Happened', clock(moment(event.time))],
     ['Recorded', clock(moment(event.recordedtime))],
     ['State', event.stategroup && `${words(event.stategroup)}: ${words(event.state ?? '')}`],

@@ -66,11 +66,14 @@ const KINDS = [
   ['recovered', 'Recovered later', (event) => event.origin in ORIGINS],
 ];
 
+/** Kinds all of whose events are notable. */
+const NOTABLE = ['attention', 'engine'];
+
 const list = /** @type {VirtualList<Event>} */ (
   new VirtualList(scroller, { label: 'Events, the newest first', create: () => new EventRow(), height: () => ROW })
 );
 
-/** The last event that is shown while it is paused. @type {Event[] | null} */
+/** The events that are shown while it is paused. @type {Record<'events' | 'notable', Event[]> | null} */
 let held = null;
 /** Events heard when it was paused, and when it was last put together. */
 let heardAtPause = 0;
@@ -83,7 +86,10 @@ function layout() {
   /** @type {Event[]} */
   const lines = [];
   let added = -1;
-  const events = held ?? store.events;
+  const { events: last, notable } = held ?? store;
+  // Of what asks for attention older ones are kept, too.
+  const from = last[0]?.sequence ?? '';
+  const events = NOTABLE.includes(kinds.value) ? [...notable.filter((event) => !last.length || event.sequence < from), ...last] : last;
   for (let index = events.length - 1; index >= 0; index--) {
     const event = events[index];
     if ((sites.value && event.connection !== sites.value) || !isOfKind(event)) continue;
@@ -125,7 +131,7 @@ function tell() {
 }
 
 export function togglePause() {
-  held = held ? null : [...store.events];
+  held = held ? null : { events: [...store.events], notable: [...store.notable] };
   heardAtPause = store.heard;
   layout();
 }

@@ -10,6 +10,8 @@ const POLL = 2_000;
 const POLL_SINKS = 5_000;
 /** A hidden tab lets go after so long: to switch back and forth costs nothing. */
 const GRACE = 5_000;
+/** What has not been told for so long is said to be late. */
+const LATE = 10_000;
 /** Short breaks are nobody's business. */
 const BREAK = 1_000;
 /** Events that the feed begins with. */
@@ -30,6 +32,7 @@ const states = new Stream('/states/stream', {
   frame: ({ event, data }) => {
     if (event === 'state') store.setState(JSON.parse(data));
     else if (event === 'connection') store.setConnection(JSON.parse(data));
+    else if (event === 'removed') store.removeConnection(JSON.parse(data).connection);
     else if (event === 'present') {
       store.endStates();
       whole(states);
@@ -61,10 +64,16 @@ const events = new Stream('/events/stream', {
 /** @type {Map<Stream, ReturnType<typeof setTimeout> | null>} streams that are cut, and who is about to say so */
 const cut = new Map();
 
-/** @param {Stream} stream @param {string} why */
+/** A stream has ended, or could not be opened. @param {Stream} stream @param {string} why */
 function broken(stream, why) {
+  const { heard } = stream;
+  if (cut.get(stream) === null) store.setCut(why, heard);
   if (cut.has(stream)) return;
-  cut.set(stream, setTimeout(() => store.setCut(why), BREAK));
+  const say = () => {
+    cut.set(stream, null);
+    store.setCut(why, heard);
+  };
+  cut.set(stream, setTimeout(say, BREAK));
 }
 
 /** @param {Stream} stream */
@@ -80,10 +89,14 @@ export function live() {
   document.addEventListener('visibilitychange', visibility);
   window.addEventListener('online', hurry);
   setInterval(() => store.touch('second'), 1000);
-  poll(POLL, connections);
-  poll(POLL_SINKS, sinks);
-  states.open();
-  events.open();
+  poll('the figures of the connections', POLL, connections);
+  poll('the sinks', POLL_SINKS, sinks);
+  if (document.hidden) {
+    isAway = true;
+  } else {
+    states.open();
+    events.open();
+  }
 }
 
 let hasPast = false;
@@ -124,8 +137,13 @@ function visibility() {
   if (document.hidden) {
     leaving = setTimeout(() => {
       isAway = true;
-      states.close();
-      events.close();
+      for (const stream of [states, events]) {
+        stream.close();
+        clearTimeout(cut.get(stream) ?? undefined);
+        cut.set(stream, null);
+      }
+      // Whoever comes back sees at once that it is old, until it is told anew.
+      store.setCut('nobody looked at this page', new Date());
     }, GRACE);
   } else if (isAway) {
     isAway = false;
@@ -136,18 +154,25 @@ function visibility() {
 
 /**
  * Asks again and again, and less often where the answer takes its time.
- * @param {number} every @param {() => Promise<void>} ask
+ * @param {string} what @param {number} every @param {() => Promise<void>} ask
  */
-async function poll(every, ask) {
+async function poll(what, every, ask) {
+  let told = new Date();
   for (;;) {
     const begun = performance.now();
     if (!isAway) {
       try {
         await ask();
+        told = new Date();
+        store.setLate(what, null);
         if (cut.size) hurry();
-      } catch {
-        // The streams tell that we are cut off.
+      } catch (error) {
+        // Streams may live while this is refused, or waits for a connection that the browser's other windows hold.
+        const why = error instanceof Problem ? error.message : 'no answer';
+        if (!isAway && Date.now() - told.getTime() > LATE) store.setLate(what, { since: told, why });
       }
+    } else {
+      told = new Date();
     }
     const took = performance.now() - begun;
     await new Promise((resolve) => setTimeout(resolve, Math.max(every - took, took * 5, 100)));

@@ -6,7 +6,7 @@ import { Problem, request } from './api.js';
 const PAUSE = 500;
 const PAUSE_MOST = 10_000;
 /** The server sends a comment every 15 s; a stream that is silent for so long is dead, whatever the socket says. */
-const SILENCE = 40_000;
+const SILENCE = 25_000;
 
 /**
  * @typedef {object} Frame
@@ -67,6 +67,8 @@ export class Stream {
   #running = null;
   /** @type {(() => void) | null} ends the pause before another try */
   #hurry = null;
+  /** When something last came. */
+  heard = new Date();
   /** The last event that came; the stream goes on behind it. */
   lastId = '';
 
@@ -136,6 +138,7 @@ export class Stream {
         if (done || closed.aborted) return;
         clearTimeout(timer);
         timer = setTimeout(() => silent.abort(), SILENCE);
+        this.heard = new Date();
         alive();
         for (const frame of frames.push(decoder.decode(value, { stream: true }))) {
           if (frame.id) this.lastId = frame.id;

@@ -1,6 +1,6 @@
 // What is known, and who wants to hear of changes. Whatever comes is taken at once; listeners are called once a frame, for all that came since.
 
-import { byGroup, RANK, tone, TONES } from './words.js';
+import { byGroup, RANK, tone, TONES, toneOf } from './words.js';
 
 /**
  * @typedef {'link' | 'connections' | 'states' | 'items' | 'events' | 'gaps' | 'sinks' | 'second'} Topic
@@ -17,8 +17,13 @@ import { byGroup, RANK, tone, TONES } from './words.js';
 
 /** Events that are kept to be shown. */
 const EVENTS = 2_000;
+/** Events that are kept for longer, as they ask for attention or are the engine's own: motion must not sweep them away. */
+const NOTABLE = 1_000;
 /** Gaps that are kept to be shown. */
 const GAPS = 200;
+
+/** Values of a group that can be chosen from at most. */
+const VALUES = 100;
 
 /** One item with its states. */
 export class Item {
@@ -98,15 +103,22 @@ function row(event) {
   return event;
 }
 
+/** @param {Event} event */
+function isNotable(event) {
+  return event.origin === 'engine' || ['bad', 'warn'].includes(toneOf(event));
+}
+
 class Store {
   /** @type {Map<string, Connection>} */
   connections = new Map();
   /** @type {Map<string, Item>} */
   items = new Map();
-  /** Each value that was ever told, by its group: what can be chosen from. @type {Map<string, Set<string>>} */
+  /** The values that were told, by their group: what can be chosen from. @type {Map<string, Set<string>>} */
   values = new Map();
   /** From the oldest. @type {Event[]} */
   events = [];
+  /** Those that ask for attention, and the engine's own, from the oldest. @type {Event[]} */
+  notable = [];
   /** From the oldest. @type {Event[]} */
   gaps = [];
   /** @type {Sink[] | null} `null` where nobody has told yet */
@@ -119,10 +131,13 @@ class Store {
   olderGaps = new Map();
   /** Whether every state has been told. */
   isPresent = false;
-  /** Since when we are cut off, and why. @type {{since: Date, why: string} | null} */
+  /** What is asked for again and again and has not been told for a while: since when, and why. @type {Map<string, {since: Date, why: string}>} */
+  late = new Map();
+  /** When we last heard something before we were cut off, and why we are. @type {{since: Date, why: string} | null} */
   cut = null;
 
   #round = 0;
+  #areConnectionsTold = false;
   /** @type {Set<Topic>} */
   #dirty = new Set();
   /** @type {[Set<Topic>, () => void][]} */
@@ -160,11 +175,13 @@ class Store {
   /** Whether what is known of a connection's items may be out of date. @param {string} connection @param {boolean} [told] */
   isStale(connection, told = false) {
     const known = this.connections.get(connection);
-    return this.cut !== null || (known ? known.state !== 'online' : told);
+    // One that is not there any more tells nothing, whatever it last told.
+    return this.cut !== null || (known ? known.state !== 'online' : told || this.#areConnectionsTold);
   }
 
   /** @param {Connection[]} all */
   setConnections(all) {
+    this.#areConnectionsTold = true;
     const before = this.connections;
     this.connections = new Map(all.map((info) => [info.name, info]));
     const isSame = before.size === all.length && all.every((info) => before.get(info.name)?.state === info.state && before.get(info.name)?.title === info.title);
@@ -175,6 +192,14 @@ class Store {
   /** @param {Connection} info */
   setConnection(info) {
     this.connections.set(info.name, info);
+    this.touch('items');
+    this.touch('connections');
+  }
+
+  /** It is not there any more, and nor is what it has told. @param {string} name */
+  removeConnection(name) {
+    this.connections.delete(name);
+    for (const [key, item] of this.items) if (item.connection === name) this.items.delete(key);
     this.touch('items');
     this.touch('connections');
   }
@@ -196,15 +221,23 @@ class Store {
       this.touch('items');
     }
     if (item.set(state)) this.touch('items');
-    const values = this.values.get(state.group);
-    if (values) values.add(state.value);
-    else this.values.set(state.group, new Set([state.value]));
+    this.#choice(state);
     this.touch('states');
+  }
+
+  /** Notes a value that can be chosen. @param {State} state */
+  #choice({ group, value }) {
+    const values = this.values.get(group);
+    if (!values) this.values.set(group, new Set([value]));
+    // Of free text nobody chooses.
+    else if (values.size < VALUES) values.add(value);
   }
 
   /** Every state has been told. */
   endStates() {
     for (const [key, item] of this.items) if (!item.prune(this.#round)) this.items.delete(key);
+    this.values.clear();
+    for (const item of this.items.values()) for (const state of item.states) this.#choice(state);
     this.isPresent = true;
     this.touch('items');
     this.touch('states');
@@ -215,6 +248,7 @@ class Store {
     const known = new Set(this.events.map((event) => event.sequence));
     this.events.push(...events.filter((event) => !known.has(event.sequence)).map(row));
     this.events.sort((a, b) => (a.sequence < b.sequence ? -1 : 1));
+    this.#remember(events);
     this.touch('events');
   }
 
@@ -226,11 +260,25 @@ class Store {
     if (this.events.length > EVENTS * 1.5) this.events.splice(0, this.events.length - EVENTS);
     this.heard++;
     if (event.type === 'gap') this.addGaps([event]);
+    else if (isNotable(event)) this.#remember([event]);
+    this.touch('events');
+  }
+
+  /** @param {Event[]} events */
+  #remember(events) {
+    const known = new Set(this.notable.map((event) => event.sequence));
+    const found = events.filter((event) => isNotable(event) && !known.has(event.sequence));
+    if (!found.length) return;
+    const isLast = found.length === 1 && found[0].sequence > (this.notable.at(-1)?.sequence ?? '');
+    this.notable.push(...found.map(row));
+    if (!isLast) this.notable.sort((a, b) => (a.sequence < b.sequence ? -1 : 1));
+    if (this.notable.length > NOTABLE) this.notable.splice(0, this.notable.length - NOTABLE);
     this.touch('events');
   }
 
   /** @param {Event[]} gaps */
   addGaps(gaps) {
+    this.#remember(gaps);
     const known = new Set(this.gaps.map((gap) => gap.id));
     this.gaps.push(...gaps.filter((gap) => !known.has(gap.id)).map(row));
     this.gaps.sort((a, b) => (a.recordedtime < b.recordedtime ? -1 : 1));
@@ -257,11 +305,22 @@ class Store {
     this.touch('sinks');
   }
 
-  /** @param {string | null} why nothing comes any more; `null` where it does */
-  setCut(why) {
-    if ((why === null) === (this.cut === null)) return;
-    this.cut = why === null ? null : { since: new Date(), why };
+  /**
+   * @param {string | null} why nothing comes any more; `null` where it does
+   * @param {Date} [since] when something last came
+   */
+  setCut(why, since = new Date()) {
+    if (why === null && this.cut === null) return;
+    const before = this.cut;
+    this.cut = why === null ? null : { since: before && before.since < since ? before.since : since, why };
     for (const topic of /** @type {Topic[]} */ (['link', 'items', 'states', 'connections'])) this.touch(topic);
+  }
+
+  /** @param {string} what is asked for @param {{since: Date, why: string} | null} late `null` where it is told */
+  setLate(what, late) {
+    if (late) this.late.set(what, late);
+    else if (!this.late.delete(what)) return;
+    this.touch('link');
   }
 }
 
