@@ -128,6 +128,17 @@ impl Browser {
         self.call("Page.navigate", json!({"url": url}));
     }
 
+    /// Runs this in each page that is opened from now on, before anything of the page itself.
+    pub(crate) fn prepare(&mut self, script: &str) {
+        self.call("Page.addScriptToEvaluateOnNewDocument", json!({"source": script}));
+    }
+
+    /// How many requests there were whose address has this in it.
+    pub(crate) fn requests_with(&mut self, part: &str) -> usize {
+        self.js("0");
+        self.requests.iter().filter(|url| url.contains(part)).count()
+    }
+
     pub(crate) fn reload(&mut self) {
         self.call("Page.reload", json!({}));
     }

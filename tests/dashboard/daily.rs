@@ -82,6 +82,26 @@ fn an_item_has_a_page_with_its_states_and_its_history_which_goes_on() {
 }
 
 #[test]
+fn an_items_history_leaves_nothing_out_however_much_there_is() {
+    let mut stage = Stage::start();
+    stage.open("#/feed");
+    let (camera, _) = stage.camera(1);
+    stage.happens_often(&camera, 2_200);
+    stage.browser.js(&format!("location.hash = '#/items/hq/' + encodeURIComponent('{camera}')"));
+    let rows = "document.querySelectorAll('#item-history li').length";
+    let is_all = "document.querySelector('#item-status').innerText.startsWith('That is all')";
+    let is_read = format!("{is_all} || document.querySelector('#item-older').checkVisibility()");
+    stage.browser.wait("a first look", &is_read);
+    while stage.browser.js(is_all) == false {
+        stage.browser.js("document.querySelector('#item-older').click()");
+        stage.browser.wait("more of it", &is_read);
+    }
+    let shown = stage.browser.js(rows).as_u64().unwrap();
+    assert!(shown >= 2_200, "{shown}");
+    stage.end();
+}
+
+#[test]
 fn pause_holds_the_feed_and_says_how_many_wait() {
     let mut stage = Stage::start();
     stage.open("#/feed");
@@ -118,6 +138,20 @@ fn the_keyboard_reaches_everything() {
     let last = "document.activeElement.closest('[aria-posinset]')";
     stage.browser.wait("the last row", &format!("{last}.ariaPosInSet === {last}.ariaSetSize"));
     assert_eq!(stage.browser.js("getComputedStyle(document.activeElement).outlineStyle"), "solid");
+    // Where that row is filtered away, the list can be reached all the same.
+    let name = stage.camera(0).1;
+    stage.browser.write("#items-search", &name);
+    stage.browser.wait_text("#items-count", " of ");
+    for _ in 0..3 {
+        stage.browser.key("Tab");
+    }
+    stage.browser.wait("the list has the focus", "document.activeElement.closest('#items-scroller [aria-posinset]')");
+    stage.browser.write("#items-search", " ");
+    stage.browser.wait("all items", "document.querySelectorAll('#items-scroller a.item').length > 3");
+    for _ in 0..3 {
+        stage.browser.key("Tab");
+    }
+    stage.browser.key("End");
     stage.browser.key("ArrowUp");
     stage.browser.wait("the row before it", &format!("Number({last}.ariaPosInSet) === Number({last}.ariaSetSize) - 1"));
     stage.browser.key("Enter");
@@ -167,6 +201,15 @@ fn where_a_token_is_wanted_it_is_asked_for_once() {
     stage.browser.write("#token-field", "not it");
     stage.browser.key("Enter");
     stage.browser.wait_text("#token-error", "refused");
+    // What no header can take as it is, is a wrong token like others.
+    stage.browser.write("#token-field", "not it…\u{200b}é");
+    stage.browser.key("Enter");
+    stage.browser.wait("it asks anew", "document.querySelector('#token-field').value === ''");
+    stage.browser.wait_text("#token-error", "refused");
+    for _ in 0..3 {
+        stage.browser.key("Escape");
+    }
+    stage.browser.wait("it still asks", "document.querySelector('#token-dialog').open");
     stage.browser.write("#token-field", TOKEN);
     stage.browser.key("Enter");
     stage.browser.wait_text("#connections-scroller", "online");

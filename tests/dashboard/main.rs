@@ -90,6 +90,20 @@ impl Stage {
         self.site.simulator.emit_one(item, what).unwrap();
     }
 
+    /// Lets a camera see motion so often, and waits until all of it is in the journal.
+    fn happens_often(&mut self, item: &str, times: u64) {
+        const STEP: u64 = 100;
+        let next = "fetch('/api/v1/about').then((answer) => answer.json()).then((about) => Number(about.next))";
+        for begun in (0..times).step_by(STEP as usize) {
+            let step = STEP.min(times - begun);
+            let before = self.browser.js(next).as_u64().unwrap();
+            for _ in 0..step {
+                self.happens(item, "MotionStarted");
+            }
+            eventually("they are stored", || self.browser.js(next).as_u64().unwrap() >= before + step);
+        }
+    }
+
     fn end(mut self) {
         self.browser.assert_quiet(&self.url, &[]);
     }

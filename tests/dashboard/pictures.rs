@@ -19,7 +19,8 @@ fn the_demo_is_shown_with_all_its_connections_and_states_in_light_and_dark_and_o
     let address = || {
         let text = std::fs::read_to_string(&said).unwrap_or_default();
         let (_, rest) = text.split_once("dashboard at ")?;
-        Some(rest.split("/;").next()?.to_owned())
+        let (url, _) = rest.split_once(['\n', ';'])?;
+        Some(url.trim_end_matches('/').to_owned())
     };
     eventually("it says where the dashboard is", || address().is_some());
     let url = address().unwrap();

@@ -107,3 +107,105 @@ fn a_restart_of_the_server_is_survived_without_a_hand() {
     stage.browser.wait("the state", &format!("{} === 'Clear'", tile(&camera, "Motion")));
     stage.browser.assert_quiet(&stage.url, &["net::ERR_"]);
 }
+
+#[test]
+fn a_gap_is_shown_however_much_has_happened_since() {
+    let mut stage = Stage::start();
+    stage.open("");
+    let (camera, _) = stage.camera(0);
+    stage.happens(&camera, "MotionStarted");
+    stage.browser.wait_text("#feed-scroller", "Motion Started");
+    stage.site.simulator.forget_sessions();
+    stage.site.simulator.drop_sockets(DropHow::Reset);
+    stage.browser.wait_text("#alerts", "Gap: events of hq from");
+    stage.browser.wait_text("#connections-scroller", "online");
+    stage.happens_often(&camera, 400);
+
+    // A page that is opened then begins with the last events, and asks no more than it must.
+    let before = stage.browser.requests_with("/api/v1/events?");
+    stage.browser.reload();
+    stage.browser.wait_text("#feed-scroller", "Motion Started");
+    stage.browser.wait_text("#alerts", "Gap: events of hq from");
+    let shown = stage.browser.js("Number(document.querySelector('#feed-status').innerText.replace(/\\D/g, ''))");
+    assert!(shown.as_u64().unwrap() <= 110, "{shown}");
+    assert_eq!(stage.browser.requests_with("/api/v1/events?") - before, 3);
+    let press = |label: &str| {
+        format!(
+            "[...document.querySelectorAll('#alerts .actions > *')].find((one) => one.innerText === {label:?}).click()"
+        )
+    };
+    stage.browser.js(&press("Show"));
+    stage.browser.wait_text("#event-body", "the break lasted longer than the gateway keeps a session");
+    stage.browser.key("Escape");
+    stage.browser.wait_gone("#event-dialog");
+    stage.browser.js(&press("Show in feed"));
+    stage.browser.wait_text("#feed-scroller", "Gap: events may be missing");
+    stage.end();
+}
+
+#[test]
+fn a_page_that_nobody_looked_at_goes_on_with_what_happens_now() {
+    let mut stage = Stage::start();
+    stage.open("#/feed");
+    let (camera, _) = stage.camera(0);
+    stage.happens(&camera, "MotionStarted");
+    stage.browser.wait_text("#feed-scroller", "Motion Started");
+    let hide = |hidden: bool| {
+        format!(
+            "Object.defineProperty(document, 'hidden', {{ configurable: true, get: () => {hidden} }});
+             document.dispatchEvent(new Event('visibilitychange'))"
+        )
+    };
+    stage.browser.js(&hide(true));
+    stage.browser.wait("it has let go", "document.body.hasAttribute('data-cut')");
+    stage.browser.wait_text("#banner", "nobody looked at this page");
+    stage.happens_often(&camera, 2_400);
+    stage.browser.js(&hide(false));
+    stage.browser.wait_gone("#banner");
+    stage.browser.wait_text("#feed-status", "of while this page was away are not");
+    stage.browser.wait_text("#feed-status", "2,000 shown");
+    stage.happens(&camera, "RecordingStarted");
+    stage.browser.wait_text("#feed-scroller", "Recording Started");
+    stage.end();
+}
+
+/// Lets a test put frames into the stream of states, hide a connection, and let the sinks be refused.
+const BETWEEN: &str = "const ask = window.fetch;
+    window.between = { gone: false, refused: false };
+    window.fetch = async (url, options) => {
+        if (between.refused && url.includes('/sinks')) return new Response('{\"detail\":\"not now\"}', { status: 503 });
+        const answer = await ask(url, options);
+        if (url.includes('/states/stream')) {
+            const through = new TransformStream({ start: (control) => { between.tell = (text) => control.enqueue(new TextEncoder().encode(text)); } });
+            return new Response(answer.body.pipeThrough(through), answer);
+        }
+        if (between.gone && url.includes('/connections?')) return new Response('{\"items\":[],\"next\":null}');
+        return answer;
+    };";
+
+#[test]
+fn items_of_a_connection_that_was_removed_go_with_it() {
+    let mut stage = Stage::start();
+    stage.browser.prepare(BETWEEN);
+    stage.open("#/items");
+    stage.browser.wait("all are told", "!document.querySelector('#items').hasAttribute('aria-busy')");
+    stage.browser.js("between.gone = true; between.tell('event: removed\\ndata: {\"connection\":\"hq\"}\\n\\n')");
+    stage.browser.wait("no item", "document.querySelectorAll('#items-scroller a.item').length === 0");
+    stage.browser.wait("no item", "document.querySelector('#figure-items').innerText === '0'");
+    stage.end();
+}
+
+#[test]
+fn what_is_not_told_any_more_is_said_to_be_old() {
+    let mut stage = Stage::start();
+    stage.browser.prepare(BETWEEN);
+    stage.open("");
+    stage.browser.js("between.refused = true");
+    stage.browser.wait_text("#banner", "the sinks as of");
+    stage.browser.wait_text("#banner", "not now");
+    // The streams live, so the states are in colour.
+    assert_eq!(stage.browser.js("document.body.hasAttribute('data-cut')"), false);
+    stage.browser.js("between.refused = false");
+    stage.browser.wait_gone("#banner");
+    stage.end();
+}
