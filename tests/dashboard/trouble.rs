@@ -100,6 +100,10 @@ fn a_restart_of_the_server_is_survived_without_a_hand() {
     assert!(after > before, "what was there stays: {before}, {after}");
     assert_eq!(stage.browser.js(&format!("new Set({events}).size === {events}.length")), true);
 
+    // An id without data counts, too: it is how a stream says how far it is.
+    let frames = "import('/assets/sse.js').then(({ Frames }) => [...new Frames().push('id: 7\\n\\n:\\n\\n')])";
+    assert_eq!(stage.browser.js(frames), serde_json::json!([{"event": "message", "data": "", "id": "7"}]));
+
     // The streams live again, both of them.
     stage.happens(&camera, "MotionStopped");
     stage.browser.wait_text("#feed-scroller", "Motion Stopped");
@@ -140,6 +144,14 @@ fn a_gap_is_shown_however_much_has_happened_since() {
     stage.browser.wait_gone("#event-dialog");
     stage.browser.js(&press("Show in feed"));
     stage.browser.wait_text("#feed-scroller", "Gap: events may be missing");
+
+    // Those that are too old to be looked for are told by their number.
+    stage.browser.js(&press("Take note"));
+    stage.browser.wait_gone("#alerts");
+    stage.browser.js("import('/assets/store.js').then(({ store }) => store.setOlderGaps(new Map([['hq', 3]])))");
+    stage.browser.wait_text("#alerts", "3 older gaps: events of hq may be missing");
+    stage.browser.js(&press("Take note"));
+    stage.browser.wait_gone("#alerts");
     stage.end();
 }
 
