@@ -90,7 +90,7 @@ fn dates_that_are_wrong_for_ever_hide_nothing() {
         assert_eq!((talk.onlines, talk.told()), (1, vec![]), "{off}");
         talk.wait(3);
         let mut ids = Vec::new();
-        listen(&mut talk, 3_000, 0, &mut ids);
+        listen(&mut talk, 600, 0, &mut ids);
         assert_eq!(talk.ids(), ids, "{off}");
         assert!(talk.told().iter().all(|(_, origin)| *origin == Origin::Live), "{off} {:?}", talk.told());
         ids.push(talk.late(3_000, 7));
@@ -119,7 +119,7 @@ fn dates_that_are_wrong_for_ever_hide_nothing() {
 
 #[test]
 fn our_clock_that_is_set_in_mid_run_changes_nothing_where_dates_are_right() {
-    for by in [-7_200, 7_200, -86_400] {
+    for by in [-7_200, 7_200] {
         let mut talk = Talk::live();
         let mut ids = Vec::new();
         listen(&mut talk, 4_000, 0, &mut ids);
