@@ -163,6 +163,12 @@ struct ConnectionNews {
     state: String,
 }
 
+/// A connection that is there no more.
+#[derive(Deserialize)]
+struct Gone {
+    connection: String,
+}
+
 impl Known {
     fn take(&mut self, client: &Client, frame: &Frame, view: &mut dyn View) -> Result<io::Result<()>, ClientError> {
         match frame.event.as_str() {
@@ -178,6 +184,12 @@ impl Known {
                     .map_err(|error| ClientError::unreadable(client.target(), error))?;
                 let news: ConnectionNews = client.read(&raw)?;
                 Ok(self.connection(&news, view))
+            }
+            "removed" => {
+                let gone: Gone = serde_json::from_str(&frame.data)
+                    .map_err(|error| ClientError::unreadable(client.target(), error))?;
+                self.removed(&gone.connection);
+                Ok(Ok(()))
             }
             // What a later version may tell besides.
             _ => Ok(Ok(())),
@@ -200,6 +212,14 @@ impl Known {
         }
         let before = self.states.insert(key, row.clone());
         Ok(if before.as_ref() == Some(&row) { Ok(()) } else { view.changed(&row, data) })
+    }
+
+    /// What nobody tells of any more is not known.
+    fn removed(&mut self, connection: &str) {
+        self.states.retain(|(of, ..), _| of != connection);
+        if let Some(told) = &mut self.told {
+            told.retain(|(of, ..)| of != connection);
+        }
     }
 
     /// While a connection is not online its states are stale.
@@ -282,5 +302,36 @@ impl View for Picture {
     fn cut(&mut self, why: Option<&ClientError>) -> io::Result<()> {
         self.why = why.map(|why| table::clean(why.to_string().lines().next().unwrap_or_default()));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::Path;
+
+    use watchpost::config::EngineSettings;
+
+    use super::*;
+    use crate::cli::client::Target;
+
+    #[test]
+    fn states_of_a_connection_that_is_removed_are_gone_and_others_stay() {
+        let client = Client::new(Target::of_engine(&EngineSettings::default(), Path::new("f")).unwrap()).unwrap();
+        let mut known = Known { choice: Choice::new(&[]), states: BTreeMap::new(), told: None };
+        let mut view = Lines { json: true, colour: false };
+        let frame = |event: &str, data: String| Frame { id: None, event: event.to_owned(), data };
+        for connection in ["stores/4", "stores/42"] {
+            let state = format!(
+                r#"{{"connection":"{connection}","item":"cameras/1","itemname":null,"group":"motion","value":"detected",
+                    "vendorgroup":null,"time":"2026-06-11T09:17:59Z","stale":false}}"#
+            );
+            known.take(&client, &frame("state", state.replace('\n', "")), &mut view).unwrap().unwrap();
+        }
+        assert_eq!(known.states.len(), 2);
+        let removed = frame("removed", r#"{"connection":"stores/4"}"#.to_owned());
+        known.take(&client, &removed, &mut view).unwrap().unwrap();
+        let left: Vec<_> = known.states.values().map(|row| row.connection.as_str()).collect();
+        assert_eq!(left, ["stores/42"]);
     }
 }
