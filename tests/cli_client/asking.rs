@@ -71,15 +71,22 @@ fn past_events_are_told_once_each_in_order_as_lines_and_as_cloud_events() {
 #[test]
 fn connections_tell_how_they_are_doing() {
     let place = Place::start("", "");
+    place.milestone.emit(1);
+    eventually("the lag is known", || rows(&place.text(&["connections", "--json"]))[0]["lag"].is_number());
     let all = rows(&place.text(&["connections", "--json"]));
     let members: BTreeSet<_> = all[0].as_object().unwrap().keys().map(String::as_str).collect();
-    for member in ["name", "vendor", "state", "since", "events", "gaps", "restarts", "last_error", "last_event"] {
+    for member in ["name", "vendor", "state", "since", "events", "gaps", "restarts", "last_error", "last_event", "lag"]
+    {
         assert!(members.contains(member), "{member} in {members:?}");
     }
     let table = place.text(&["connections"]);
     let lines: Vec<Vec<_>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0][..6], ["CONNECTION", "VENDOR", "STATE", "SINCE", "EVENTS", "GAPS"]);
+    assert_eq!(lines[0][6..9], ["LAST", "LAG", "RESTARTS"]);
     assert_eq!(lines[1][..3], ["hq", "milestone", "online"]);
+    // "3s ago" is two words.
+    assert!(lines[1][8].strip_suffix('s').is_some_and(|lag| lag.parse::<f64>().is_ok()), "{table}");
+    assert_eq!(lines[1][9], "0", "nothing was defect: {table}");
 }
 
 #[test]

@@ -16,10 +16,12 @@ use crate::cli::{
 
 /// Show how each connection of a running watchpost is doing
 ///
-/// LAST is how long ago its last event was stored; RESTARTS how often it was started anew after a defect; TRIES how often it tried to connect.
+/// LAST is how long ago its last event was stored; LAG how long the last live one took from its own time until it was stored; RESTARTS how often the connection
+/// was started anew after a defect; TRIES how often it tried to connect, the first time included.
 ///
 /// With --json, one array with an object for each: name, title (where the vendor told one), vendor, state (connecting, online, delayed, halted,
-/// stopped), since, reason, events, repeats, gaps, last_event, restarts, tries, last_error, states. What is not known is null.
+/// stopped), since, reason, events, repeats, gaps, last_event, lag (in seconds), restarts, tries, last_error,
+/// states. What is not known is null.
 #[derive(Args)]
 #[command(after_help = "Examples:
   watchpost connections
@@ -52,6 +54,8 @@ pub(in crate::cli) struct ConnectionRow {
     gaps: u64,
     /// When the last event was stored.
     last_event: Option<Timestamp>,
+    /// In seconds; absent where the running one is of an earlier version.
+    lag: Option<f64>,
     #[serde(default)]
     restarts: u64,
     #[serde(default)]
@@ -106,7 +110,7 @@ async fn text(args: &ConnectionsArgs) -> Result<String, ClientError> {
     Ok(table_of(&rows, Timestamp::now()).render(table::colours()))
 }
 
-fn table_of(rows: &[ConnectionRow], now: Timestamp) -> Table<10> {
+fn table_of(rows: &[ConnectionRow], now: Timestamp) -> Table<11> {
     let mut table = Table::new([
         ("CONNECTION", Side::Left),
         ("VENDOR", Side::Left),
@@ -115,6 +119,7 @@ fn table_of(rows: &[ConnectionRow], now: Timestamp) -> Table<10> {
         ("EVENTS", Side::Right),
         ("GAPS", Side::Right),
         ("LAST", Side::Right),
+        ("LAG", Side::Right),
         ("RESTARTS", Side::Right),
         ("TRIES", Side::Right),
         ("LAST ERROR", Side::Left),
@@ -137,10 +142,15 @@ fn table_of(rows: &[ConnectionRow], now: Timestamp) -> Table<10> {
             Cell::count(row.events),
             Cell::new(several(row.gaps, Tone::Bad), row.gaps.to_string()),
             Cell::maybe(Tone::Plain, row.last_event.map(|last| ago(last, now) + " ago")),
+            Cell::maybe(Tone::Plain, row.lag.map(seconds)),
             Cell::new(several(row.restarts, Tone::Odd), row.restarts.to_string()),
             Cell::count(row.tries),
             Cell::maybe(if row.state == "halted" { Tone::Bad } else { Tone::Faint }, error),
         ]);
     }
     table
+}
+
+fn seconds(lag: f64) -> String {
+    if lag < 10.0 { format!("{lag:.1}s") } else { format!("{lag:.0}s") }
 }
