@@ -44,7 +44,7 @@ const GOES_ON: &str = "the same command, or the next `watchpost run`, goes on wi
 /// Deliver past events to one sink again
 ///
 /// What the journal still holds of the time named, and the sink's filter wants, is delivered once more, with the same ids. A watchpost that runs is
-/// asked to do it, with --url, and this waits for it; with --config it must be stopped first. When this is interrupted, the replay stays stored: the
+/// asked to do it, with --url or --config, and this waits for it; one that does not listen must be stopped first. When this is interrupted, the replay stays stored: the
 /// running watchpost does it to the end, and otherwise the same command, or the next `watchpost run`, goes on with it.
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -193,6 +193,10 @@ async fn of_running(args: &ReplayArgs, target: Target) -> Result<Exit, ClientErr
         sleep(ASK_EVERY).await;
     }
     progress.end();
+    let refused = deliveries::refused(&client, &args.sink, &begun).await?;
+    if refused > 0 {
+        return Ok(tell_refused(refused as u64));
+    }
     let text = match begun.len() {
         0 => format!(
             "nothing to deliver again to \"{}\": there is nothing of that time, or a replay of it is under way\n",
@@ -201,6 +205,10 @@ async fn of_running(args: &ReplayArgs, target: Target) -> Result<Exit, ClientErr
         _ => format!("delivered again to \"{}\"\n", args.sink),
     };
     Ok(terminal::written(terminal::print(text.as_bytes())))
+}
+
+fn tell_refused(events: u64) -> Exit {
+    failed(format_args!("{} refused: dead letters now, see watchpost dead-letters list", counted(events)))
 }
 
 fn failed(why: impl Display) -> Exit {
@@ -271,7 +279,7 @@ async fn work(
     let done = format!("{} delivered again to \"{}\"", counted(all), sink.name);
     if refused > 0 {
         terminal::complain(done);
-        return failed(format_args!("{} refused: dead letters now, see watchpost dead-letters list", counted(refused)));
+        return tell_refused(refused);
     }
     if matches!(sink.kind, SinkKind::Stdout) {
         terminal::complain(done);

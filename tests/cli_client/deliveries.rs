@@ -93,6 +93,47 @@ fn a_replay_is_done_by_the_one_that_runs_with_the_same_ids() {
 }
 
 #[test]
+fn a_replay_that_is_refused_says_so_and_fails() {
+    let receiver = Receiver::start(200);
+    let place = Place::start("", &receiver.sink());
+    let count = motion(&place);
+    eventually("delivered", || alerts(&place)["delivered"] == count);
+    receiver.answer(400);
+    let words = format!("{count} event{} refused: dead letters now", if count == 1 { "" } else { "s" });
+    place.fails(&["replay", "--sink", "alerts", "--since", "1h"], 1, &[&words]);
+    assert_eq!(alerts(&place)["dead_letters"], count);
+    // What was refused then is no failure of what is delivered now.
+    receiver.answer(200);
+    assert_eq!(place.text(&["replay", "--sink", "alerts", "--since", "1h"]), "delivered again to \"alerts\"\n");
+}
+
+#[test]
+fn with_the_configuration_of_one_that_runs_that_one_is_asked() {
+    let receiver = Receiver::start(400);
+    let mut place = Place::start("token = { env = \"TOKEN\" }", &receiver.sink());
+    let count = motion(&place);
+    eventually("laid aside", || alerts(&place)["dead_letters"] == count);
+    receiver.answer(200);
+    let with_config = |place: &Place, arguments: &[&str]| {
+        let mut command = place.command(arguments);
+        command.env("TOKEN", crate::place::TOKEN);
+        finish(command)
+    };
+    let all = ["dead-letters", "retry", "--all", "--config", "watchpost.toml"];
+    let (code, stdout, stderr) = with_config(&place, &all);
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    assert_eq!(receiver.accepted.load(Ordering::SeqCst), count);
+    // So it is with the one in the folder, which nobody needs to name.
+    let replay = ["replay", "--sink", "alerts", "--since", "1h"];
+    let (code, stdout, stderr) = with_config(&place, &replay);
+    assert_eq!((code, stdout.as_str()), (Some(0), "delivered again to \"alerts\"\n"), "{stderr}");
+    place.stop();
+    let (code, stdout, stderr) = with_config(&place, &replay);
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains(&format!("{count} event")), "straight from the data folder: {stdout}");
+}
+
+#[test]
 fn what_was_asked_for_while_it_ran_goes_on_after_a_restart() {
     let receiver = Receiver::start(200);
     let mut place = Place::start("", &receiver.sink());

@@ -5,7 +5,10 @@ use std::{collections::HashSet, time::Duration};
 use serde_json::{Value, json};
 use watchpost::{
     actors::transport::Method,
-    sinks::report::{ReplayReport, Report},
+    sinks::{
+        letters::LetterReport,
+        report::{ReplayReport, Report},
+    },
 };
 
 use super::{
@@ -70,6 +73,29 @@ pub(in crate::cli) async fn replay(
     let body = json!({"since": since, "until": until});
     let page: Page = client.act(Method::Post, &["sinks", sink, "replays"], &body, Duration::ZERO).await?;
     page.items.iter().map(|item| client.read(item)).collect()
+}
+
+/// How many events of these replays the receiver has refused since they were asked for: dead letters now.
+pub(in crate::cli) async fn refused(
+    client: &Client,
+    sink: &str,
+    replays: &[ReplayReport],
+) -> Result<usize, ClientError> {
+    let number = |text: &str| text.parse::<u64>().ok();
+    let stretches: Vec<_> = replays.iter().map(|it| (number(&it.from)..number(&it.until), it.created)).collect();
+    // An event that was refused as it came, too, in the same while, is one event.
+    let mut events = HashSet::new();
+    let query = letter_query(Some(sink), &[]);
+    let told = client.list(&["dead-letters"], &query, |item| {
+        let letter: LetterReport = client.read(&item)?;
+        let sequence = number(&letter.sequence);
+        if stretches.iter().any(|(of, since)| of.contains(&sequence) && letter.first >= *since) {
+            events.insert(sequence);
+        }
+        Ok(true)
+    });
+    told.await?;
+    Ok(events.len())
 }
 
 /// How far those of a sink's replays have come that have not ended.
