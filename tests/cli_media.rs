@@ -38,7 +38,8 @@ impl Home {
 
     fn configure(&self, connections: &[&str]) {
         let (url, socket) = (self.simulator.url(), self.simulator.socket_url());
-        let mut text = "[[sink]]\nname = \"f\"\nkind = \"file\"\npath = \"events.jsonl\"\n".to_owned();
+        let mut text =
+            "[engine]\nlisten = \"off\"\n[[sink]]\nname = \"f\"\nkind = \"file\"\npath = \"events.jsonl\"\n".to_owned();
         for name in connections {
             text += &format!(
                 "[[connection]]\nname = \"{name}\"\nvendor = \"simplisafe\"\nrefresh_token = {{ file = \"simplisafe.token\" }}\n\

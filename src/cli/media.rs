@@ -39,8 +39,8 @@ const SHOW_EVERY: Duration = Duration::from_millis(100);
 /// Logs in as the connection would, and writes the file when all of it has come; what is there before stays until then. A recording that is not ready
 /// yet is asked for again. The access token goes to SimpliSafe's own hosts and to no other.
 ///
-/// A watchpost that runs is asked to fetch it, with --url: with the login that it has. With --config it must be stopped first, for a login may use up the
-/// refresh token that the running one needs.
+/// A watchpost that runs is asked to fetch it, with --url or --config: with the login that it has. One that does not listen must be stopped first, for a login
+/// may use up the refresh token that the running one needs.
 ///
 /// Of `hls` the playlist is fetched, not the pieces that it names.
 #[derive(Args)]

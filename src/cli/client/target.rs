@@ -3,15 +3,17 @@
 use std::{
     fs::File,
     io::Read as _,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::Args;
 use url::Url;
 use watchpost::{
     actors::settings::{Secret, mistake::shown},
-    config::{EngineSettings, Listen, Secrets},
+    config::{self, EngineSettings, Listen, Secrets},
+    journal::DataDir,
 };
 
 use super::ClientError;
@@ -25,6 +27,8 @@ const USUAL_CONFIG: &str = "watchpost.toml";
 const URL_VARIABLE: &str = "WATCHPOST_URL";
 /// Where the token is given.
 const TOKEN_VARIABLE: &str = "WATCHPOST_TOKEN";
+/// How long who listens on this machine, or near it, takes to be reached.
+const REACHED_WITHIN: Duration = Duration::from_secs(2);
 /// More than this is no token.
 const LONGEST_TOKEN: u64 = 64 << 10;
 
@@ -49,7 +53,8 @@ pub(in crate::cli) struct Place {
     /// Ask the watchpost that runs there, with the token of WATCHPOST_TOKEN
     #[arg(long, value_name = "URL", conflicts_with = "config")]
     url: Option<Url>,
-    /// Use this configuration, and ask nobody who runs [default: watchpost.toml if there is one; else WATCHPOST_URL or http://127.0.0.1:8780 is asked]
+    /// Ask the watchpost that runs with this configuration; where none does, use its data folder and its credentials [default: WATCHPOST_URL is asked, else
+    /// watchpost.toml if there is one, else http://127.0.0.1:8780 is asked]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// A file with the token
@@ -89,14 +94,30 @@ impl Running {
     }
 }
 
+impl Source {
+    /// The watchpost that runs with a configuration, if one does and can be asked; else the configuration.
+    fn of_config(file: &Path) -> Result<Self, ClientError> {
+        // What is wrong with it is said by whoever uses it.
+        if let Ok(read) = config::load_with(file, Secrets::Unfetched)
+            && let Listen::At(address) = read.engine.listen
+            && let Ok(Some(_)) = DataDir::holder(&read.engine.data_dir)
+            // A command may own the folder, too: that one does not listen.
+            && TcpStream::connect_timeout(&reachable(address), REACHED_WITHIN).is_ok()
+        {
+            return Target::of_config(file).map(Self::Running);
+        }
+        Ok(Self::Straight(file.to_owned()))
+    }
+}
+
 impl Place {
     pub(in crate::cli) fn source(&self) -> Result<Source, ClientError> {
         let target = match (&self.url, &self.config) {
             (Some(url), _) => Target::at(url.clone()),
-            (None, Some(config)) => return Ok(Source::Straight(config.clone())),
+            (None, Some(config)) => return Source::of_config(config),
             (None, None) => match url_of_environment()? {
                 Some(url) => Target::at(url),
-                None if Path::new(USUAL_CONFIG).exists() => return Ok(Source::Straight(USUAL_CONFIG.into())),
+                None if Path::new(USUAL_CONFIG).exists() => return Source::of_config(Path::new(USUAL_CONFIG)),
                 None => Target::usual(),
             },
         };

@@ -68,7 +68,7 @@ struct ListArgs {
 /// Deliver dead letters once more, now, and remove those that are taken
 ///
 /// Each is tried once, through the sink as it is configured. The exit status is 1 if any was not taken. A watchpost that runs is asked to do it, with
-/// --url; with --config it must be stopped first.
+/// --url or --config; one that does not listen must be stopped first.
 ///
 /// With --json, one array with an object for each: id, sink, event_id, delivered, why (null when it was delivered).
 #[derive(Args)]
@@ -85,7 +85,7 @@ struct RetryArgs {
 
 /// Remove dead letters: these events will not be delivered
 ///
-/// A watchpost that runs is asked to do it, with --url; with --config it must be stopped first. With --json, one array with an object for each that was removed: id, sink, event_id.
+/// A watchpost that runs is asked to do it, with --url or --config; one that does not listen must be stopped first. With --json, one array with an object for each that was removed: id, sink, event_id.
 #[derive(Args)]
 #[command(group = ArgGroup::new("selected").args(["sink", "id", "all"]).required(true).multiple(true), after_help = "Examples:
   watchpost dead-letters drop --sink alerts

@@ -10,8 +10,8 @@ use crate::cli::client::Place;
 
 /// List and change the event types of VXG cameras, create events, and have cameras make them
 ///
-/// With --config, each asks VXG's server straight, with the credentials of the configuration, and a running watchpost is not disturbed; with --url, each
-/// asks a running watchpost, which uses the login that the connection has. A connection is named as in its configuration. A camera is named by its id, 237863 or cameras/237863, or by its name where the token opens a list of cameras and only one is called so.
+/// A running watchpost is asked, with --url or --config, and uses the login that the connection has. Where none runs with this configuration, or it does
+/// not listen, VXG's server is asked straight, with the credentials of the configuration. A connection is named as in its configuration. A camera is named by its id, 237863 or cameras/237863, or by its name where the token opens a list of cameras and only one is called so.
 #[derive(Args)]
 #[command(after_help = "Examples:
   watchpost vxg types cloud 237863
