@@ -7,6 +7,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use serde_json::Value;
+
 use super::{
     cli_support::{Watchpost, finish, program},
     place::Place,
@@ -65,8 +67,15 @@ fn what_the_document_says_is_what_is_answered() {
         .args(["-m", "schemathesis.cli", "--config-file"])
         .arg(root().join("tests/python/schemathesis.toml"))
         .args(["run", &format!("http://127.0.0.1:{port}/api/v1/openapi.json")])
-        .args(["--header", &format!("Authorization: Bearer {token}")]);
+        .args(["--header", &format!("Authorization: Bearer {token}")])
+        .args(["--report", "json", "--report-json-path", "report.json"]);
     let (code, stdout, stderr) = finish(schemathesis);
     assert_eq!(code, Some(0), "{stdout}{stderr}");
+    // Its time may be over before it has come to all of them, which it does not take for a failure.
+    let report: Value = serde_json::from_str(&fs::read_to_string(folder.path().join("report.json")).unwrap()).unwrap();
+    let paths = Place::bare(None).get("/api/v1/openapi.json").json();
+    let paths = paths["paths"].as_object().unwrap().iter().filter(|(path, _)| !path.ends_with("/stream"));
+    let operations: usize = paths.map(|(_, item)| item.as_object().unwrap().len()).sum();
+    assert_eq!(report["operations"]["tested"], operations, "each but the streams was tried: {stdout}");
     drop(demo);
 }
