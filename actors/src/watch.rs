@@ -22,6 +22,8 @@ pub struct WatchId(pub(crate) u64);
 pub enum Subject {
     /// The present states, then each change.
     States,
+    /// Each change of a state from now on, without the present ones: for who reads those from the map, piece by piece.
+    Changes,
     /// Events from now on.
     Events,
 }
@@ -32,7 +34,7 @@ pub enum Subject {
 pub enum WatchUpdate {
     /// The states as they are; comes in several parts (one for each arbiter of the engine), before any change to the states in it.
     Present {
-        /// The states of this part; empty for a watcher of events.
+        /// The states of this part; empty for a watcher of changes or events.
         states: Vec<State>,
         /// This was the last part.
         last: bool,
@@ -136,7 +138,7 @@ impl Watchers {
         let watcher = Watcher { subject, filter, recipient, last: now, cut };
         let states = match subject {
             Subject::States => lanes.flat_map(|lane| lane.query(&watcher.filter)).collect(),
-            Subject::Events => Vec::new(),
+            Subject::Changes | Subject::Events => Vec::new(),
         };
         if watcher.present(states, &parts) {
             self.all.insert(id, watcher);
@@ -155,7 +157,7 @@ impl Watchers {
     }
 
     pub(crate) fn want_states(&self) -> bool {
-        self.all.values().any(|watcher| watcher.subject == Subject::States)
+        self.all.values().any(|watcher| watcher.subject != Subject::Events)
     }
 
     /// Hands out what was stored. `changed` are the states that it has set.
@@ -205,7 +207,7 @@ impl Watcher {
 
     fn update(&self, commit: &Arc<Committed>, changed: &[State]) -> Option<WatchUpdate> {
         match self.subject {
-            Subject::States => {
+            Subject::States | Subject::Changes => {
                 let wanted: Vec<_> =
                     changed.iter().filter(|state| self.filter.wants_state(commit.vendor, state)).cloned().collect();
                 (!wanted.is_empty()).then_some(WatchUpdate::Changed(wanted))

@@ -243,7 +243,7 @@ impl Hub {
         self.watches = Watches::Begun { ids: Vec::new(), stand: 0 };
         let told = FilterSettings { types: vec!["engine.connection".to_owned()], ..FilterSettings::default() };
         let of_connections = Filter::new(&told).unwrap_or_default();
-        let wanted: [_; WATCHES] = [(Subject::States, Filter::everything()), (Subject::Events, of_connections)];
+        let wanted: [_; WATCHES] = [(Subject::Changes, Filter::everything()), (Subject::Events, of_connections)];
         for (subject, filter) in wanted {
             let (engine, recipient) = (self.engine.clone(), context.address().recipient());
             let begun = async move { engine.send(Watch { subject, filter, recipient }).await };
