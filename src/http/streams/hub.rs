@@ -59,8 +59,12 @@ pub(super) enum What {
 #[derive(Debug)]
 pub(super) struct Changes {
     kept: Arc<Kept>,
-    hub: Addr<Hub>,
+    engine: EngineHandle,
     clients: Arc<AtomicUsize>,
+    /// Where watchers run.
+    arbiter: ArbiterHandle,
+    /// The one that watches now. Each watches once: what an earlier one asked for and gets late must not count for its successor.
+    hub: Mutex<Option<Addr<Hub>>>,
 }
 
 /// A client of it; counts as long as it lives.
@@ -133,25 +137,39 @@ impl Changes {
     /// Nothing is watched until somebody asks.
     pub(super) fn start(engine: EngineHandle) -> Self {
         let kept = Arc::new(Kept { ring: Mutex::default(), end: watch::channel(0).0 });
-        let clients = Arc::<AtomicUsize>::default();
-        let hub = Hub {
+        Self { kept, engine, clients: Arc::default(), arbiter: Arbiter::current(), hub: Mutex::default() }
+    }
+
+    /// The watcher, another one if the last has ended.
+    fn hub(&self) -> Addr<Hub> {
+        let mut hub = self.hub.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hub) = hub.as_ref().filter(|hub| hub.connected()) {
+            return hub.clone();
+        }
+        let (engine, kept, clients) = (self.engine.clone(), Arc::clone(&self.kept), Arc::clone(&self.clients));
+        let begun = Hub::start_in_arbiter(&self.arbiter, move |_| Hub {
             engine,
-            kept: Arc::clone(&kept),
-            clients: Arc::clone(&clients),
-            watches: Watches::None,
+            kept,
+            clients,
+            ids: Vec::new(),
+            stand: 0,
             waiting: Vec::new(),
             known: HashMap::new(),
             looking: false,
             busy: Instant::now(),
-        };
-        Self { kept, hub: hub.start(), clients }
+        });
+        hub.insert(begun).clone()
     }
 
-    /// Follows what changes from now on. `None` if the engine has ended.
+    /// Follows what changes from now on. `None` if the watcher was cut off meanwhile, or the engine has ended.
     pub(super) async fn follow(&self) -> Option<Following> {
         self.clients.fetch_add(1, Ordering::AcqRel);
         let mut following = Following { kept: Arc::clone(&self.kept), clients: Arc::clone(&self.clients), at: 0 };
-        let stands = self.hub.send(Begin).await.unwrap_or(false);
+        let mut stands = self.hub().send(Begin).await.unwrap_or(false);
+        if !stands {
+            // One that was idle may just have ended.
+            stands = self.hub().send(Begin).await.unwrap_or(false);
+        }
         following.at = self.kept.ring().end();
         stands.then_some(following)
     }
@@ -188,12 +206,15 @@ impl Drop for Following {
     }
 }
 
-/// The watcher.
+/// The watcher. It watches from its start to its end.
 pub(super) struct Hub {
     engine: EngineHandle,
     kept: Arc<Kept>,
     clients: Arc<AtomicUsize>,
-    watches: Watches,
+    /// Its watches of states, and of what connections tell.
+    ids: Vec<WatchId>,
+    /// So many of them stand. What changes before that is not told.
+    stand: usize,
     /// Clients that wait for them to stand.
     waiting: Vec<oneshot::Sender<bool>>,
     known: HashMap<ConnectionName, Known>,
@@ -202,17 +223,7 @@ pub(super) struct Hub {
     busy: Instant,
 }
 
-/// The watches of states, and of what connections tell.
-enum Watches {
-    None,
-    /// Asked for; so many of them stand. What changes before that is not told.
-    Begun {
-        ids: Vec<WatchId>,
-        stand: usize,
-    },
-}
-
-/// How many there are.
+/// How many watches there are.
 const WATCHES: usize = 2;
 
 /// What was told of a connection last.
@@ -234,47 +245,40 @@ impl Actor for Hub {
 
     fn started(&mut self, context: &mut Self::Context) {
         context.set_mailbox_capacity(MAILBOX);
+        self.watch(context);
         context.run_interval(LOOK_EVERY, |hub, context| hub.look_after(context));
     }
 }
 
 impl Hub {
     fn watch(&mut self, context: &mut Context<Self>) {
-        self.watches = Watches::Begun { ids: Vec::new(), stand: 0 };
         let told = FilterSettings { types: vec!["engine.connection".to_owned()], ..FilterSettings::default() };
         let of_connections = Filter::new(&told).unwrap_or_default();
         let wanted: [_; WATCHES] = [(Subject::Changes, Filter::everything()), (Subject::Events, of_connections)];
         for (subject, filter) in wanted {
             let (engine, recipient) = (self.engine.clone(), context.address().recipient());
             let begun = async move { engine.send(Watch { subject, filter, recipient }).await };
-            context.spawn(begun.into_actor(self).map(|id, hub, _| match (id, &mut hub.watches) {
-                (Ok(id), Watches::Begun { ids, .. }) => ids.push(id),
-                // It was given up meanwhile.
-                (Ok(id), Watches::None) => hub.engine.front().do_send(Unwatch(id)),
-                (Err(_), _) => hub.end(),
+            context.spawn(begun.into_actor(self).map(|id, hub, context| match id {
+                Ok(id) => hub.ids.push(id),
+                Err(_) => hub.end(context),
             }));
         }
     }
 
-    /// Watches no more. Those who are on their way here do not go on as if nothing had been.
-    fn end(&mut self) {
-        if let Watches::Begun { ids, .. } = std::mem::replace(&mut self.watches, Watches::None) {
-            ids.into_iter().for_each(|id| self.engine.front().do_send(Unwatch(id)));
-        }
+    /// Watches no more. Those who are on their way here do not go on as if nothing had been. A watch of which the id is not known yet ends by
+    /// itself, as nobody takes what it sends.
+    fn end(&mut self, context: &mut Context<Self>) {
+        self.ids.drain(..).for_each(|id| self.engine.front().do_send(Unwatch(id)));
         self.waiting.clear();
-        self.known.clear();
         self.kept.tear();
+        context.stop();
     }
 
     fn look_after(&mut self, context: &mut Context<Self>) {
         if self.clients.load(Ordering::Acquire) > 0 {
             self.busy = Instant::now();
         }
-        match self.watches {
-            Watches::None => {}
-            Watches::Begun { .. } if self.busy.elapsed() > IDLE => self.end(),
-            Watches::Begun { .. } => self.look(context),
-        }
+        if self.busy.elapsed() > IDLE { self.end(context) } else { self.look(context) }
     }
 
     /// Looks at all connections and tells which are doing otherwise than before.
@@ -322,12 +326,10 @@ pub(super) fn connection(info: &ConnectionInfo) -> Bytes {
 impl Handler<Begin> for Hub {
     type Result = ResponseFuture<bool>;
 
-    fn handle(&mut self, _: Begin, context: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: Begin, _: &mut Self::Context) -> Self::Result {
         self.busy = Instant::now();
-        match self.watches {
-            Watches::Begun { stand: WATCHES, .. } => return Box::pin(std::future::ready(true)),
-            Watches::Begun { .. } => {}
-            Watches::None => self.watch(context),
+        if self.stand == WATCHES {
+            return Box::pin(std::future::ready(true));
         }
         let (stands, wait) = oneshot::channel();
         self.waiting.push(stands);
@@ -343,9 +345,8 @@ impl Handler<WatchUpdate> for Hub {
             // Each client reads the present states by itself, piece by piece.
             WatchUpdate::Present { last: false, .. } => {}
             WatchUpdate::Present { last: true, .. } => {
-                let Watches::Begun { stand, .. } = &mut self.watches else { return };
-                *stand += 1;
-                if *stand == WATCHES {
+                self.stand += 1;
+                if self.stand == WATCHES {
                     // Who waits no more has gone.
                     for stands in self.waiting.drain(..) {
                         let _ = stands.send(true);
@@ -366,7 +367,7 @@ impl Handler<WatchUpdate> for Hub {
             }
             WatchUpdate::Events(_) => self.look(context),
             // What was missed nobody here knows. Clients are told, come again, and begin anew.
-            WatchUpdate::CutOff { .. } => self.end(),
+            WatchUpdate::CutOff { .. } => self.end(context),
         }
     }
 }

@@ -46,8 +46,8 @@ async fn stream(request: HttpRequest, site: web::Data<Site>, streams: web::Data<
     let values = query.all("value");
     query.end()?;
     let lanes = Query::of(&request).filter(&["connection", "vendor"]);
-    let ending = || Problem::unavailable("the engine is ending");
-    let following = streams.changes.follow().await.ok_or_else(ending)?;
+    let cut_off = || Problem::unavailable("changes cannot be followed at this moment; ask again");
+    let following = streams.changes.follow().await.ok_or_else(cut_off)?;
     let connections = site.engine.send(ListConnections).await?;
     let wanted = Wanted { filter, values, lanes };
     let told = connections.iter().filter(|info| wanted.connection(&info.name, info.vendor));
