@@ -115,6 +115,9 @@ async fn dead_letters(request: HttpRequest, site: web::Data<Site>) -> Answer<imp
     for id in ids.iter().filter_map(|id| id.as_ref().err()) {
         query.mistake("id", format!("\"{id}\" is not {ID}"));
     }
+    if ids.len() > MOST_DONE {
+        query.mistake("id", format!("{} are given; {MOST_DONE} at most may be", ids.len()));
+    }
     query.end()?;
     let ids: Vec<i64> = ids.into_iter().flatten().collect();
     let filter = LetterFilter { sink, ids: (!ids.is_empty()).then_some(ids) };

@@ -1,6 +1,6 @@
 //! Query strings, read key by key. Every mistake is named, and what was never asked for is one.
 
-use std::str::FromStr;
+use std::{collections::HashSet, str::FromStr};
 
 use actix_web::HttpRequest;
 use jiff::{SignedDuration, Timestamp};
@@ -62,6 +62,15 @@ impl Query {
     pub(super) fn all(&mut self, key: &'static str) -> Vec<String> {
         self.asked.push(key);
         self.given.iter().filter(|(name, _)| name == key).map(|(_, value)| value.clone()).collect()
+    }
+
+    /// The values of a parameter that may be there as often as globs may.
+    pub(super) fn values(&mut self, key: &'static str) -> HashSet<String> {
+        let all = self.all(key);
+        if all.len() > GLOBS_MOST {
+            self.mistake(key, format!("it is there {} times, and {GLOBS_MOST} is the most", all.len()));
+        }
+        all.into_iter().collect()
     }
 
     /// The value of a parameter that may be there once.

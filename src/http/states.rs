@@ -45,7 +45,7 @@ fn place(cursor: &str) -> Option<StatePlace> {
 async fn list(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Responder> {
     let mut query = Query::of(&request);
     let filter = query.filter(&["connection", "vendor", "item", "name", "group", "origin"]);
-    let (limit, values) = (query.limit(), query.all("value"));
+    let (limit, values) = (query.limit(), query.values("value"));
     let after = query.one("after").and_then(|text| {
         let place = place(&text);
         if place.is_none() {
@@ -54,7 +54,7 @@ async fn list(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Respon
         place
     });
     query.end()?;
-    let is_wanted = |entry: &StateEntry| values.is_empty() || values.iter().any(|value| value == entry.value());
+    let is_wanted = |entry: &StateEntry| values.is_empty() || values.contains(entry.value());
     let StatePage { states, has_more } = site.engine.states().page(&filter, after.as_ref(), limit, is_wanted);
     let next = states.last().filter(|_| has_more).map(|state| cursor(&StatePlace::of(state)));
     Ok(HttpResponse::Ok().json(List { items: states, next }))

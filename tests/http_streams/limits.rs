@@ -89,3 +89,17 @@ fn the_end_of_the_journal_ends_all_streams() {
         client.end();
     }
 }
+
+#[test]
+fn more_values_than_globs_may_be_are_refused() {
+    let rig = Rig::online(options());
+    let api = Api::start(rig.engine(), settings());
+    for path in ["/api/v1/states/stream", "/api/v1/states"] {
+        let mut stream = TcpStream::connect(api.address).unwrap();
+        ask(&mut stream, &format!("{path}?{}", vec!["value=x"; 101].join("&")), "Connection: close\r\n");
+        stream.set_read_timeout(Some(5 * SECOND)).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 400", "{path}");
+    }
+}

@@ -43,7 +43,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 async fn stream(request: HttpRequest, site: web::Data<Site>, streams: web::Data<Streams>) -> Answer<HttpResponse> {
     let mut query = Query::of(&request);
     let filter = query.filter(&["connection", "vendor", "item", "name", "group", "origin"]);
-    let values = query.all("value");
+    let values = query.values("value");
     query.end()?;
     let lanes = Query::of(&request).filter(&["connection", "vendor"]);
     let cut_off = || Problem::unavailable("changes cannot be followed at this moment; ask again");
@@ -71,7 +71,7 @@ async fn stream(request: HttpRequest, site: web::Data<Site>, streams: web::Data<
 /// What a client wants to know.
 struct Wanted {
     filter: Filter,
-    values: Vec<String>,
+    values: HashSet<String>,
     /// What of it is about connections.
     lanes: Filter,
 }
@@ -83,7 +83,7 @@ impl Wanted {
     }
 
     fn has_value(&self, state: &State) -> bool {
-        self.values.is_empty() || self.values.iter().any(|value| value == state.value())
+        self.values.is_empty() || self.values.contains(state.value())
     }
 }
 
