@@ -1,13 +1,13 @@
 //! Whether it is alive, and whether it is ready.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use serde::Serialize;
 use tokio::time::timeout;
 use utoipa::{OpenApi, ToSchema};
 use watchpost_actors::{
-    journal::Ask,
+    journal::{Ask, JournalHandle},
     messages::{ConnectionPage, PageConnections},
     model::{ConnectionState, Sequence},
 };
@@ -22,6 +22,8 @@ use super::{
 const NAMED: usize = 20;
 /// How long the journal may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// For how long its answer is good for others who ask.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// What this room says of itself.
 #[derive(OpenApi)]
@@ -71,10 +73,7 @@ async fn ready(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Respo
         return Err(Problem::unavailable(trouble.to_string()));
     }
     // A thread that hangs on its disk tells of no trouble. This creates nothing.
-    match timeout(PATIENCE, journal.note("readyz".to_owned())).await {
-        Ok(answered) => drop(answered?),
-        Err(_) => return Err(Problem::unavailable("the journal does not answer: its disk may hang")),
-    }
+    answers(journal, &site).await?;
     let halted = PageConnections { state: Some(ConnectionState::Halted), limit: NAMED, after: None };
     let ConnectionPage { connections, has_more, total } = site.engine.send(halted).await?;
     if connections.is_empty() {
@@ -85,6 +84,27 @@ async fn ready(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Respo
     let detail = format!("{more} of {total} connections halted and need a person, see `errors`");
     let why = connections.into_iter().map(|info| Mistake::new(info.name.as_str(), &*info.status.reason)).collect();
     Err(Problem::unavailable(detail).with(why))
+}
+
+/// Complains if the journal does not answer. One alone asks it at a time, and to the end: the question stands in the queue of what is to be stored, where
+/// it ends the group that is gathered.
+async fn answers(journal: &JournalHandle, site: &Site) -> Answer<()> {
+    let hangs = || Problem::unavailable("the journal does not answer: its disk may hang");
+    let turn = timeout(PATIENCE, site.turns.ready.clone().lock_owned()).await;
+    let mut last = turn.map_err(|_| hangs())?;
+    if last.is_some_and(|last| last.elapsed() < FRESH) {
+        return Ok(());
+    }
+    let journal = journal.clone();
+    let asked = actix_web::rt::spawn(async move {
+        let answered = timeout(PATIENCE, journal.note("readyz".to_owned())).await;
+        *last = matches!(answered, Ok(Ok(_))).then(Instant::now);
+        answered
+    });
+    match asked.await {
+        Ok(Ok(answered)) => answered.map(drop).map_err(Problem::from),
+        Ok(Err(_)) | Err(_) => Err(hangs()),
+    }
 }
 
 /// What runs here
