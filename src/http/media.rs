@@ -94,7 +94,11 @@ async fn fetch(request: HttpRequest, wanted: web::Json<Wanted>, site: web::Data<
     let file = folder.0.join("media");
     let ask =
         FetchMedia { width: wanted.width, max_bytes, patience, ..FetchMedia::new(connection.name.clone(), url, &file) };
-    let fetched = site.engine.send(ask).await??;
+    // The engine fetches on when nobody waits any more; until it is done, its file and its turn are taken.
+    let engine = site.engine.clone();
+    let fetching = actix_web::rt::spawn(async move { (engine.send(ask).await, folder, turn) }).await;
+    let (fetched, folder, turn) = fetching.map_err(|_| Problem::unavailable("the watchpost is ending"))?;
+    let fetched = fetched??;
     let file = File::open(&file).await.map_err(|error| unwritable(&error.to_string()))?;
     let (sender, receiver) = mpsc::channel(WAITING);
     actix_web::rt::spawn(async move {
