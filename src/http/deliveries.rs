@@ -3,7 +3,10 @@
 //! What is remembered of deliveries blocks for a moment, so it is read and written on threads where that harms nobody. What has to be delivered is handed
 //! to the sink that runs.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use actix_web::{HttpRequest, HttpResponse, Responder, http::StatusCode, web};
 use jiff::Timestamp;
@@ -185,7 +188,8 @@ async fn retry(request: HttpRequest, chosen: web::Json<Chosen>, site: web::Data<
     Query::of(&request).end()?;
     let (filter, mut after) = chosen.into_inner().filter(&site).await?;
     // Two who try the same letter at the same time would deliver it twice.
-    let _turn = timeout(TURN, site.turns.again.lock()).await.map_err(|_| busy())?;
+    let turn = timeout(TURN, site.turns.again.clone().lock_owned()).await.map_err(|_| busy())?;
+    let turn = Arc::new(turn);
     let begun = Instant::now();
     let (mut items, mut has_more): (Vec<Retried>, bool) = (Vec::new(), true);
     'trying: while has_more {
@@ -197,8 +201,12 @@ async fn retry(request: HttpRequest, chosen: web::Json<Chosen>, site: web::Data<
         let mut left = letters.len();
         for letter in letters {
             (after, left) = (letter.id, left - 1);
-            // What was begun is done to its end, also when nobody waits for the answer any more.
-            let trying = actix_web::rt::spawn(try_again(site.clone(), letter));
+            // What was begun is done to its end, also when nobody waits for the answer any more; until then it is nobody else's turn.
+            let (site, turn) = (site.clone(), Arc::clone(&turn));
+            let trying = actix_web::rt::spawn(async move {
+                let _turn = turn;
+                try_again(site, letter).await
+            });
             items.push(trying.await.map_err(|_| Problem::unavailable("the watchpost is ending"))??);
             if begun.elapsed() >= RETRYING || items.len() >= MOST_DONE {
                 has_more = more || left > 0;
@@ -277,13 +285,19 @@ async fn replay(
     let Some(since) = since.filter(|_| mistakes.is_empty()) else { return Err(Problem::input(mistakes)) };
     let asked = letters::stretch(site.engine.journal(), since, until).await?;
     // Two who ask for the same stretch at the same time get it once.
-    let _turn = timeout(TURN, site.turns.again.lock()).await.map_err(|_| busy())?;
-    let of = sink.clone();
-    let begun = remembered(&site, move |delivery| letters::begin_replays(delivery, &of, asked)).await?;
-    let items: Vec<_> = begun.iter().map(ReplayReport::from).collect();
-    for job in begun {
-        let stored = |why| Problem::unavailable(format!("{why}; the replay is stored, and the next start begins it"));
-        site.desk.replay(job).await.map_err(stored)?;
-    }
+    let turn = timeout(TURN, site.turns.again.clone().lock_owned()).await.map_err(|_| busy())?;
+    // A replay that is stored is begun, too, also when nobody waits for the answer any more.
+    let beginning = actix_web::rt::spawn(async move {
+        let _turn = turn;
+        let begun = remembered(&site, move |delivery| letters::begin_replays(delivery, &sink, asked)).await?;
+        let items: Vec<_> = begun.iter().map(ReplayReport::from).collect();
+        for job in begun {
+            let stored =
+                |why| Problem::unavailable(format!("{why}; the replay is stored, and the next start begins it"));
+            site.desk.replay(job).await.map_err(stored)?;
+        }
+        Answer::Ok(items)
+    });
+    let items = beginning.await.map_err(|_| Problem::unavailable("the watchpost is ending"))??;
     Ok(HttpResponse::Accepted().json(List { items, next: None }))
 }
