@@ -148,7 +148,7 @@ pub(super) struct StateFilters {
     #[param(schema_with = schemas::globs, example = json!(["snapshot"]))]
     origin: Option<Vec<String>>,
     /// Values, exactly as they are. May be repeated.
-    #[param(example = json!(["on"]))]
+    #[param(max_items = 20, example = json!(["on"]))]
     value: Option<Vec<String>>,
 }
 

@@ -16,6 +16,8 @@ use super::problem::{Answer, Mistake, Problem};
 const LIMIT: usize = 100;
 /// Things in an answer at most.
 const LIMIT_MOST: usize = 1_000;
+/// How often a parameter may be there that may be there more than once.
+pub(super) const VALUES_MOST: usize = 20;
 /// Globs that one query may hold; each is compared with each thing.
 const GLOBS_MOST: usize = 100;
 /// The longest of them, in bytes.
@@ -64,13 +66,18 @@ impl Query {
         self.given.iter().filter(|(name, _)| name == key).map(|(_, value)| value.clone()).collect()
     }
 
-    /// The values of a parameter that may be there as often as globs may.
-    pub(super) fn values(&mut self, key: &'static str) -> HashSet<String> {
+    /// The values of a parameter that may be there a few times.
+    fn few(&mut self, key: &'static str) -> Vec<String> {
         let all = self.all(key);
-        if all.len() > GLOBS_MOST {
-            self.mistake(key, format!("it is there {} times, and {GLOBS_MOST} is the most", all.len()));
+        if all.len() > VALUES_MOST {
+            self.mistake(key, format!("it is there {} times, and {VALUES_MOST} is the most", all.len()));
         }
-        all.into_iter().collect()
+        all
+    }
+
+    /// The values of a parameter, any of which is wanted.
+    pub(super) fn values(&mut self, key: &'static str) -> HashSet<String> {
+        self.few(key).into_iter().collect()
     }
 
     /// The value of a parameter that may be there once.
@@ -138,7 +145,7 @@ impl Query {
         let mut count = 0;
         for key in keys {
             let globs: Vec<String> =
-                self.all(key).iter().flat_map(|globs| globs.split(',')).map(str::to_owned).collect();
+                self.few(key).iter().flat_map(|globs| globs.split(',')).map(str::to_owned).collect();
             count += globs.len();
             if globs.iter().any(String::is_empty) {
                 self.mistake(key, "an empty glob matches nothing; leave it out");

@@ -8,9 +8,11 @@ use utoipa::{
     },
 };
 
+use crate::http::query::VALUES_MOST;
+
 /// A list of globs in a query.
 pub(in crate::http) fn globs() -> Schema {
-    ArrayBuilder::new().items(text("glob")).max_items(Some(20)).into()
+    ArrayBuilder::new().items(text("glob")).max_items(Some(VALUES_MOST)).into()
 }
 
 /// A text with a grammar of its own.

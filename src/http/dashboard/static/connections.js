@@ -56,12 +56,11 @@ class ConnectionRow {
     setAttribute(this.#restart, 'aria-label', `Restart ${store.titleOf(name)}`);
     const own = series.get(name);
     this.#chart.draw(own);
-    const retries = Math.max(0, info.tries - 1);
     this.#set('Events/s', rate(own?.now ?? 0));
     this.#set('Lag', info.lag === null || info.lag === undefined ? '–' : duration(info.lag));
     this.#set('Events', count(info.events));
     this.#set('Gaps', count(info.gaps), info.gaps > 0);
-    this.#set('Restarts', count(info.restarts + retries));
+    this.#set('Restarts', count(info.restarts));
     setAttribute(this.#figures.get('Restarts')?.parentElement ?? this.element, 'title', `${plural(info.tries, 'try', 'tries')} to connect, ${plural(info.restarts, 'restart')} after a fault`);
   }
 
