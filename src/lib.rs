@@ -3,7 +3,6 @@
 //! The engine itself is the crate `watchpost-actors`, re-exported as [`actors`]; embed that. What is here is what a person starts:
 //!
 //! - [`config`]: the configuration file, read with every mistake named.
-//! - [`http`]: what a running program tells over HTTP.
 //! - [`journal`]: events, states and checkpoints on disk.
 //! - [`sinks`]: where events are delivered.
 //! - [`media`]: from an event to its picture or recording.

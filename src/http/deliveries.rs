@@ -12,10 +12,12 @@ use actix_web::{HttpRequest, HttpResponse, Responder, http::StatusCode, web};
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::time::timeout;
+use utoipa::{OpenApi, ToSchema};
 use watchpost_actors::settings::{closest, mistake::shown};
 
 use super::{
     list::List,
+    openapi::Limit,
     problem::{Answer, Mistake, Problem, act, read},
     query::{MOMENT, Query, moment},
     site::Site,
@@ -38,6 +40,11 @@ const MOST_DONE: usize = 1_000;
 const MOST_BYTES: usize = 8 << 20;
 /// How an id is written.
 const ID: &str = "the `id` of a dead letter: a whole number";
+
+/// What this room says of itself.
+#[derive(OpenApi)]
+#[openapi(paths(sinks, replay, dead_letters, retry, drop_letters))]
+pub(super) struct Described;
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -63,6 +70,17 @@ fn busy() -> Problem {
     Problem::unavailable("others have asked for the same, and it takes its time; ask again")
 }
 
+/// How each sink is doing
+#[utoipa::path(
+    get,
+    path = "/api/v1/sinks",
+    tag = "sinks",
+    operation_id = "listSinks",
+    params(Limit, ("after" = Option<String>, Query, description = "`next` of the page before", format = "after")),
+    responses(
+        (status = 200, description = "A page of sinks", body = List<Report>),
+    )
+)]
 async fn sinks(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Responder> {
     let mut query = Query::of(&request);
     let (limit, after) = (query.limit(), query.one("after"));
@@ -110,6 +128,18 @@ fn page(
     }
 }
 
+/// What receivers have refused for good, oldest first
+#[utoipa::path(
+    get,
+    path = "/api/v1/dead-letters",
+    tag = "sinks",
+    operation_id = "listDeadLetters",
+    params(Limit, ("after" = Option<String>, Query, description = "`next` of the page before", pattern = "^[0-9]{1,18}$"), ("sink" = Option<String>, Query, description = "Of this sink alone", example = "siem"), ("id" = Option<Vec<i64>>, Query, description = "These alone")),
+    responses(
+        (status = 200, description = "A page of dead letters", body = List<LetterReport>),
+        (status = 404, description = "There is no such sink", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 async fn dead_letters(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Responder> {
     let mut query = Query::of(&request);
     let (limit, sink) = (query.limit(), query.one("sink"));
@@ -147,12 +177,16 @@ async fn known(site: &Site, sink: Option<&str>, complain: impl Fn(String) -> Pro
 }
 
 /// Which dead letters something is to be done with.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Chosen {
+    /// Of this sink alone.
     sink: Option<String>,
+    /// These, or `all`.
+    #[schema(min_items = 1, max_items = 1000)]
     ids: Option<Vec<i64>>,
     all: Option<bool>,
+    /// `next` of the answer before.
     after: Option<String>,
 }
 
@@ -184,6 +218,17 @@ impl Chosen {
 }
 
 /// Tries dead letters once more, one after the other, through the sinks that run. It ends with what its time allows; the answer says where to go on.
+/// Try dead letters once more
+#[utoipa::path(
+    post,
+    path = "/api/v1/dead-letters/retry",
+    tag = "sinks",
+    operation_id = "retryDeadLetters",
+    request_body = Chosen,
+    responses(
+        (status = 200, description = "What became of each", body = List<Retried>),
+    )
+)]
 async fn retry(request: HttpRequest, chosen: web::Json<Chosen>, site: web::Data<Site>) -> Answer<impl Responder> {
     Query::of(&request).end()?;
     let (filter, mut after) = chosen.into_inner().filter(&site).await?;
@@ -229,6 +274,17 @@ async fn try_again(site: web::Data<Site>, letter: DeadLetter) -> Answer<Retried>
 }
 
 /// Removes dead letters.
+/// Remove dead letters
+#[utoipa::path(
+    post,
+    path = "/api/v1/dead-letters/drop",
+    tag = "sinks",
+    operation_id = "dropDeadLetters",
+    request_body = Chosen,
+    responses(
+        (status = 200, description = "What was removed", body = List<Removed>),
+    )
+)]
 async fn drop_letters(
     request: HttpRequest,
     chosen: web::Json<Chosen>,
@@ -247,14 +303,31 @@ async fn drop_letters(
 }
 
 /// Which stretch of the journal is to be delivered again.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Stretch {
+    /// What was stored at or after this moment: RFC 3339, or a time back from now.
+    #[schema(format = "moment", example = "1h")]
     since: String,
+    /// And before this one.
+    #[schema(format = "moment")]
     until: Option<String>,
 }
 
 /// Begins replays for what no replay to the sink covers yet, and answers with them.
+/// Deliver past events to a sink again
+#[utoipa::path(
+    post,
+    path = "/api/v1/sinks/{name}/replays",
+    tag = "sinks",
+    operation_id = "replay",
+    params(("name" = String, Path, description = "The sink", example = "siem")),
+    request_body = Stretch,
+    responses(
+        (status = 202, description = "The replays that begin", body = List<ReplayReport>),
+        (status = 409, description = "The sink is not in the configuration any more", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 async fn replay(
     request: HttpRequest,
     name: web::Path<String>,

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use jiff::Timestamp;
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::timeout,
-};
+use tokio::time::timeout;
 use utoipa::OpenApi;
 use watchpost_actors::{
     journal::Ask,
@@ -28,27 +25,8 @@ const LOOKED_AT: usize = 20_000;
 const PAGE: usize = 500;
 /// Bytes after which an answer is full: events of some vendors are large.
 const BYTES: usize = 4 << 20;
-/// Answers that read the journal at the same time, so that sinks wait for a few pages at most; further ones wait their turn,
-const READERS: usize = 4;
-/// but no longer than this.
+/// How long an answer waits for its turn to read.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Turns for reading the journal.
-pub(super) struct Turns(Semaphore);
-
-impl Turns {
-    pub(super) fn new() -> Self {
-        Self(Semaphore::new(READERS))
-    }
-
-    /// Waits for one, which lasts until it is dropped.
-    async fn take(&self) -> Answer<SemaphorePermit<'_>> {
-        match timeout(PATIENCE, self.0.acquire()).await {
-            Ok(Ok(turn)) => Ok(turn),
-            _ => Err(Problem::unavailable("too many ask for past events at the same time")),
-        }
-    }
-}
 
 /// The parameters of which each is a list of globs.
 pub(super) const FILTERS: [&str; 7] = ["connection", "vendor", "type", "item", "name", "group", "origin"];
@@ -80,7 +58,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     ),
     responses((status = 200, description = "A page of events", body = List<schemas::Event>))
 )]
-async fn list(request: HttpRequest, site: web::Data<Site>, turns: web::Data<Turns>) -> Answer<impl Responder> {
+async fn list(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Responder> {
     let now = Timestamp::now();
     let mut query = Query::of(&request);
     let filter = query.filter(&FILTERS);
@@ -95,7 +73,8 @@ async fn list(request: HttpRequest, site: web::Data<Site>, turns: web::Data<Turn
     let of = query.one_connection();
     query.end()?;
     let journal = site.engine.journal();
-    let _turn = turns.take().await?;
+    let turn = timeout(PATIENCE, site.turns.reading.acquire()).await;
+    let _turn = turn.map_err(|_| Problem::unavailable("too many ask for past events at the same time"))?;
     let mut from = after.map_or(Sequence(0), |after| after.plus(1));
     if let Some(since) = since {
         from = from.max(journal.at(since).await?);

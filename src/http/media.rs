@@ -19,6 +19,7 @@ use tokio::{
     sync::mpsc,
     time::{Instant, timeout},
 };
+use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 use watchpost_actors::{
     ConnectionConfig,
@@ -54,12 +55,17 @@ const IDLE: Duration = Duration::from_secs(30);
 /// How long it may take altogether.
 const WHOLE: Duration = Duration::from_secs(15 * 60);
 
+/// What this room says of itself.
+#[derive(OpenApi)]
+#[openapi(paths(fetch))]
+pub(super) struct Described;
+
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config.service(act("/api/v1/media", fetch));
 }
 
 /// What is asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
     connection: Option<String>,
@@ -78,6 +84,22 @@ fn wrong(parameter: &str, detail: impl Into<String>) -> Problem {
     Problem::input(vec![Mistake::new(parameter, detail)])
 }
 
+/// Fetch a picture or a recording, with the login of a connection
+#[utoipa::path(
+    post,
+    path = "/api/v1/media",
+    tag = "vendors",
+    operation_id = "fetchMedia",
+    request_body = Wanted,
+    responses(
+        (status = 200, description = "What it is, as its vendor says", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 404, description = "There is no such connection or event", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Not with a connection of this vendor", body = Problem, content_type = "application/problem+json"),
+        (status = 502, description = "The vendor does not give it, or cannot be asked now", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "It is not ready", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "It cannot be kept here while it is fetched", body = Problem, content_type = "application/problem+json"),
+    )
+)]
 async fn fetch(request: HttpRequest, wanted: web::Json<Wanted>, site: web::Data<Site>) -> Answer<impl Responder> {
     Query::of(&request).end()?;
     let wanted = wanted.into_inner();

@@ -160,7 +160,7 @@ pub(super) async fn not_found(request: HttpRequest) -> Answer<HttpResponse> {
 }
 
 /// A resource at a path, also with a slash at its end.
-fn resource(path: &str) -> Resource {
+pub(super) fn resource(path: &str) -> Resource {
     #[cfg(test)]
     super::openapi::tests::note(path);
     // What takes in whatever follows takes in the slash.

@@ -140,7 +140,7 @@ impl<O: Outlet> Courier<O> {
         };
         match delivered {
             Ok(()) => {
-                Delivered { sink: &shared.sink, events: 1 }.emit();
+                Delivered { sink: &shared.sink, events, again: true }.emit();
                 Ok(())
             }
             Err(Failure::Again { why, .. } | Failure::Refused { why, .. }) => Err(why),

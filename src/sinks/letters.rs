@@ -15,6 +15,7 @@ use crate::config::SinkConfig;
 
 /// A dead letter, as it is shown.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct LetterReport {
     /// Its number.
     pub id: i64,
@@ -39,6 +40,7 @@ pub struct LetterReport {
     /// When it was last tried.
     pub last: Timestamp,
     /// The event as it would be delivered.
+    #[cfg_attr(feature = "http", schema(value_type = Option<Object>))]
     pub event: Option<Box<RawValue>>,
 }
 
@@ -63,6 +65,7 @@ impl From<DeadLetter> for LetterReport {
 
 /// A dead letter that was removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Removed {
     /// Its number.
     pub id: i64,
@@ -80,6 +83,7 @@ impl From<DeadLetter> for Removed {
 
 /// What became of a dead letter that was tried again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Retried {
     /// Its number.
     pub id: i64,

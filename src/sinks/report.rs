@@ -81,6 +81,7 @@ pub struct Backlog<'a> {
 
 /// How far something is behind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Behind {
     /// So many events, wanted by its filter or not.
     pub events: u64,
@@ -149,6 +150,7 @@ impl<'a> Backlog<'a> {
 
 /// A sink, as it is shown. What is not known is `None`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema), schema(as = SinkReport))]
 pub struct Report {
     /// Its name.
     pub name: String,
@@ -178,6 +180,7 @@ pub struct Report {
 
 /// Where a sink began.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct Started {
     /// Its first event.
     pub sequence: String,
@@ -187,6 +190,7 @@ pub struct Started {
 
 /// How one lane of a sink is doing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct LaneReport {
     /// The connection; `None` for the one lane of a sink that keeps one order.
     pub connection: Option<String>,
@@ -202,6 +206,7 @@ pub struct LaneReport {
 
 /// A replay that has not ended.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "http", derive(utoipa::ToSchema))]
 pub struct ReplayReport {
     /// Its number.
     pub id: i64,

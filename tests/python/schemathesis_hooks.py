@@ -16,6 +16,7 @@ schemathesis.openapi.format(
         st.datetimes().map(lambda moment: moment.replace(year=2026, microsecond=0).isoformat() + "Z"),
     ),
 )
+schemathesis.openapi.format("duration", st.from_regex(r"[1-9](ms|s)", fullmatch=True))
 schemathesis.openapi.format(
     "cursor",
     st.builds(

@@ -9,8 +9,10 @@
 //! ```
 
 mod recorder;
+mod route;
 pub mod table;
 #[cfg(test)]
 mod tests;
 
 pub use recorder::{InstallError, Metrics};
+pub(super) use route::{Described, routes};

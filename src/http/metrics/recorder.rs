@@ -20,6 +20,9 @@ pub struct Metrics {
     handle: PrometheusHandle,
 }
 
+/// That of this process.
+static INSTALLED: OnceLock<Metrics> = OnceLock::new();
+
 /// Why nothing is counted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -38,7 +41,6 @@ impl Metrics {
     /// # Errors
     /// [`InstallError`].
     pub fn install() -> Result<Self, InstallError> {
-        static INSTALLED: OnceLock<Metrics> = OnceLock::new();
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(installed) = INSTALLED.get() {
@@ -50,6 +52,12 @@ impl Metrics {
         describe();
         Started { at: Timestamp::now() }.emit();
         Ok(INSTALLED.get_or_init(|| Self { handle }).clone())
+    }
+
+    /// What was installed, if it was.
+    #[must_use]
+    pub fn installed() -> Option<Self> {
+        INSTALLED.get().cloned()
     }
 
     /// The text that Prometheus reads (version 0.0.4 of its format).

@@ -72,6 +72,8 @@ const COMMIT: &[f64] =
     &[0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0];
 /// A request to a vendor.
 const REQUEST: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0];
+/// An answer over HTTP: from memory within a millisecond, from the disk within some.
+const ANSWER: &[f64] = &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 /// Standing in line for a socket: thousands may be opened anew at once.
 const TURN: &[f64] = &[0.001, 0.01, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
@@ -181,6 +183,36 @@ pub const METRICS: &[Metric] = &[
     counter("watchpost_sink_replays_shortened_total", &["sink"], "Replays of which retention dropped a part."),
     counter("watchpost_sink_rotations_failed_total", &[], "Files that could not be renamed to begin a new one."),
     counter("watchpost_sink_files_moved_total", &[], "Files that another program moved or removed."),
+    // HTTP.
+    counter(
+        "watchpost_http_requests_total",
+        &["method", "route", "status"],
+        "Requests answered, by the pattern of their path; of streams, their beginnings.",
+    ),
+    seconds(
+        "watchpost_http_request_duration_seconds",
+        &["route"],
+        ANSWER,
+        "How long requests took until the answer began.",
+    ),
+    gauge("watchpost_http_streams", &["kind"], "Streams of events and of states that are open."),
+    counter("watchpost_http_streams_opened_total", &["kind"], "Streams that were opened."),
+    counter("watchpost_http_streams_closed_total", &["kind"], "Streams that have ended."),
+    counter(
+        "watchpost_http_streams_cut_off_total",
+        &["kind", "why"],
+        "Clients of streams that were too slow and were cut off.",
+    ),
+    counter(
+        "watchpost_http_streams_refused_total",
+        &["kind"],
+        "Streams that were refused, as there were as many as there may be.",
+    ),
+    counter(
+        "watchpost_http_stream_gaps_total",
+        &["reason"],
+        "Times that a client asked for events that are gone and was told a gap.",
+    ),
     // The program.
     gauge("watchpost_build_info", &["version"], "Always 1; the label tells the version."),
     Metric {

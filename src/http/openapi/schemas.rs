@@ -57,6 +57,9 @@ pub(in crate::http) struct ConnectionInfo {
     last_error: Option<String>,
     /// States that are known of its items
     states: u64,
+    /// How long its last event took from its own time until it was stored, in seconds
+    #[schema(required)]
+    lag: Option<f64>,
 }
 
 /// `halted` needs a person; all others mend themselves
@@ -162,4 +165,81 @@ pub(in crate::http) struct Event {
     /// What the vendor sent, untouched
     #[schema(value_type = Value)]
     data: (),
+}
+
+/// A type of event that a camera of VXG's can have
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its fields are told, and never read")]
+pub(in crate::http) struct EventType {
+    #[schema(example = "doorbell")]
+    name: String,
+    caps: EventTypeCaps,
+    #[schema(required)]
+    notify: Option<bool>,
+    #[schema(required)]
+    receive: Option<bool>,
+    #[schema(required)]
+    record: Option<bool>,
+    #[schema(required)]
+    snapshot: Option<bool>,
+    /// In seconds
+    #[schema(required)]
+    period: Option<i64>,
+    #[schema(required)]
+    custom: Option<bool>,
+}
+
+/// What can be done with events of a type; `null` where VXG does not say
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its fields are told, and never read")]
+pub(in crate::http) struct EventTypeCaps {
+    #[schema(required)]
+    can_be_triggered: Option<bool>,
+    #[schema(required)]
+    can_record: Option<bool>,
+    #[schema(required)]
+    can_snapshot: Option<bool>,
+    #[schema(required)]
+    is_periodic: Option<bool>,
+}
+
+/// A type of event that was to be added
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its fields are told, and never read")]
+pub(in crate::http) struct AddedEventType {
+    /// It was there already, and stays as it was
+    existed: bool,
+    #[serde(flatten)]
+    event_type: EventType,
+}
+
+/// An event as the vendor has it
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its fields are told, and never read")]
+pub(in crate::http) struct VendorEvent {
+    /// The id that the event has, or will have, here too
+    id: String,
+    #[schema(example = "cameras/237863")]
+    item: String,
+    /// Its type
+    name: String,
+    #[schema(format = DateTime)]
+    time: String,
+    #[schema(value_type = Object)]
+    meta: (),
+}
+
+/// What has come of a trigger
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its fields are told, and never read")]
+pub(in crate::http) struct Triggered {
+    /// The camera was asked for an event of this time
+    #[schema(format = DateTime)]
+    asked: String,
+    /// The event, if it was waited for
+    #[schema(required)]
+    occurrence: Option<VendorEvent>,
+    /// Whether that is certain to be the one that was asked for
+    #[schema(required)]
+    confirmed: Option<bool>,
 }

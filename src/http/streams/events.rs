@@ -9,6 +9,7 @@ use tokio::{
     select,
     time::{Instant, sleep_until},
 };
+use utoipa::OpenApi;
 use watchpost_actors::{
     journal::{Ask, JournalHandle, LaneInfo},
     model::{Filter, Sequence},
@@ -23,6 +24,7 @@ use super::{
 };
 use crate::http::{
     events::FILTERS,
+    openapi::EventFilters,
     problem::{Answer, read},
     query::Query,
     site::Site,
@@ -36,10 +38,32 @@ const UNWANTED: u64 = 10_000;
 /// How an id is written.
 const ID: &str = "the `id` of a frame of this stream: a whole number";
 
+/// What this room says of itself.
+#[derive(OpenApi)]
+#[openapi(paths(stream))]
+pub(super) struct Described;
+
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config.service(read("/api/v1/events/stream", stream));
 }
 
+/// Events as they come
+///
+/// Server-sent events without end: each has the event's JSON as `data` and its `sequence` as `id`. A client that comes again with `Last-Event-ID` gets what it
+/// has missed; where that is gone, it gets a `gap` first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events/stream",
+    tag = "events",
+    operation_id = "streamEvents",
+    params(
+        EventFilters,
+        ("since" = Option<String>, Query, description = "Begin with what was stored at or after this moment: RFC 3339, or a time back from now", format = "moment", example = "1h"),
+        ("after" = Option<String>, Query, description = "Begin after this `sequence`", pattern = "^[0-9]{1,19}$"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The last `id` that was received; it goes before `after` and `since`", pattern = "^[0-9]{1,19}$")
+    ),
+    responses((status = 200, description = "Events, as server-sent events", body = String, content_type = "text/event-stream"))
+)]
 async fn stream(request: HttpRequest, site: web::Data<Site>, streams: web::Data<Streams>) -> Answer<HttpResponse> {
     let mut query = Query::of(&request);
     let filter = query.filter(&FILTERS);

@@ -30,6 +30,7 @@ use std::{
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError, http::Method, http::header, web};
 use tokio::sync::watch;
+use utoipa::OpenApi;
 use watchpost_actors::EngineHandle;
 
 pub(super) use self::client::keep_socket;
@@ -75,6 +76,11 @@ pub(super) struct Streams {
     ending: watch::Sender<bool>,
     rendered: Rendered,
     changes: Changes,
+}
+
+/// What this room says of itself.
+pub(super) fn described() -> utoipa::openapi::OpenApi {
+    events::Described::openapi().merge_from(states::Described::openapi())
 }
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {

@@ -13,6 +13,7 @@ use tokio::{
     select,
     time::{Instant, sleep_until},
 };
+use utoipa::OpenApi;
 use watchpost_actors::{
     EngineHandle,
     journal::LaneInfo,
@@ -27,6 +28,7 @@ use super::{
     hub::{self, Behind, Change, Following, What},
 };
 use crate::http::{
+    openapi::StateFilters,
     problem::{Answer, Problem, read},
     query::Query,
     site::Site,
@@ -36,10 +38,26 @@ use crate::http::{
 /// Bytes of frames in a piece, or one state if that is larger.
 const PIECE: usize = 16 << 10;
 
+/// What this room says of itself.
+#[derive(OpenApi)]
+#[openapi(paths(stream))]
+pub(super) struct Described;
+
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config.service(read("/api/v1/states/stream", stream));
 }
 
+/// States as they change
+///
+/// Server-sent events without end: first every state that is wanted, then each change.
+#[utoipa::path(
+    get,
+    path = "/api/v1/states/stream",
+    tag = "states",
+    operation_id = "streamStates",
+    params(StateFilters),
+    responses((status = 200, description = "States, as server-sent events", body = String, content_type = "text/event-stream"))
+)]
 async fn stream(request: HttpRequest, site: web::Data<Site>, streams: web::Data<Streams>) -> Answer<HttpResponse> {
     let mut query = Query::of(&request);
     let filter = query.filter(&["connection", "vendor", "item", "name", "group", "origin"]);
