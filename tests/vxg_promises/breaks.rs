@@ -7,7 +7,7 @@ use watchpost::actors::model::ConnectionState::Delayed;
 use watchpost::simulator::vxg::{Fault, FaultKind, Options, Simulator};
 
 use crate::cloud::{By, Cloud, options};
-use crate::common::{DEADLINE, MS, SECOND, eventually, pace};
+use crate::common::{DEADLINE, MS, SECOND, eventually, pace, parallel};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -39,14 +39,18 @@ fn a_kill_at_any_moment_loses_and_repeats_nothing() {
 
 #[test]
 fn a_commit_that_is_refused_loses_and_repeats_nothing() {
-    let cloud = Cloud::online(options(), By::Group);
-    for round in 0..3 {
-        cloud.store.refuse(2);
-        cloud.sim.emit(30);
-        eventually(DEADLINE, "two are refused", || cloud.store.refused() == 2 * (round + 1));
-        cloud.settle();
-    }
-    assert_eq!(cloud.gaps(), Vec::<Value>::new());
+    // Once and again, and for longer.
+    let trials = [(2, 2), (1, 3)].map(|(rounds, times)| (format!("{rounds} times {times}"), (rounds, times)));
+    parallel(2, trials.into(), |(rounds, times)| {
+        let cloud = Cloud::online(options(), By::Group);
+        for round in 1..=*rounds {
+            cloud.store.refuse(*times);
+            cloud.sim.emit(30);
+            eventually(DEADLINE, "all are refused", || cloud.store.refused() == times * round);
+            cloud.settle();
+        }
+        assert_eq!(cloud.gaps(), Vec::<Value>::new());
+    });
 }
 
 #[test]

@@ -51,10 +51,10 @@ pub(super) struct Polls {
     pub(super) groups: Vec<Vec<i64>>,
     /// It has given events without that, in this try.
     pub(super) names_none: bool,
-    /// What is dated in the future cannot be read: until the next sweep it is not asked for.
-    pub(super) is_ahead_bad: bool,
+    /// Polls since the last sweep that had to do without what is dated in the future.
+    pub(super) ahead_failures: u32,
     /// Up to there it was told that lists do not hold still.
-    pub(super) unstable_until: i64,
+    pub(super) unstable_until: Option<i64>,
     /// What made the look at the live edge necessary.
     pub(super) trouble: String,
     /// … and for how long the server wanted to be left alone then.
@@ -83,8 +83,8 @@ impl Polls {
             by_ids: false,
             groups: Vec::new(),
             names_none: false,
-            is_ahead_bad: false,
-            unstable_until: i64::MIN,
+            ahead_failures: 0,
+            unstable_until: None,
             trouble: String::new(),
             pause: None,
         }
