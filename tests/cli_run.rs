@@ -13,8 +13,10 @@ use cli_support::{PASSWORD, PASSWORD_IN_FORM, Site, TOKEN, Watchpost, eventually
 use serde_json::Value;
 use watchpost::simulator::milestone::DropHow;
 
+/// Two sinks. Nothing is asked over HTTP here, and programs side by side would want the same port.
 const SINKS: &str = "[[sink]]\nname = \"screen\"\nkind = \"stdout\"\n\
-                     [[sink]]\nname = \"file\"\nkind = \"file\"\npath = \"events.jsonl\"\n";
+                     [[sink]]\nname = \"file\"\nkind = \"file\"\npath = \"events.jsonl\"\n\
+                     [engine]\nlisten = \"off\"\n";
 
 /// The ids of the vendor's events, in order.
 fn vendor_ids(events: &[Value]) -> Vec<String> {
@@ -113,7 +115,8 @@ fn a_reader_of_stdout_that_has_had_enough_ends_a_program_without_another_sink() 
     let site = Site::start();
     site.write(
         "watchpost.toml",
-        &(site.connection("hq", "\"*\"") + "[[sink]]\nname = \"screen\"\nkind = \"stdout\"\n"),
+        &(site.connection("hq", "\"*\"")
+            + "[engine]\nlisten = \"off\"\n[[sink]]\nname = \"screen\"\nkind = \"stdout\"\n"),
     );
     let mut program = read_one_line(&site);
     site.simulator.emit(10);
@@ -245,7 +248,7 @@ fn a_configuration_with_mistakes_does_not_start_and_exits_with_2() {
 #[test]
 fn a_file_that_cannot_be_written_is_named_before_anything_is_watched() {
     let site = Site::start();
-    let sink = "[[sink]]\nname = \"lost\"\nkind = \"file\"\npath = \"no/such/folder/events.jsonl\"\n";
+    let sink = "[engine]\nlisten = \"off\"\n[[sink]]\nname = \"lost\"\nkind = \"file\"\npath = \"no/such/folder/events.jsonl\"\n";
     site.write("watchpost.toml", &(site.connection("hq", "\"*\"") + sink));
     let (code, _, stderr) = finish(site.command(&["check"]));
     assert_eq!(code, Some(2), "{stderr}");

@@ -58,7 +58,7 @@ impl Home {
     }
 
     fn configure(&self, connections: &str) {
-        let sink = "[[sink]]\nname = \"screen\"\nkind = \"stdout\"\n";
+        let sink = "[engine]\nlisten = \"off\"\n[[sink]]\nname = \"screen\"\nkind = \"stdout\"\n";
         fs::write(self.path("watchpost.toml"), connections.to_owned() + sink).unwrap();
     }
 

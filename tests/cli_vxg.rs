@@ -39,7 +39,7 @@ impl Cloud {
         let other = "[[connection]]\nname = \"hq\"\nvendor = \"milestone\"\nurl = \"http://127.0.0.1:9\"\nusername = \"u\"\n\
                      password = { env = \"PASSWORD\" }\n\
                      subscribe = [{ modifier = \"include\", resource_types = [\"*\"], sources = [\"*\"], events = [\"*\"] }]\n";
-        let sink = "[[sink]]\nname = \"screen\"\nkind = \"stdout\"\n";
+        let sink = "[engine]\nlisten = \"off\"\n[[sink]]\nname = \"screen\"\nkind = \"stdout\"\n";
         let text = connection("cloud", "GROUP") + &connection("yard", "CAMERA") + other + sink;
         fs::write(folder.path().join("watchpost.toml"), text).unwrap();
         Self { simulator, folder, camera }

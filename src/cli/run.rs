@@ -60,7 +60,9 @@ pub(super) async fn run(args: RunArgs) -> Exit {
         Listen::Off => None,
         Listen::At(address) => match Api::bind(*address) {
             Ok(api) => api,
-            Err(error) => return failed(format_args!("{error}, by `listen` in [engine]")),
+            Err(error) => {
+                return failed(format_args!("{error}; choose another `listen` in [engine], or end what has it now"));
+            }
         },
     };
     let (journal, delivery, floor) = match storage::open(&config.engine) {

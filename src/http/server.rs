@@ -32,7 +32,7 @@ const BODY: usize = 64 << 10;
 
 /// The address cannot be listened at.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}; choose another address, or end what has it now")]
+#[error("cannot listen on {address}: {source}")]
 pub struct BindError {
     address: SocketAddr,
     source: io::Error,

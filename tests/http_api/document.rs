@@ -74,7 +74,9 @@ fn what_the_document_says_is_what_is_answered() {
     // Its time may be over before it has come to all of them, which it does not take for a failure.
     let report: Value = serde_json::from_str(&fs::read_to_string(folder.path().join("report.json")).unwrap()).unwrap();
     let paths = Place::bare(None).get("/api/v1/openapi.json").json();
-    let paths = paths["paths"].as_object().unwrap().iter().filter(|(path, _)| !path.ends_with("/stream"));
+    let paths = paths["paths"].as_object().unwrap().iter();
+    // It leaves out what it reads the document from.
+    let paths = paths.filter(|(path, _)| !path.ends_with("/stream") && !path.ends_with("/openapi.json"));
     let operations: usize = paths.map(|(_, item)| item.as_object().unwrap().len()).sum();
     assert_eq!(report["operations"]["tested"], operations, "each but the streams was tried: {stdout}");
     drop(demo);

@@ -23,7 +23,7 @@ const STALLED: usize = 50;
 const RATE: f64 = 200.0;
 /// What the clients who read may cost, of whom each holds two ends of a connection in this process; and what each other one may: less than the
 /// events of the time before it is cut off would take, if they were kept for it.
-const READERS: usize = 32 << 20;
+const READERS: usize = 48 << 20;
 const EACH_STALLED: usize = 256 << 10;
 
 /// For how long; `WATCHPOST_STREAM_SECONDS` makes it longer.

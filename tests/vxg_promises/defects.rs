@@ -48,7 +48,7 @@ fn d3_times_without_a_zone_are_utc_whatever_zone_the_machine_is_in() {
     let folder = tempfile::tempdir().unwrap();
     let config = format!(
         "[[connection]]\nname = \"yard\"\nvendor = \"vxg\"\nurl = \"{}\"\ntoken = {{ env = \"VXG_TOKEN\" }}\n\
-         poll_every = \"100ms\"\n[[sink]]\nname = \"out\"\nkind = \"stdout\"\n",
+         poll_every = \"100ms\"\n[engine]\nlisten = \"off\"\n[[sink]]\nname = \"out\"\nkind = \"stdout\"\n",
         sim.url()
     );
     std::fs::write(folder.path().join("watchpost.toml"), config).unwrap();

@@ -149,7 +149,7 @@ enum Failure {
 fn listen(wanted: Option<SocketAddr>) -> Result<Option<Api>, String> {
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 8780));
     match wanted {
-        Some(address) => Api::bind(address),
+        Some(address) => Api::bind(address).map_err(|error| format!("{error}; choose another address with --listen")),
         None => Api::bind(usual).or_else(|_| Api::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))),
     }
 }
