@@ -281,7 +281,8 @@ impl<K: Kind> Trial<K> {
 
     #[track_caller]
     pub(crate) fn assert_logged(&self, level: &str, words: &str) {
-        assert!(!self.logged(level, words).is_empty(), "nothing of level {level} says {words:?}\n{}", self.story());
+        // What is stored can be seen a moment before it is logged.
+        self.wait(&format!("a line of level {level} says {words:?}"), || !self.logged(level, words).is_empty());
     }
 
     /// Stops it, and holds against it what must be so at every end.
