@@ -2,7 +2,7 @@
 //!
 //! Each room of the API describes its own handlers, beside them, and lists them once:
 //!
-//! ```ignore
+//! ```text
 //! use utoipa::OpenApi;
 //! use super::openapi::{Filters, Paging, schemas};
 //!
