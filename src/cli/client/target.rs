@@ -13,7 +13,6 @@ use url::Url;
 use watchpost::{
     actors::settings::{Secret, mistake::shown},
     config::{self, EngineSettings, Listen, Secrets},
-    journal::DataDir,
 };
 
 use super::ClientError;
@@ -100,7 +99,7 @@ impl Source {
         // What is wrong with it is said by whoever uses it.
         if let Ok(read) = config::load_with(file, Secrets::Unfetched)
             && let Listen::At(address) = read.engine.listen
-            && let Ok(Some(_)) = DataDir::holder(&read.engine.data_dir)
+            && is_held(&read.engine.data_dir)
             // A command may own the folder, too: that one does not listen.
             && TcpStream::connect_timeout(&reachable(address), REACHED_WITHIN).is_ok()
         {
@@ -108,6 +107,18 @@ impl Source {
         }
         Ok(Self::Straight(file.to_owned()))
     }
+}
+
+/// Whether a running watchpost has this data folder.
+#[cfg(feature = "sqlite")]
+fn is_held(folder: &Path) -> bool {
+    matches!(watchpost::journal::DataDir::holder(folder), Ok(Some(_)))
+}
+
+/// Without storage nobody has a folder.
+#[cfg(not(feature = "sqlite"))]
+fn is_held(_: &Path) -> bool {
+    false
 }
 
 impl Place {
