@@ -3,7 +3,7 @@
 //!
 //! Reads see what is committed, and may be ahead of what a sink has delivered.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{self, AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,35 +64,6 @@ pub struct StatePage {
     pub has_more: bool,
 }
 
-/// A state that is compared by its place within its connection.
-struct Placed(StateEntry);
-
-impl Placed {
-    fn place(&self) -> (&str, &str) {
-        (&self.0.item.id, self.0.vendor_group())
-    }
-}
-
-impl PartialEq for Placed {
-    fn eq(&self, other: &Self) -> bool {
-        self.place() == other.place()
-    }
-}
-
-impl Eq for Placed {}
-
-impl PartialOrd for Placed {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Placed {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.place().cmp(&other.place())
-    }
-}
-
 /// The states of one item; a handful, so a list is searched faster than a map.
 #[derive(Debug)]
 struct ItemStates {
@@ -130,7 +101,7 @@ impl StateMap {
     }
 
     /// The first states after a place, in the order of connection, item and the vendor's id of the group, that a filter wants and `is_wanted`
-    /// too. Looks at every state of the connections from that place on until there are enough, and copies those alone that it answers with.
+    /// too. Looks at the states from that place on until there are enough, and at one item at a time: it holds up nobody who sets one.
     #[must_use]
     pub fn page(
         &self,
@@ -270,6 +241,9 @@ impl ConnectionStates {
     }
 
     /// Adds the first states after an item's group, in order, `count` at most.
+    ///
+    /// Whoever sets a state waits while its part of the map is read. So there nothing is done but to copy the names of items, then the states of one item
+    /// after the other; what is wanted is found out outside.
     fn first(
         &self,
         filter: &Filter,
@@ -278,26 +252,20 @@ impl ConnectionStates {
         is_wanted: &impl Fn(&StateEntry) -> bool,
         found: &mut Vec<State>,
     ) {
-        // The greatest on top: it gives way to a lesser one.
-        let mut first: BinaryHeap<Placed> = BinaryHeap::new();
-        for item in &self.items {
-            for entry in &item.states {
-                let place = (&*entry.item.id, entry.vendor_group());
-                let has_room = first.len() < count || first.peek().is_some_and(|last| place < last.place());
-                if has_room
-                    && after.is_none_or(|after| place > after)
-                    && self.is_wanted(filter, entry)
-                    && is_wanted(entry)
-                {
-                    first.push(Placed(entry.clone()));
-                    if first.len() > count {
-                        first.pop();
-                    }
-                }
-            }
+        let is_left = |item: &str| after.is_none_or(|(after, _)| item >= after);
+        let left = self.items.iter().filter(|place| is_left(place.key()));
+        // A heap, as most pages end long before all is in order.
+        let mut left: BinaryHeap<_> = left.map(|place| Reverse(Arc::clone(place.key()))).collect();
+        let (stale, most) = (self.is_stale(), found.len() + count);
+        while found.len() < most
+            && let Some(Reverse(item)) = left.pop()
+        {
+            let mut entries = self.entries(Some(&item));
+            entries.sort_unstable_by(|a, b| a.vendor_group().cmp(b.vendor_group()));
+            entries.retain(|entry| after.is_none_or(|after| (&*item, entry.vendor_group()) > after));
+            let wanted = entries.iter().filter(|entry| self.is_wanted(filter, entry) && is_wanted(entry));
+            found.extend(wanted.take(most - found.len()).map(|entry| self.show(entry, stale)));
         }
-        let stale = self.is_stale();
-        found.extend(first.into_sorted_vec().iter().map(|Placed(entry)| self.show(entry, stale)));
     }
 
     /// Every state, or those of one item.
@@ -357,5 +325,123 @@ impl ConnectionStates {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::collections::BTreeSet;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::event::{Origin, StateMeaning};
+    use crate::model::ids::Sequence;
+
+    type Key = (String, String, String);
+
+    fn key(connection: &str, item: usize, group: usize) -> Key {
+        (connection.to_owned(), format!("item {item}"), format!("group {group}"))
+    }
+
+    fn set(map: &StateMap, key: &Key) {
+        let (connection, item, group) = key;
+        let states = map.open(&connection.parse().unwrap(), "test");
+        let words = |text: &str| Arc::from(text);
+        let state = StateMeaning {
+            group: words("g"),
+            value: words("v"),
+            vendor_group: words(group),
+            vendor_value: words("v"),
+            text: None,
+        };
+        let meaning = Arc::new(Meaning { kind: words("test"), name: None, state: Some(state) });
+        let item = Arc::new(Item { id: words(item), name: None });
+        states.set(StateRef { item: &item, meaning: &meaning, time: "", sequence: Sequence(1), origin: Origin::Live });
+    }
+
+    fn place(state: &State) -> Key {
+        let StatePlace { connection, item, group } = StatePlace::of(state);
+        (connection, item, group)
+    }
+
+    /// Every page, by so many; `between` happens after each.
+    fn pages(map: &StateMap, limit: usize, mut between: impl FnMut()) -> Vec<Key> {
+        let (mut all, mut after): (Vec<Key>, Option<StatePlace>) = (Vec::new(), None);
+        loop {
+            let StatePage { states, has_more } = map.page(&Filter::everything(), after.as_ref(), limit, |_| true);
+            assert!(states.len() <= limit);
+            assert!(!has_more || states.len() == limit);
+            all.extend(states.iter().map(place));
+            if !has_more {
+                return all;
+            }
+            after = states.last().map(StatePlace::of);
+            between();
+        }
+    }
+
+    fn keys() -> impl Strategy<Value = BTreeSet<Key>> {
+        let one = (0_usize..3, 0_usize..40, 0_usize..4);
+        let key = one.prop_map(|(connection, item, group)| key(["a", "b", "c/d"][connection], item, group));
+        prop::collection::btree_set(key, 0..120)
+    }
+
+    proptest! {
+        #[test]
+        fn pages_put_together_are_all_states_once_in_order(all in keys(), limit in 1_usize..30) {
+            let map = StateMap::default();
+            all.iter().for_each(|key| set(&map, key));
+            prop_assert_eq!(pages(&map, limit, || ()), all.into_iter().collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn what_was_there_from_the_first_page_on_is_in_the_pages_once_whatever_comes_meanwhile(
+            before in keys(),
+            meanwhile in keys(),
+            limit in 1_usize..30,
+        ) {
+            let map = StateMap::default();
+            before.iter().for_each(|key| set(&map, key));
+            let mut coming = meanwhile.iter();
+            let told = pages(&map, limit, || coming.by_ref().take(7).for_each(|key| set(&map, key)));
+            prop_assert!(told.is_sorted_by(|a, b| a < b), "in order, and each once: {:?}", told);
+            let told: BTreeSet<_> = told.into_iter().collect();
+            prop_assert!(told.is_superset(&before));
+            prop_assert!(told.is_subset(&before.union(&meanwhile).cloned().collect()));
+        }
+    }
+
+    #[test]
+    fn a_state_can_be_set_while_somebody_finds_out_whether_another_is_wanted() {
+        let map = StateMap::default();
+        (0..64).for_each(|item| set(&map, &key("a", item, 0)));
+        let (asked, asks) = mpsc::channel();
+        let (go_on, wait) = mpsc::channel::<()>();
+        let reader = {
+            let map = map.clone();
+            thread::spawn(move || {
+                map.page(&Filter::everything(), None, 1, |_| {
+                    // Only the first is waited for.
+                    let _ = asked.send(());
+                    wait.recv().is_err()
+                })
+            })
+        };
+        asks.recv().unwrap();
+        let (done, all_set) = mpsc::channel();
+        let writer = map.clone();
+        thread::spawn(move || {
+            (0..64).for_each(|item| set(&writer, &key("a", item, 1)));
+            done.send(()).unwrap();
+        });
+        let result = all_set.recv_timeout(Duration::from_secs(10));
+        drop(go_on);
+        assert_eq!(reader.join().unwrap().states.len(), 1);
+        assert!(result.is_ok(), "whoever sets states does not wait for a reader");
     }
 }

@@ -135,11 +135,16 @@ impl JournalHandle {
     /// # Errors
     /// [`JournalError`].
     pub async fn read(&self, ask: Ask) -> Result<Page, JournalError> {
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner).read(&ask);
-        match recent {
+        match self.recent(&ask) {
             Some(page) => Ok(page),
             None => self.ask(|answer| Question::Read(ask, answer)).await,
         }
+    }
+
+    /// What [`read`](Self::read) answers from memory, if all of it was stored lately: it asks nobody and waits for nothing.
+    #[must_use]
+    pub fn recent(&self, ask: &Ask) -> Option<Page> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).read(ask)
     }
 
     /// See [`Reader::lanes`].

@@ -151,6 +151,17 @@ impl Filter {
         allows(self.connections.as_ref(), connection) && allows(self.vendors.as_ref(), vendor)
     }
 
+    /// Whether a connection itself is of interest: how it is doing, say. Only `connections` and `vendors` are asked; an exclusion that asks for
+    /// more than these does not exclude the whole connection.
+    #[must_use]
+    pub fn wants_connection(&self, connection: &str, vendor: &str) -> bool {
+        let excludes = |not: &Self| {
+            let rest = [&not.types, &not.items, &not.names, &not.groups, &not.origins];
+            rest.iter().all(|list| list.is_none()) && not.wants_connection(connection, vendor)
+        };
+        self.may_want_of(connection, vendor) && !self.not.as_deref().is_some_and(excludes)
+    }
+
     fn wants_part(&self, state: &StatePart<'_>) -> bool {
         self.state_passes(state, false) && !self.not.as_ref().is_some_and(|not| not.state_passes(state, true))
     }
@@ -231,6 +242,23 @@ mod tests {
 
     fn wants(settings: &FilterSettings, commit: &Committed) -> bool {
         Filter::new(settings).unwrap().wants(&commit.get(0).unwrap())
+    }
+
+    #[test]
+    fn a_connection_is_excluded_only_by_what_speaks_of_connections_alone() {
+        let wanted = |settings: &FilterSettings| Filter::new(settings).unwrap().wants_connection("stores/7", "een");
+        let of = |connections: &[&str], items: &[&str]| FilterSettings {
+            connections: list(connections),
+            items: list(items),
+            ..FilterSettings::default()
+        };
+        let not = |not| FilterSettings { not: Some(Box::new(not)), ..FilterSettings::default() };
+        assert!(wanted(&FilterSettings::default()));
+        assert!(wanted(&of(&["stores/*"], &["cameras/x"])));
+        assert!(!wanted(&of(&["hq"], &[])));
+        assert!(!wanted(&not(of(&["stores/*"], &[]))));
+        assert!(wanted(&not(of(&["stores/*"], &["cameras/*"]))));
+        assert!(wanted(&not(of(&["hq"], &[]))));
     }
 
     #[test]
