@@ -14,13 +14,14 @@
 //! - `connection`: one actor per session; `account`, `gate`, `lookup`, `caller`: login and names, shared by connections of one user at one server.
 //! - `state_tracker`, `lane`, `names`, `seen`: repeats, names, what changes, commit. [`journal`]: what storage must promise.
 //! - [`media`]: pictures and recordings, fetched to files. [`commands`]: what a vendor is asked to do. `beside`: the login for both.
-//! - `supervisor`: starts, watches, starts again. [`watch`], [`callbacks`]: who wants to know.
+//! - `supervisor`: starts, watches, starts again. [`watch`], [`callbacks`], [`changes`]: who wants to know.
 #![forbid(unsafe_code)]
 
 mod account;
 mod beside;
 pub mod callbacks;
 mod caller;
+pub mod changes;
 pub mod commands;
 mod connection;
 mod engine;

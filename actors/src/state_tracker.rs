@@ -153,7 +153,9 @@ impl Shard {
         if slot.lane.is_none() {
             let loaded = self.journal.load(connection.clone()).await?;
             let states = self.map.open(&connection, vendor);
-            slot.lane = Some(Lane::new(connection, vendor, order, states, loaded));
+            slot.lane = Some(Lane::new(connection, vendor, order, Arc::clone(&states), loaded));
+            // Whoever began to watch before was told of none of them.
+            self.watchers.borrow_mut().loaded(&states);
         }
         let lane = slot.lane.as_ref();
         Ok(LaneOpened {

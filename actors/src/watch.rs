@@ -39,7 +39,7 @@ pub enum WatchUpdate {
         /// This was the last part.
         last: bool,
     },
-    /// States that have changed.
+    /// States that have changed, or those of a connection that has come.
     Changed(Vec<State>),
     /// Events that were stored.
     Events(EventBatch),
@@ -160,18 +160,32 @@ impl Watchers {
         self.all.values().any(|watcher| watcher.subject != Subject::Events)
     }
 
+    /// Hands out the states of a connection that has come, as they were last stored.
+    pub(crate) fn loaded(&mut self, states: &ConnectionStates) {
+        self.send(None, |watcher| {
+            let wants = watcher.subject != Subject::Events;
+            let wanted = if wants { states.query(&watcher.filter) } else { Vec::new() };
+            (!wanted.is_empty()).then_some(WatchUpdate::Changed(wanted))
+        });
+    }
+
     /// Hands out what was stored. `changed` are the states that it has set.
     pub(crate) fn publish(&mut self, commit: &Arc<Committed>, changed: &[State]) {
-        if self.all.is_empty() {
-            return;
-        }
+        let last = Sequence(commit.next().0.saturating_sub(1));
+        self.send(Some(last), |watcher| watcher.update(commit, changed));
+    }
+
+    /// Sends each watcher its update, where it has one, and lets those go that cannot take it. `last`: the last event or change that is in it.
+    fn send(&mut self, last: Option<Sequence>, update: impl Fn(&Watcher) -> Option<WatchUpdate>) {
         let before = self.all.len();
-        self.all.retain(|_, watcher| match watcher.update(commit, changed) {
-            _ if watcher.cut.load(Ordering::Acquire) => false,
-            None => true,
-            Some(update) => match watcher.recipient.try_send(update) {
+        self.all.retain(|_, watcher| {
+            if watcher.cut.load(Ordering::Acquire) {
+                return false;
+            }
+            let Some(update) = update(watcher) else { return true };
+            match watcher.recipient.try_send(update) {
                 Ok(()) => {
-                    watcher.last = Sequence(commit.next().0.saturating_sub(1));
+                    watcher.last = last.unwrap_or(watcher.last);
                     true
                 }
                 Err(SendError::Full(_)) => {
@@ -179,7 +193,7 @@ impl Watchers {
                     false
                 }
                 Err(SendError::Closed(_)) => false,
-            },
+            }
         });
         if self.all.len() != before {
             self.count();
@@ -236,6 +250,10 @@ impl Watcher {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::model::{
+        event::{Item, Meaning, Origin, StateMeaning},
+        state::StateEntry,
+    };
 
     /// Takes what it is sent, and has room for only so much until then.
     struct Taker {
@@ -271,18 +289,40 @@ mod tests {
         }
     }
 
-    async fn watched(shards: usize, room: usize) -> (Vec<Watchers>, Vec<WatchUpdate>) {
-        let taker = Taker { room, taken: Vec::new() }.start();
-        // Its mailbox has its bound once it has started.
-        taker.send(Taken).await.unwrap();
-        let begin = BeginWatch {
+    fn entry(item: &str, group: &str, value: &str) -> StateEntry {
+        let words = |text: &str| Arc::from(text);
+        let state = StateMeaning {
+            group: words(group),
+            value: words(value),
+            vendor_group: words(group),
+            vendor_value: words(value),
+            text: None,
+        };
+        StateEntry {
+            item: Arc::new(Item { id: words(item), name: None }),
+            meaning: Arc::new(Meaning { kind: words("test"), name: None, state: Some(state) }),
+            time: "".into(),
+            sequence: Sequence(1),
+            origin: Origin::Live,
+        }
+    }
+
+    fn begin(subject: Subject, taker: &Addr<Taker>, shards: usize) -> BeginWatch {
+        BeginWatch {
             id: WatchId(1),
-            subject: Subject::Events,
+            subject,
             filter: Arc::default(),
             recipient: taker.clone().recipient(),
             parts: Arc::new(AtomicUsize::new(shards)),
             cut: Arc::default(),
-        };
+        }
+    }
+
+    async fn watched(shards: usize, room: usize) -> (Vec<Watchers>, Vec<WatchUpdate>) {
+        let taker = Taker { room, taken: Vec::new() }.start();
+        // Its mailbox has its bound once it has started.
+        taker.send(Taken).await.unwrap();
+        let begin = begin(Subject::Events, &taker, shards);
         let mut all: Vec<_> = (0..shards).map(Watchers::new).collect();
         for shard in &mut all {
             // Each shard has a sender of its own, as messages to them carry clones.
@@ -297,6 +337,22 @@ mod tests {
         let last = taken.iter().map(|update| matches!(update, WatchUpdate::Present { last: true, .. }));
         assert_eq!(last.collect::<Vec<_>>(), [false, false, true]);
         assert!(shards.iter().all(|shard| shard.all.len() == 1));
+    }
+
+    #[actix_rt::test]
+    async fn states_of_a_connection_that_is_loaded_later_are_told_to_those_who_watch_states() {
+        let taker = Taker { room: 64, taken: Vec::new() }.start();
+        let states = ConnectionStates::new("hq".parse().unwrap(), "test");
+        states.set(entry("cameras/1", "motion", "detected").view());
+        for (subject, told) in [(Subject::States, 1), (Subject::Changes, 1), (Subject::Events, 0)] {
+            let mut watchers = Watchers::new(0);
+            watchers.begin(begin(subject, &taker, 1), std::iter::empty(), Sequence(7));
+            taker.send(Taken).await.unwrap();
+            watchers.loaded(&states);
+            let taken = taker.send(Taken).await.unwrap();
+            let changed = taken.iter().filter(|update| matches!(update, WatchUpdate::Changed(all) if all.len() == 1));
+            assert_eq!((changed.count(), taken.len()), (told, told), "{subject:?}");
+        }
     }
 
     #[test]

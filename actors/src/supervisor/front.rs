@@ -1,5 +1,7 @@
 //! The front: what an embedder may ask. None of it holds up a connection.
 
+use std::collections::BTreeMap;
+use std::iter;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -36,13 +38,30 @@ impl Supervisor {
             states: self.ground.states.count(name.as_str()),
         }
     }
+
+    /// The connections there are, by name.
+    fn rows(&self, from: Bound<&str>) -> impl Iterator<Item = (&ConnectionName, &Row)> {
+        let (mut here, mut left) = (behind(&self.table, from).peekable(), behind(&self.left, from).peekable());
+        iter::from_fn(move || match (here.peek(), left.peek()) {
+            (Some(one), Some(other)) if other.0 < one.0 => left.next(),
+            (None, Some(_)) => left.next(),
+            _ => here.next(),
+        })
+    }
+}
+
+fn behind<'a>(
+    rows: &'a BTreeMap<ConnectionName, Box<Row>>,
+    from: Bound<&str>,
+) -> impl Iterator<Item = (&'a ConnectionName, &'a Row)> + use<'a> {
+    rows.range::<str, _>((from, Bound::Unbounded)).map(|(name, row)| (name, &**row))
 }
 
 impl Handler<ListConnections> for Supervisor {
     type Result = MessageResult<ListConnections>;
 
     fn handle(&mut self, _: ListConnections, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.table.iter().map(|(name, row)| self.info(name, row)).collect())
+        MessageResult(self.rows(Bound::Unbounded).map(|(name, row)| self.info(name, row)).collect())
     }
 }
 
@@ -56,11 +75,10 @@ impl Handler<PageConnections> for Supervisor {
         let is_wanted = |name: &ConnectionName| {
             state.is_none_or(|state| states.status(name.as_str()).unwrap_or_default().state == state)
         };
-        let mut wanted =
-            self.table.range::<str, _>((from, Bound::Unbounded)).filter(|(name, _)| is_wanted(name)).fuse();
+        let mut wanted = self.rows(from).filter(|(name, _)| is_wanted(name)).fuse();
         let connections = wanted.by_ref().take(limit).map(|(name, row)| self.info(name, row)).collect();
         let has_more = wanted.next().is_some();
-        MessageResult(ConnectionPage { connections, has_more, total: self.table.len() })
+        MessageResult(ConnectionPage { connections, has_more, total: self.table.len() + self.left.len() })
     }
 }
 
@@ -68,7 +86,8 @@ impl Handler<GetConnection> for Supervisor {
     type Result = Option<ConnectionInfo>;
 
     fn handle(&mut self, GetConnection(name): GetConnection, _: &mut Self::Context) -> Self::Result {
-        self.table.get(&name).map(|row| self.info(&name, row))
+        let row = self.table.get(&name).or_else(|| self.left.get(&name));
+        row.map(|row| self.info(&name, row))
     }
 }
 

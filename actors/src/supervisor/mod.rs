@@ -100,6 +100,8 @@ pub struct Supervisor {
     ground: Ground,
     /// Boxed, since nodes of the map are not always full, and a row is large.
     table: BTreeMap<ConnectionName, Box<Row>>,
+    /// Those that have ended since the engine was told to. Whoever asks must not take them for removed.
+    left: BTreeMap<ConnectionName, Box<Row>>,
     /// The [`OwnedDirectories`] of each vendor's accounts.
     accounts: HashMap<AccountKey, Box<dyn Any + Send>>,
     /// Where logins of one user wait for each other.
@@ -172,6 +174,7 @@ impl Supervisor {
             secrets: RandomState::new(),
             generations: 0,
             watches: 0,
+            left: BTreeMap::new(),
             stopping: None,
         }
     }
@@ -302,19 +305,23 @@ impl Supervisor {
 
     /// A connection that was told to end has ended.
     fn gone(&mut self, name: &ConnectionName) {
-        let Some(row) = self.table.remove(name) else { return };
+        let Some(mut row) = self.table.remove(name) else { return };
         let lane = self.ground.shards.get(row.shard).filter(|_| self.stopping.is_none());
         let closing = lane.map(|shard| shard.tracker.send(CloseLane(name.clone())));
         if !self.table.values().any(|other| other.account == row.account) {
             self.accounts.remove(&row.account);
         }
         self.forget_pace(&row.gate, row.rate);
+        let waiting = row.leaving.take();
+        if self.stopping.is_some() {
+            self.left.insert(name.clone(), row);
+        }
         actix_rt::spawn(async move {
             // One that has panicked may have left a batch behind that is still being stored.
             if let Some(closing) = closing {
                 let _ = closing.await;
             }
-            for waiting in row.leaving.into_iter().flatten() {
+            for waiting in waiting.into_iter().flatten() {
                 let _ = waiting.send(());
             }
         });

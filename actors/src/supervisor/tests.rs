@@ -136,6 +136,15 @@ async fn children_come_and_go_as_their_parent_wants_and_leave_with_it() {
     assert!(engine.shutdown(Duration::from_secs(5)).await);
 }
 
+#[actix_rt::test]
+async fn an_engine_that_ends_has_removed_no_connection() {
+    let engine = engine();
+    engine.send(want(&["1", "2"])).await.unwrap();
+    engine.send(crate::messages::StopAll).await.unwrap();
+    assert_eq!(names(&engine).await, ["hq", "hq/1", "hq/2"]);
+    assert!(engine.shutdown(Duration::from_secs(5)).await);
+}
+
 /// How many connections were told to go and have not gone yet.
 #[derive(Message)]
 #[rtype(result = "usize")]
