@@ -1,5 +1,7 @@
 //! The address of a server: what may stand behind its host, and what can be read on the way to it.
 
+use std::net::Ipv4Addr;
+
 use url::{Host, Url};
 
 use super::{Fields, Mistake};
@@ -61,7 +63,8 @@ fn only(server: &str) -> String {
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
+        // The address parser takes numbers for addresses only where the scheme is one of the web's.
+        Some(Host::Domain(name)) => name == "localhost" || name.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback()),
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
         None => false,

@@ -281,6 +281,15 @@ fn pause_for(not_before: Option<Duration>) -> Option<Duration> {
     Some(not_before.unwrap_or(USUAL)).filter(|pause| *pause <= LONGEST)
 }
 
+/// What certainly has done nothing is tried once more where that `may` be, after this pause.
+fn once_more(known: &Known, error: CallError, may: bool) -> Result<Duration, Stop> {
+    let pause = pause_for(error.not_before()).filter(|_| may && error.is_retryable());
+    match (stop(&known.item, error), pause) {
+        (Stop::Failed(_), Some(pause)) => Ok(pause),
+        (stopped, _) => Err(stopped),
+    }
+}
+
 /// A request that was never sent has done nothing.
 fn was_sent(answer: Result<&RestAnswer, &RestError>) -> bool {
     use crate::transport::Fault;

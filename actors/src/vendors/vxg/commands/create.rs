@@ -15,7 +15,7 @@ use super::super::grant::Grant;
 use super::super::rest::{self, CallError};
 use super::lookup::Known;
 use super::walk::Walk;
-use super::{Next, Stop, Work, borrowed, check_meta, pause_for, read, stop, told, was_sent, whole};
+use super::{Next, Stop, Work, borrowed, check_meta, once_more, pause_for, read, told, was_sent, whole};
 use crate::messages::{CommandError, CreateEvent, VendorEvent};
 use crate::transport::RestError;
 use crate::transport::request::RestAnswer;
@@ -120,14 +120,8 @@ impl Create {
             self.pause = Some(not_before.and_then(|pause| pause_for(Some(pause))).unwrap_or_default().max(LOOKS[0]));
             return Ok(());
         }
-        let may_try = error.is_retryable() && self.posts < MOST_POSTS;
-        match (stop(&known.item, error), pause_for(not_before).filter(|_| may_try)) {
-            (Stop::Failed(_), Some(pause)) => {
-                self.pause = Some(pause);
-                Ok(())
-            }
-            (stopped, _) => Err(stopped),
-        }
+        self.pause = Some(once_more(known, error, self.posts < MOST_POSTS)?);
+        Ok(())
     }
 }
 

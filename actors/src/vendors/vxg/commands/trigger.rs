@@ -11,7 +11,7 @@ use super::super::wire::Event;
 use super::lookup::Known;
 use super::types::unaddressable;
 use super::walk::Walk;
-use super::{Next, Stop, Work, borrowed, check_meta, pause_for, read, stop, told, was_sent, whole};
+use super::{Next, Stop, Work, borrowed, check_meta, once_more, read, told, was_sent, whole};
 use crate::messages::{CommandError, TriggerEvent, Triggered, VendorEvent};
 use crate::transport::RestError;
 use crate::transport::request::RestAnswer;
@@ -98,15 +98,8 @@ impl Trigger {
     /// Nothing is done yet: the same once more after a pause, or not at all.
     fn later(&mut self, known: &Known, error: CallError) -> Result<(), Stop> {
         self.tries += 1;
-        let may_try = error.is_retryable() && self.tries < TRIES;
-        let pause = pause_for(error.not_before()).filter(|_| may_try);
-        match (stop(&known.item, error), pause) {
-            (Stop::Failed(_), Some(pause)) => {
-                self.pause = Some(pause);
-                Ok(())
-            }
-            (stopped, _) => Err(stopped),
-        }
+        self.pause = Some(once_more(known, error, self.tries < TRIES)?);
+        Ok(())
     }
 
     fn posted(
