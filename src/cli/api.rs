@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 #[cfg(feature = "http")]
-use watchpost::http::{Bound, Site, metrics::Metrics};
+use watchpost::http::{Bound, Limits, Site, metrics::Metrics};
 use watchpost::{
     actors::{ConnectionConfig, EngineHandle, settings::Secret},
     config::SinkConfig,
@@ -30,12 +30,14 @@ pub(super) struct Serving(#[cfg(feature = "http")] watchpost::http::Server);
 
 #[cfg(feature = "http")]
 impl Api {
-    /// Listens; from now on everything is counted.
+    /// Listens for so many clients at a time, or fewer; from now on everything is counted.
     ///
     /// # Errors
     /// What to tell the user.
-    pub(super) fn bind(address: SocketAddr) -> Result<Option<Self>, String> {
+    pub(super) fn bind(address: SocketAddr, clients: usize) -> Result<Option<Self>, String> {
         let bound = Bound::at(address).map_err(|error| error.to_string())?;
+        let usual = Limits::default();
+        let bound = bound.with_limits(Limits { connections: usual.connections.min(clients), ..usual });
         Metrics::install().map_err(|error| error.to_string())?;
         Ok(Some(Self(bound)))
     }
@@ -67,7 +69,7 @@ impl Serving {
 
 #[cfg(not(feature = "http"))]
 impl Api {
-    pub(super) fn bind(address: SocketAddr) -> Result<Option<Self>, String> {
+    pub(super) fn bind(address: SocketAddr, _: usize) -> Result<Option<Self>, String> {
         tracing::warn!(%address, "This build has no API: nothing listens.");
         Ok(None)
     }

@@ -4,6 +4,12 @@ use std::fmt;
 
 /// Descriptors for all that is no connection: the journal, sinks, logins, look-ups, the log.
 const OTHERS: u64 = 64;
+/// Descriptors of a connection: its own, and one more while it logs in or comes again.
+const EACH: u64 = 2;
+/// The part of all descriptors that clients of the API may have at most: connections have children that are known only later.
+const CLIENTS_SHARE: u64 = 4;
+/// Clients of the API that are let in however few descriptors there are.
+const CLIENTS_LEAST: u64 = 16;
 
 /// How many descriptors the process may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +25,7 @@ impl Descriptors {
 
     /// Warns if so many connections cannot all be made.
     pub(super) fn warn_if_too_few_for(self, connections: usize) {
-        let wanted = OTHERS.saturating_add(u64::try_from(connections).unwrap_or(u64::MAX));
+        let wanted = (OTHERS + CLIENTS_LEAST).saturating_add(u64::try_from(connections).unwrap_or(u64::MAX));
         if self.0.is_some_and(|allowed| allowed < wanted) {
             tracing::warn!(
                 allowed = %self,
@@ -28,6 +34,16 @@ impl Descriptors {
                  Raise the hard limit: LimitNOFILE= of a systemd service, or `ulimit -Hn`."
             );
         }
+    }
+
+    /// How many clients of the API there may be at a time, so that none takes a descriptor that so many connections and sinks need.
+    pub(super) fn clients_beside(self, connections: usize, sinks: usize) -> usize {
+        let Some(allowed) = self.0 else { return usize::MAX };
+        let [connections, sinks] = [connections, sinks].map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+        // A sink has a request under way for each connection at most.
+        let needed = connections.saturating_mul(EACH.saturating_add(sinks)).saturating_add(OTHERS);
+        let clients = allowed.saturating_sub(needed).min(allowed / CLIENTS_SHARE).max(CLIENTS_LEAST);
+        usize::try_from(clients).unwrap_or(usize::MAX)
     }
 }
 
@@ -65,4 +81,20 @@ fn raise() -> Option<u64> {
 #[cfg(not(unix))]
 fn raise() -> Option<u64> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_of_the_api_take_no_descriptor_that_connections_and_sinks_need() {
+        let clients = |allowed, connections, sinks| Descriptors(allowed).clients_beside(connections, sinks);
+        assert_eq!(clients(Some(1_024), 10, 2), 256, "a quarter, where that leaves enough");
+        assert_eq!(clients(Some(4_096), 1_000, 1), 1_024);
+        assert_eq!(clients(Some(4_096), 1_000, 2), 32, "what is left");
+        assert_eq!(clients(Some(4_096), 10_000, 1), 16, "a few even so");
+        assert_eq!(clients(Some(64), usize::MAX, usize::MAX), 16);
+        assert_eq!(clients(None, 10_000, 3), usize::MAX);
+    }
 }

@@ -209,8 +209,8 @@ impl Command {
     /// What is logged where `RUST_LOG` does not say.
     fn log_filter(&self) -> &'static str {
         match self {
-            // Its web server calls each caller that goes away an error.
-            Self::Run(_) => "info,actix_http=off,actix_server=warn",
+            // Its web server calls each caller that goes away an error. What a broker's client has to say, sinks say in better words.
+            Self::Run(_) => "info,actix_http=off,actix_server=warn,async_nats=off",
             // A simulator resets its connections on purpose, and its web server takes that for errors.
             #[cfg(feature = "simulator")]
             Self::Simulate(_) => "info,actix_http=off,actix_server=warn",
@@ -222,9 +222,11 @@ impl Command {
             | Self::Events(_)
             | Self::Connections(_)
             | Self::Vxg(_)
-            | Self::Completions(_) => "error",
+            | Self::Completions(_) => "error,async_nats=off",
             #[cfg(feature = "sqlite")]
-            Self::Login(_) | Self::Media(_) | Self::Sinks(_) | Self::DeadLetters(_) | Self::Replay(_) => "error",
+            Self::Login(_) | Self::Media(_) | Self::Sinks(_) | Self::DeadLetters(_) | Self::Replay(_) => {
+                "error,async_nats=off"
+            }
         }
     }
 }

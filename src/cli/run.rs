@@ -55,10 +55,12 @@ pub(super) async fn run(args: RunArgs) -> Exit {
         Err(error) => return failed(format_args!("signals cannot be waited for: {error}")),
     };
     let Some(config) = load(&args.config) else { return Exit::Usage };
-    Descriptors::raise().warn_if_too_few_for(config.connections.len());
+    let descriptors = Descriptors::raise();
+    descriptors.warn_if_too_few_for(config.connections.len());
+    let clients = descriptors.clients_beside(config.connections.len(), config.sinks.len());
     let api = match &config.engine.listen {
         Listen::Off => None,
-        Listen::At(address) => match Api::bind(*address) {
+        Listen::At(address) => match Api::bind(*address, clients) {
             Ok(api) => api,
             Err(error) => {
                 return failed(format_args!("{error}; choose another `listen` in [engine], or end what has it now"));
@@ -92,11 +94,7 @@ pub(super) async fn run(args: RunArgs) -> Exit {
         Err(error) => return failed(error),
     };
     tell_floor(floor, sinks.undelivered());
-    let serving = match api.map(|api| serve(api, &engine, delivery, &sinks, &config)).transpose() {
-        Ok(serving) => serving,
-        Err(error) => return failed(error),
-    };
-    for connection in config.connections {
+    for connection in config.connections.clone() {
         match engine.send(AddConnection(connection)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -107,6 +105,11 @@ pub(super) async fn run(args: RunArgs) -> Exit {
             Err(_) => return failed("the engine has ended"),
         }
     }
+    // Whoever asks is told of all connections, and takes none for gone that is still to come.
+    let serving = match api.map(|api| serve(api, &engine, delivery, &sinks, &config)).transpose() {
+        Ok(serving) => serving,
+        Err(error) => return failed(error),
+    };
     let exit = work(engine, sinks, signals, durable).await;
     if let Some(serving) = serving {
         serving.stop().await;
@@ -172,10 +175,17 @@ fn unusable(config: &Config) -> Vec<String> {
         let error = connection.common.tls.client_config().err()?;
         Some(format!("[connection \"{}\"] tls.ca_file: {error}", connection.name))
     });
-    let webhooks = config.sinks.iter().filter_map(|sink| {
-        let SinkKind::Webhook(webhook) = &sink.kind else { return None };
-        webhook.tls.ca_file.as_ref()?;
-        let error = webhook.tls.client_config().err()?;
+    let receivers = config.sinks.iter().filter_map(|sink| {
+        let tls = match &sink.kind {
+            SinkKind::Webhook(webhook) => &webhook.tls,
+            #[cfg(feature = "mqtt")]
+            SinkKind::Mqtt(broker) => &broker.tls,
+            #[cfg(feature = "nats")]
+            SinkKind::Nats(nats) => &nats.tls,
+            _ => return None,
+        };
+        tls.ca_file.as_ref()?;
+        let error = tls.client_config().err()?;
         Some(format!("[sink \"{}\"] tls.ca_file: {error}", sink.name))
     });
     let folders = config.sinks.iter().filter_map(|sink| {
@@ -185,7 +195,7 @@ fn unusable(config: &Config) -> Vec<String> {
         let absent = format!("[sink \"{}\"] path: {} is no folder; create it first", sink.name, folder.display());
         (!folder.is_dir()).then_some(absent)
     });
-    certificates.chain(webhooks).chain(folders).collect()
+    certificates.chain(receivers).chain(folders).collect()
 }
 
 async fn work(engine: EngineHandle, mut sinks: Sinks, mut signals: Signals, durable: bool) -> Exit {

@@ -86,21 +86,13 @@ async fn sinks(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Respo
     let (limit, after) = (query.limit(), query.one("after"));
     query.end()?;
     let known = remembered(&site, Remembered::read).await?;
-    let mut all: Vec<Report> = {
+    let all: Vec<Report> = {
         // To count what is not delivered yet is work for the reader of the journal, from which sinks are served too.
         let _turn = timeout(TURN, site.turns.counting.lock()).await.map_err(|_| busy())?;
         let mut backlog = Backlog::new(Events::Running(site.engine.journal())).await?;
         reports(&site.sinks, known, Some(&mut backlog)).await?
     };
-    if let Some(after) = after {
-        let place = all.iter().position(|report| report.name == after);
-        let wrong = || Problem::input(vec![Mistake::new("after", "this is no `next` of this list")]);
-        all.drain(..=place.ok_or_else(wrong)?);
-    }
-    let has_more = all.len() > limit;
-    all.truncate(limit);
-    let next = all.last().filter(|_| has_more).map(|report| report.name.clone());
-    Ok(HttpResponse::Ok().json(List { items: all, next }))
+    Ok(HttpResponse::Ok().json(List::of_all(all, after.as_deref(), limit, |report| &report.name)?))
 }
 
 /// Dead letters behind an id, until there are so many or they are so large; and whether there are more.
@@ -211,14 +203,14 @@ impl Chosen {
         if !mistakes.is_empty() {
             return Err(Problem::input(mistakes));
         }
-        let wrong = |why: String| Problem::input(vec![Mistake::new("sink", why)]);
-        known(site, self.sink.as_deref(), wrong).await?;
+        known(site, self.sink.as_deref(), |why| Problem::wrong("sink", why)).await?;
         Ok((LetterFilter { sink: self.sink, ids: self.ids }, after.unwrap_or_default()))
     }
 }
 
-/// Tries dead letters once more, one after the other, through the sinks that run. It ends with what its time allows; the answer says where to go on.
 /// Try dead letters once more
+///
+/// One after the other, through the sinks that run. It ends with what its time allows; the answer says where to go on.
 #[utoipa::path(
     post,
     path = "/api/v1/dead-letters/retry",
@@ -238,11 +230,8 @@ async fn retry(request: HttpRequest, chosen: web::Json<Chosen>, site: web::Data<
     let begun = Instant::now();
     let (mut items, mut has_more): (Vec<Retried>, bool) = (Vec::new(), true);
     'trying: while has_more {
-        let (letters, more);
-        (letters, more) = {
-            let filter = filter.clone();
-            remembered(&site, move |delivery| page(delivery, &filter, after, PAGE)).await?
-        };
+        let wanted = filter.clone();
+        let (letters, more) = remembered(&site, move |delivery| page(delivery, &wanted, after, PAGE)).await?;
         let mut left = letters.len();
         for letter in letters {
             (after, left) = (letter.id, left - 1);
@@ -273,7 +262,6 @@ async fn try_again(site: web::Data<Site>, letter: DeadLetter) -> Answer<Retried>
     remembered(&site, move |delivery| letters::settle(delivery, letter, outcome)).await
 }
 
-/// Removes dead letters.
 /// Remove dead letters
 #[utoipa::path(
     post,
@@ -314,8 +302,9 @@ struct Stretch {
     until: Option<String>,
 }
 
-/// Begins replays for what no replay to the sink covers yet, and answers with them.
 /// Deliver past events to a sink again
+///
+/// Begins replays for what no replay to the sink covers yet, and those that are stored and do not run; answers with them.
 #[utoipa::path(
     post,
     path = "/api/v1/sinks/{name}/replays",
@@ -356,21 +345,22 @@ async fn replay(
         mistakes.push(Mistake::new("until", "it is not after `since`"));
     }
     let Some(since) = since.filter(|_| mistakes.is_empty()) else { return Err(Problem::input(mistakes)) };
-    let asked = letters::stretch(site.engine.journal(), since, until).await?;
+    let journal = site.engine.journal().clone();
+    let reading = site.turns.to_read().await?;
+    let asked = reading.ask(async move { letters::stretch(&journal, since, until).await }).await?;
     // Two who ask for the same stretch at the same time get it once.
     let turn = timeout(TURN, site.turns.again.clone().lock_owned()).await.map_err(|_| busy())?;
     // A replay that is stored is begun, too, also when nobody waits for the answer any more.
     let beginning = actix_web::rt::spawn(async move {
         let _turn = turn;
-        let begun = remembered(&site, move |delivery| letters::begin_replays(delivery, &sink, asked)).await?;
-        let items: Vec<_> = begun.iter().map(ReplayReport::from).collect();
-        for job in begun {
-            let stored =
-                |why| Problem::unavailable(format!("{why}; the replay is stored, and the next start begins it"));
-            site.desk.replay(job).await.map_err(stored)?;
-        }
-        Answer::Ok(items)
+        let of = sink.clone();
+        let mut begun = remembered(&site, move |delivery| letters::begin_replays(delivery, &of, asked)).await?;
+        // One that is stored and does not run, as nobody could tell the sink of it, begins now too.
+        let later = |why| Problem::unavailable(format!("{why}; what is stored begins when it is asked for again"));
+        let others = site.desk.replay(&sink).await.map_err(later)?;
+        begun.extend(others.into_iter().filter(|other| begun.iter().all(|job| job.id != other.id)).collect::<Vec<_>>());
+        Answer::Ok(begun.iter().map(ReplayReport::from).collect())
     });
-    let items = beginning.await.map_err(|_| Problem::unavailable("the watchpost is ending"))??;
+    let items: Vec<_> = beginning.await.map_err(|_| Problem::unavailable("the watchpost is ending"))??;
     Ok(HttpResponse::Accepted().json(List { items, next: None }))
 }

@@ -1,10 +1,7 @@
 //! Past events, from the journal, oldest first.
 
-use std::time::Duration;
-
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use jiff::Timestamp;
-use tokio::time::timeout;
 use utoipa::OpenApi;
 use watchpost_actors::{
     journal::Ask,
@@ -13,8 +10,8 @@ use watchpost_actors::{
 
 use super::{
     list::List,
-    openapi::{EventFilters, Limit, schemas},
-    problem::{Answer, Problem, read},
+    openapi::{Filters, Limit, Types, schemas},
+    problem::{Answer, read},
     query::Query,
     site::Site,
 };
@@ -25,8 +22,6 @@ const LOOKED_AT: usize = 20_000;
 const PAGE: usize = 500;
 /// Bytes after which an answer is full: events of some vendors are large.
 const BYTES: usize = 4 << 20;
-/// How long an answer waits for its turn to read.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The parameters of which each is a list of globs.
 pub(super) const FILTERS: [&str; 7] = ["connection", "vendor", "type", "item", "name", "group", "origin"];
@@ -50,7 +45,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     tag = "events",
     operation_id = "listEvents",
     params(
-        EventFilters,
+        Filters,
+        Types,
         Limit,
         ("since" = Option<String>, Query, description = "Stored at or after this moment: RFC 3339, or a time back from now", format = "moment", example = "1h"),
         ("until" = Option<String>, Query, description = "Stored before this moment: RFC 3339, or a time back from now", format = "moment", example = "30m"),
@@ -72,16 +68,17 @@ async fn list(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Respon
     // An item's history is read from its connection's events alone.
     let of = query.one_connection();
     query.end()?;
+    let turn = site.turns.to_read().await?;
     let journal = site.engine.journal();
-    let turn = timeout(PATIENCE, site.turns.reading.acquire()).await;
-    let _turn = turn.map_err(|_| Problem::unavailable("too many ask for past events at the same time"))?;
     let mut from = after.map_or(Sequence(0), |after| after.plus(1));
     if let Some(since) = since {
-        from = from.max(journal.at(since).await?);
+        let journal = journal.clone();
+        from = from.max(turn.ask(async move { journal.at(since).await }).await?);
     }
     let (mut body, mut looked_at) = (Body::default(), 0);
     let next = 'reading: loop {
-        let page = journal.read(Ask { from, limit: PAGE, of: of.clone() }).await?;
+        let (journal, ask) = (journal.clone(), Ask { from, limit: PAGE, of: of.clone() });
+        let page = turn.ask(async move { journal.read(ask).await }).await?;
         for commit in &page.commits {
             if until.is_some_and(|until| commit.recorded >= until) {
                 break 'reading None;

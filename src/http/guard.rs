@@ -24,7 +24,7 @@ use watchpost_actors::settings::Secret;
 
 use super::{
     dashboard,
-    problem::{Answer, Mistake, Problem},
+    problem::{Answer, Problem},
 };
 
 /// Whether a path asks for no token: what is there says nothing of what is watched.
@@ -47,11 +47,13 @@ pub(super) struct Guard {
     token: Option<(hmac::Key, hmac::Tag)>,
     /// Names that are this machine's, in lower case.
     hosts: Vec<String>,
+    /// Where it listens.
+    port: u16,
 }
 
 impl Guard {
     /// Lets everybody in who shows the token; without one, everybody who asks by an address, as `localhost`, or by one of these names.
-    pub(super) fn new(token: Option<&Secret>, hosts: &[String]) -> Self {
+    pub(super) fn new(token: Option<&Secret>, hosts: &[String], port: u16) -> Self {
         let known = token.map(|token| {
             // Without randomness the key is a constant; what is compared is a hash all the same.
             let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
@@ -59,7 +61,7 @@ impl Guard {
             let tag = hmac::sign(&key, token.expose().as_bytes());
             (key, tag)
         });
-        Self { token: known, hosts: hosts.to_vec() }
+        Self { token: known, hosts: hosts.to_vec(), port }
     }
 
     fn admit(&self, request: &HttpRequest) -> Answer<()> {
@@ -87,12 +89,13 @@ impl Guard {
 
     /// Whether a browser says that a page of another origin asks.
     fn is_foreign(&self, request: &HttpRequest, host: Option<&Authority>) -> bool {
+        let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
+        // `none` is a person who typed the address.
+        if !matches!(site, None | Some(b"same-origin" | b"none")) && !is_navigation(request) {
+            return true;
+        }
         let mut origins = request.headers().get_all(header::ORIGIN);
-        let Some(origin) = origins.next() else {
-            let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
-            // `none` is a person who typed the address.
-            return !matches!(site, None | Some(b"same-origin" | b"none")) && !is_navigation(request);
-        };
+        let Some(origin) = origins.next() else { return false };
         let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
         let Some((origin, scheme)) = origin.as_ref().and_then(|uri| Some((uri.authority()?, uri.scheme_str()?))) else {
             return true;
@@ -100,8 +103,9 @@ impl Guard {
         let usual = if scheme == "https" { 443 } else { 80 };
         let place = |authority: &Authority| (name_of(authority), authority.port_u16().unwrap_or(usual));
         let is_same = host.is_some_and(|host| place(host) == place(origin));
-        // A proxy may ask by another name than the browser asked the proxy.
-        let is_same = is_same || self.hosts.contains(&name_of(origin));
+        // A proxy may ask by another name than the browser asked the proxy. What else has that name, at another port, is somebody else.
+        let (name, port) = place(origin);
+        let is_same = is_same || ((port == usual || port == self.port) && self.hosts.contains(&name));
         !is_same || origins.next().is_some()
     }
 }
@@ -126,7 +130,7 @@ fn admit_with(key: &hmac::Key, tag: &hmac::Tag, request: &HttpRequest) -> Answer
 /// The host that is asked for: that of the target, where it has one, else that of the header. None in HTTP/1.0, where none need be said; no
 /// browser speaks that.
 fn host_of(request: &HttpRequest) -> Answer<Option<Authority>> {
-    let bad = |detail: &str| Problem::input(vec![Mistake::new("Host", detail)]);
+    let bad = |detail: &str| Problem::wrong("Host", detail);
     let said = match (request.uri().authority(), request.headers().get(header::HOST)) {
         (Some(target), _) => Some(target.clone()),
         (None, Some(host)) => Some(Authority::try_from(host.as_bytes()).map_err(|_| bad("this is no host"))?),
@@ -195,7 +199,7 @@ mod tests {
     use super::*;
 
     fn guard(token: Option<&str>) -> Guard {
-        Guard::new(token.map(Secret::from).as_ref(), &["watch.example.com".to_owned()])
+        Guard::new(token.map(Secret::from).as_ref(), &["watch.example.com".to_owned()], 8780)
     }
 
     /// What a request with these headers is answered with.
@@ -267,6 +271,37 @@ mod tests {
         }
         let link = [host, ("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "navigate")];
         assert_eq!(asked(&guard, &link), None, "a link leads here");
+    }
+
+    #[test]
+    fn a_name_of_ours_is_ours_at_its_usual_ports_and_at_that_of_the_listener_alone() {
+        let guard = guard(None);
+        let host = ("Host", "127.0.0.1:8780");
+        for origin in [
+            "https://watch.example.com",
+            "https://Watch.Example.com:443",
+            "http://watch.example.com",
+            "http://watch.example.com:8780",
+        ] {
+            assert_eq!(asked(&guard, &[host, ("Origin", origin)]), None, "{origin}");
+        }
+        for origin in ["http://watch.example.com:3000", "https://watch.example.com:80", "http://watch.example.com:443"]
+        {
+            assert_eq!(asked(&guard, &[host, ("Origin", origin)]), Some(403), "{origin}");
+        }
+        let other = [("Host", "watch.example.com:8443"), ("Origin", "https://watch.example.com:8443")];
+        assert_eq!(asked(&guard, &other), None, "a proxy at another port that passes on the host it was asked for");
+    }
+
+    #[test]
+    fn an_origin_that_is_ours_does_not_help_where_the_browser_says_another_site() {
+        let guard = guard(None);
+        let ours = [("Host", "localhost:8780"), ("Origin", "http://localhost:8780")];
+        for (site, answer) in
+            [("same-origin", None), ("same-site", Some(403)), ("cross-site", Some(403)), ("", Some(403))]
+        {
+            assert_eq!(asked(&guard, &[ours[0], ours[1], ("Sec-Fetch-Site", site)]), answer, "{site}");
+        }
     }
 
     #[test]

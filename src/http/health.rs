@@ -119,12 +119,14 @@ async fn answers(journal: &JournalHandle, site: &Site) -> Answer<()> {
 )]
 async fn about(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Responder> {
     Query::of(&request).end()?;
-    let journal = site.engine.journal();
-    let first = journal.read(Ask { from: Sequence(0), limit: 1, of: None }).await?;
+    let turn = site.turns.to_read().await?;
+    let journal = site.engine.journal().clone();
+    let next = journal.next();
+    let first = turn.ask(async move { journal.read(Ask { from: Sequence(0), limit: 1, of: None }).await }).await?;
     Ok(HttpResponse::Ok().json(About {
         version: env!("CARGO_PKG_VERSION"),
         started: site.started.to_string(),
-        next: journal.next().to_string(),
+        next: next.to_string(),
         oldest: first.commits.first().map(|commit| commit.recorded.to_string()),
     }))
 }

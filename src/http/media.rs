@@ -13,12 +13,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, body::SizedStream, http::S
 use bytes::Bytes;
 use futures_util::stream;
 use serde::Deserialize;
-use tokio::{
-    fs::File,
-    io::AsyncReadExt,
-    sync::mpsc,
-    time::{Instant, timeout},
-};
+use tokio::{fs::File, io::AsyncReadExt, sync::mpsc, time::timeout};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 use watchpost_actors::{
@@ -31,7 +26,7 @@ use watchpost_actors::{
 
 use super::{
     connections::absent,
-    problem::{Answer, Mistake, Problem, act},
+    problem::{Answer, Problem, act},
     query::Query,
     site::Site,
 };
@@ -80,10 +75,6 @@ struct Wanted {
     max_bytes: Option<u64>,
 }
 
-fn wrong(parameter: &str, detail: impl Into<String>) -> Problem {
-    Problem::input(vec![Mistake::new(parameter, detail)])
-}
-
 /// Fetch a picture or a recording, with the login of a connection
 #[utoipa::path(
     post,
@@ -105,7 +96,7 @@ async fn fetch(request: HttpRequest, wanted: web::Json<Wanted>, site: web::Data<
     let wanted = wanted.into_inner();
     let (patience, max_bytes) = (wanted.patience()?, wanted.max_bytes()?);
     if wanted.width.is_some_and(|width| !(1..=16_384).contains(&width)) {
-        return Err(wrong("width", "1 to 16384 pixels"));
+        return Err(Problem::wrong("width", "1 to 16384 pixels"));
     }
     // Each has a file of its own, which may be large.
     let turn = timeout(TURN, site.turns.fetches.clone().acquire_owned()).await;
@@ -147,16 +138,15 @@ fn unwritable(why: &str) -> Problem {
 }
 
 async fn hand_on(mut file: File, to: &mpsc::Sender<io::Result<Bytes>>) {
-    let until = Instant::now() + WHOLE;
-    while Instant::now() < until {
+    loop {
         let mut piece = Vec::with_capacity(PIECE);
         let read = file.read_buf(&mut piece).await.map(|_| Bytes::from(piece));
-        let is_last = read.as_ref().map_or(true, Bytes::is_empty);
         if matches!(&read, Ok(piece) if piece.is_empty()) {
             return;
         }
+        let is_broken = read.is_err();
         let sent = timeout(IDLE, to.send(read)).await;
-        if is_last || !matches!(sent, Ok(Ok(()))) {
+        if is_broken || !matches!(sent, Ok(Ok(()))) {
             return;
         }
     }
@@ -167,14 +157,14 @@ impl Wanted {
         let Some(text) = &self.patience else { return Ok(PATIENCE) };
         let patience = humantime::parse_duration(text).ok().filter(|patience| *patience <= LONGEST_PATIENCE);
         let form = || format!("\"{}\" is no duration like 30s, of {LONGEST_PATIENCE:?} at most", shown(text));
-        patience.ok_or_else(|| wrong("patience", form()))
+        patience.ok_or_else(|| Problem::wrong("patience", form()))
     }
 
     fn max_bytes(&self) -> Answer<u64> {
         match self.max_bytes {
             None => Ok(MOST_BYTES),
             Some(most @ 1..=MOST_BYTES) => Ok(most),
-            Some(_) => Err(wrong("max_bytes", format!("1 to {MOST_BYTES} bytes"))),
+            Some(_) => Err(Problem::wrong("max_bytes", format!("1 to {MOST_BYTES} bytes"))),
         }
     }
 
@@ -182,7 +172,7 @@ impl Wanted {
         let Some(word) = &self.kind else { return Ok(MediaKind::Clip) };
         let known = MediaKind::ALL.into_iter().find(|kind| kind.as_str() == word);
         let all = || MediaKind::ALL.map(MediaKind::as_str).join(", ");
-        known.ok_or_else(|| wrong("kind", format!("\"{}\" is none of {}", shown(word), all())))
+        known.ok_or_else(|| Problem::wrong("kind", format!("\"{}\" is none of {}", shown(word), all())))
     }
 
     /// With whose login, and from where.
@@ -190,11 +180,15 @@ impl Wanted {
         match (&self.url, &self.event) {
             (Some(url), None) => match self.candidates(site, None)?.as_slice() {
                 [connection] => Ok((connection, url.clone())),
-                several => Err(wrong("connection", format!("with whose login? Name one of {}", names(several)))),
+                several => {
+                    Err(Problem::wrong("connection", format!("with whose login? Name one of {}", names(several))))
+                }
             },
             (None, Some(event)) => self.of_event(site, event).await,
-            (Some(_), Some(_)) => Err(wrong("event", "either `url` or `event`, and not both")),
-            (None, None) => Err(wrong("event", "say what to fetch: the `url` of a link, or the id of an `event`")),
+            (Some(_), Some(_)) => Err(Problem::wrong("event", "either `url` or `event`, and not both")),
+            (None, None) => {
+                Err(Problem::wrong("event", "say what to fetch: the `url` of a link, or the id of an `event`"))
+            }
         }
     }
 
@@ -225,7 +219,7 @@ impl Wanted {
                 let link = media::link(connection, id, data, kind, |kind| kind.to_string());
                 Ok((connection, link.map_err(Problem::absent)?))
             }
-            _ => Err(wrong("connection", "several connections have this event: name one")),
+            _ => Err(Problem::wrong("connection", "several connections have this event: name one")),
         }
     }
 
@@ -235,7 +229,7 @@ impl Wanted {
         if let (Some(named), Some(of)) = (named, of_event)
             && named != of
         {
-            return Err(wrong("connection", format!("the event is of connection \"{}\"", shown(of))));
+            return Err(Problem::wrong("connection", format!("the event is of connection \"{}\"", shown(of))));
         }
         let Some(name) = named.or(of_event) else {
             let all: Vec<_> = site.connections.iter().filter(|one| one.vendor.has_media()).collect();
@@ -259,7 +253,7 @@ impl From<MediaError> for Problem {
         let detail = error.to_string();
         let (status, slug, title) = match error {
             MediaError::Unknown(unknown) => return absent(unknown.0.as_str()),
-            MediaError::Address(_) => return wrong("url", detail),
+            MediaError::Address(_) => return Problem::wrong("url", detail),
             MediaError::NotThisVendor { .. } => {
                 (StatusCode::CONFLICT, "other-vendor", "Not with a connection of this vendor")
             }

@@ -4,7 +4,8 @@
 //! request ─► guard (Host, Origin, token) ─► a handler ─► site: engine, journal, deliveries ─► JSON, a stream, or a problem document
 //! ```
 //!
-//! - [`server`]: binds, serves, stops; its limits. `guard`: who may ask. [`site`]: what handlers reach.
+//! - [`server`]: binds, serves, stops. [`limits`]: what a client may hold; `line`: for how long. `guard`: who may ask. [`site`]: what handlers reach.
+//!   `turns`: what only some may do at a time.
 //! - `query`: query strings, read with every mistake named. `list`: lists that are handed out page by page. `problem`: errors (RFC 9457).
 //! - `connections`, `states`, `items`, `events`, `health`: one room for each resource of the API. `openapi`: what they say of themselves.
 //! - `dashboard`: the page for people, which asks the API like anybody else.
@@ -14,6 +15,7 @@
 //!
 //! Reads come from the state map and the journal's own reader, and never disturb what is received.
 
+pub mod limits;
 pub mod metrics;
 pub mod server;
 pub mod site;
@@ -26,6 +28,7 @@ mod events;
 mod guard;
 mod health;
 mod items;
+mod line;
 mod list;
 mod media;
 mod openapi;
@@ -33,13 +36,16 @@ mod problem;
 mod query;
 mod states;
 mod telemetry;
+mod turns;
 mod vxg;
 
 use actix_web::web::ServiceConfig;
 
 pub use self::{
+    limits::Limits,
     server::{BindError, Bound, Server},
-    site::{Site, Turns},
+    site::Site,
+    turns::Turns,
 };
 
 /// Every path that there is.

@@ -25,7 +25,7 @@
 //!
 //! - Every route is made by `problem::read` or `problem::act`, and is in this document; a test compares the two.
 //! - A room is added to [`document`] with one line. What every operation may answer (400, 401, 403, 421, 500, 503; 404 where the path
-//!   has parameters; 413 and 415 where there is a body) is added there. A handler names what is its own:
+//!   has parameters; 408, 413 and 415 where there is a body) is added there. A handler names what is its own:
 //!   `(status = 409, description = "…", body = Problem, content_type = "application/problem+json")`.
 //! - Bounds are those of the code: `minimum`, `maximum`, `min_length`, `pattern`. What obeys them is never answered with 400, and what does
 //!   not always is; texts with a grammar of their own have a `format` (`glob`, `moment`, `cursor`). A test generates requests both ways.
@@ -96,20 +96,17 @@ pub(super) struct Limit {
     limit: Option<u32>,
 }
 
-/// Which events are wanted. Each takes globs, may be repeated, and holds several with commas between them; all that are given must match.
+/// What is wanted of events or states. Each takes globs, may be repeated, and holds several with commas between them; all that are given must match.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "these are told, and read in `query`")]
-pub(super) struct EventFilters {
+pub(super) struct Filters {
     /// Names of connections.
     #[param(schema_with = schemas::globs, example = json!(["stores/*"]))]
     connection: Option<Vec<String>>,
     /// Names of vendors.
     #[param(schema_with = schemas::globs, example = json!(["milestone"]))]
     vendor: Option<Vec<String>>,
-    /// Types of events.
-    #[param(schema_with = schemas::globs, example = json!(["motion.*", "gap"]))]
-    r#type: Option<Vec<String>>,
     /// Items. A filter on items never hides a `gap`.
     #[param(schema_with = schemas::globs, example = json!(["cameras/*"]))]
     item: Option<Vec<String>>,
@@ -119,34 +116,26 @@ pub(super) struct EventFilters {
     /// Groups of states.
     #[param(schema_with = schemas::globs, example = json!(["recording"]))]
     group: Option<Vec<String>>,
-    /// How an event came to be known.
+    /// How it came to be known.
     #[param(schema_with = schemas::globs, example = json!(["live"]))]
     origin: Option<Vec<String>>,
 }
 
-/// Which states are wanted. Each takes globs, may be repeated, and holds several with commas between them; all that are given must match.
+/// What is wanted of events beside that.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "these are told, and read in `query`")]
-pub(super) struct StateFilters {
-    /// Names of connections.
-    #[param(schema_with = schemas::globs, example = json!(["stores/*"]))]
-    connection: Option<Vec<String>>,
-    /// Names of vendors.
-    #[param(schema_with = schemas::globs, example = json!(["milestone"]))]
-    vendor: Option<Vec<String>>,
-    /// Items.
-    #[param(schema_with = schemas::globs, example = json!(["cameras/*"]))]
-    item: Option<Vec<String>>,
-    /// Readable names of items.
-    #[param(schema_with = schemas::globs, example = json!(["Lobby*"]))]
-    name: Option<Vec<String>>,
-    /// Groups of states.
-    #[param(schema_with = schemas::globs, example = json!(["recording"]))]
-    group: Option<Vec<String>>,
-    /// How a state came to be known.
-    #[param(schema_with = schemas::globs, example = json!(["snapshot"]))]
-    origin: Option<Vec<String>>,
+pub(super) struct Types {
+    /// Types of events.
+    #[param(schema_with = schemas::globs, example = json!(["motion.*", "gap"]))]
+    r#type: Option<Vec<String>>,
+}
+
+/// What is wanted of states beside that.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "these are told, and read in `query`")]
+pub(super) struct Values {
     /// Values, exactly as they are. May be repeated.
     #[param(max_items = 20, example = json!(["on"]))]
     value: Option<Vec<String>>,
@@ -224,6 +213,7 @@ fn add_common(operation: &mut Operation, has_parameters: bool, asks_for_token: b
     let some = [
         (asks_for_token, "401", "The token is missing, or is another one"),
         (has_parameters, "404", "There is no such thing"),
+        (has_body, "408", "The body has not come in time"),
         (has_body, "413", "The body is too large"),
         (has_body, "415", "The body is no JSON"),
     ];

@@ -1,11 +1,14 @@
 //! Errors as problem documents (RFC 9457).
 
-use std::fmt;
+use std::{fmt, io};
 
 use actix_web::{
-    HttpRequest, HttpResponse, Resource, ResponseError, error, guard, http::StatusCode, http::header, web,
+    FromRequest, HttpMessage, HttpRequest, HttpResponse, Resource, ResponseError, dev, error, guard,
+    http::{StatusCode, header},
+    web,
 };
-use serde::Serialize;
+use futures_util::future::LocalBoxFuture;
+use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 use watchpost_actors::journal::JournalError;
 
@@ -63,6 +66,11 @@ impl Problem {
         Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "bad-request", "The request cannot be used", detail) }
     }
 
+    /// One thing that was sent cannot be used.
+    pub(super) fn wrong(parameter: &str, detail: impl Into<String>) -> Self {
+        Self::input(vec![Mistake::new(parameter, detail)])
+    }
+
     /// There is no such thing.
     pub(super) fn absent(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "There is no such thing", detail)
@@ -100,6 +108,7 @@ impl Problem {
 
     fn of_status(status: StatusCode, detail: impl Into<String>) -> Self {
         let (slug, title) = match status {
+            StatusCode::REQUEST_TIMEOUT => ("timeout", "It has not come in time"),
             StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "Too large"),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => ("media-type", "This kind of content is not understood"),
             StatusCode::METHOD_NOT_ALLOWED => ("method", "Not this method"),
@@ -207,10 +216,52 @@ pub(super) fn of_json(limit: usize) -> web::JsonConfig {
             error::JsonPayloadError::Overflow { .. } | error::JsonPayloadError::OverflowKnownLength { .. } => {
                 StatusCode::PAYLOAD_TOO_LARGE
             }
+            error::JsonPayloadError::Payload(error) => return of_payload(error).into(),
             _ => StatusCode::BAD_REQUEST,
         };
         Problem::of_status(status, format!("the body: {error}")).into()
     })
+}
+
+/// A body that has not come as it should.
+pub(super) fn of_payload(error: &error::PayloadError) -> Problem {
+    let status = match error {
+        error::PayloadError::Io(error) if error.kind() == io::ErrorKind::TimedOut => {
+            return Problem::of_status(StatusCode::REQUEST_TIMEOUT, "the body has not come in time");
+        }
+        error::PayloadError::Overflow => StatusCode::PAYLOAD_TOO_LARGE,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    Problem::of_status(status, format!("the body: {error}"))
+}
+
+/// A body of JSON, or none: what may be left out.
+pub(super) struct Optional<T>(pub(super) Option<T>);
+
+impl<T: DeserializeOwned> FromRequest for Optional<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Answer<Self>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut dev::Payload) -> Self::Future {
+        let (request, body) = (request.clone(), web::Bytes::from_request(request, payload));
+        Box::pin(async move {
+            let body = body.await.map_err(|error| match error.as_error::<error::PayloadError>() {
+                Some(error) => of_payload(error),
+                None => Problem::of_status(error.as_response_error().status_code(), format!("the body: {error}")),
+            })?;
+            if body.is_empty() {
+                return Ok(Self(None));
+            }
+            // A form of another site may send anything but this without being asked first.
+            let kind = request.mime_type().ok().flatten();
+            if !kind.is_some_and(|kind| kind.subtype() == "json" || kind.suffix().is_some_and(|end| end == "json")) {
+                let detail = "the body: write it as JSON, and say so: `Content-Type: application/json`";
+                return Err(Problem::of_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+            }
+            // One that cannot be read is not the same as none.
+            serde_json::from_slice(&body).map(Self).map_err(|error| Problem::wrong("body", error.to_string()))
+        })
+    }
 }
 
 /// How paths are read.

@@ -113,9 +113,13 @@ impl Query {
     /// The `sequence` of an event. What is beyond all numbers is after all events.
     pub(super) fn sequence(&mut self, key: &'static str) -> Option<Sequence> {
         let text = self.one(key)?;
+        self.sequence_of(key, &text)
+    }
+
+    /// The same, of a text that was sent by this name.
+    pub(super) fn sequence_of(&mut self, key: &'static str, text: &str) -> Option<Sequence> {
         if text.is_empty() || text.len() > 20 || !text.bytes().all(|digit| digit.is_ascii_digit()) {
-            let form = "the `sequence` of an event, or the `next` of this list";
-            self.mistake(key, format!("\"{}\" is not {form}", shown(&text)));
+            self.mistake(key, format!("\"{}\" is not the `sequence` of an event: 1 to 20 digits", shown(text)));
             return None;
         }
         Some(Sequence(text.parse().unwrap_or(u64::MAX)))

@@ -1,16 +1,27 @@
 //! Binds, serves and stops.
 
 use std::{
+    future::ready,
     io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, web};
+use actix_http::{HttpService, KeepAlive};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::{
+    App,
+    dev::{AppConfig, Server as Workers, ServerHandle},
+    middleware::from_fn,
+    rt::net::TcpStream,
+    web,
+};
 
 use super::{
     guard::{self, Guard},
+    limits::{self, Keeper, Limits},
+    line::Socket,
     problem, routes,
     site::Site,
     streams::{self, Streams},
@@ -19,12 +30,8 @@ use super::{
 
 /// Threads that answer. Reads are short, so two are enough for thousands of callers.
 const WORKERS: usize = 2;
-/// Connections that one thread holds at a time; further ones wait to be accepted.
-const CONNECTIONS: usize = 2_048;
-/// How long a request's head may take to come.
-const HEAD: Duration = Duration::from_secs(5);
-/// How long an idle connection is kept for the next request.
-const IDLE: Duration = Duration::from_secs(30);
+/// How long a connection goes on when its request was refused before all of it had come, so that the refusal is read.
+const LINGERING: Duration = Duration::from_secs(1);
 /// How long an end waits for answers under way, in seconds.
 const ENDING: u64 = 1;
 /// The largest body of a request: a few words of JSON.
@@ -44,6 +51,7 @@ pub struct Bound {
     listener: TcpListener,
     address: SocketAddr,
     streams: streams::Settings,
+    limits: Limits,
 }
 
 impl Bound {
@@ -55,7 +63,7 @@ impl Bound {
         let failed = |source| BindError { address, source };
         let listener = TcpListener::bind(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, streams: streams::Settings::default() })
+        Ok(Self { listener, address, streams: streams::Settings::default(), limits: Limits::default() })
     }
 
     /// Where it listens.
@@ -70,41 +78,65 @@ impl Bound {
         Self { streams, ..self }
     }
 
+    /// Limits of clients other than the usual ones.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
     /// Answers from now on, in the background, until told to [stop](Server::stop).
     ///
     /// # Errors
     /// [`BindError`] where the system gives no thread, or takes the listener back.
     pub fn serve(self, site: Site) -> Result<Server, BindError> {
         let address = self.address;
-        let guard = web::Data::new(Guard::new(site.token.as_ref(), &site.hosts));
+        let guard = web::Data::new(Guard::new(site.token.as_ref(), &site.hosts, address.port()));
         let streams = Arc::new(Streams::start(&site.engine, self.streams));
         let site = web::Data::from(Arc::new(site));
         let shared = web::Data::from(Arc::clone(&streams));
+        let limits = self.limits;
+        let keeper = web::Data::new(Keeper::new(&limits));
         let app = move || {
             App::new()
                 .app_data(site.clone())
                 .app_data(shared.clone())
                 .app_data(guard.clone())
+                .app_data(keeper.clone())
                 .app_data(web::PayloadConfig::new(BODY))
                 .app_data(problem::of_json(BODY))
                 .app_data(problem::of_path())
                 .wrap(from_fn(guard::check))
+                .wrap(from_fn(limits::keep))
                 .wrap(from_fn(guard::harden))
                 .wrap(from_fn(telemetry::measure))
                 .configure(routes)
                 .default_service(web::to(problem::not_found))
         };
-        let server = HttpServer::new(app)
+        let service = move || {
+            let http = HttpService::build()
+                .client_request_timeout(limits.head)
+                // The socket ends what is idle, and counts it.
+                .keep_alive(KeepAlive::Os)
+                .client_disconnect_timeout(LINGERING)
+                // Who has asked may close its sending side, and is answered all the same.
+                .h1_allow_half_closed(true)
+                .local_addr(address)
+                .on_connect_ext(|socket: &Socket, known| {
+                    known.insert(socket.line());
+                })
+                .h1(map_config(app().into_factory(), |_: ()| AppConfig::default()));
+            let accept = move |stream: TcpStream| {
+                let peer = stream.peer_addr().ok();
+                ready(Ok((Socket::new(stream, &limits), peer)))
+            };
+            fn_service(accept).and_then(http)
+        };
+        let server = Workers::build()
             .workers(WORKERS)
-            .max_connections(CONNECTIONS)
-            .client_request_timeout(HEAD)
-            .keep_alive(IDLE)
-            // Who has closed a stream must not count as a client until the next heartbeat fails.
-            .h1_allow_half_closed(false)
-            .on_connect(streams::keep_socket)
+            .max_concurrent_connections(limits.connections.div_ceil(WORKERS).max(1))
             .shutdown_timeout(ENDING)
             .disable_signals()
-            .listen(self.listener)
+            .listen("http", self.listener, service)
             .map_err(|source| BindError { address, source })?
             .run();
         let handle = server.handle();

@@ -1,21 +1,13 @@
 //! What handlers reach.
 
-use std::{sync::Arc, time::Instant};
-
 use jiff::Timestamp;
-use tokio::sync::{Mutex, Semaphore};
 use watchpost_actors::{ConnectionConfig, EngineHandle, settings::Secret};
 
+use super::turns::Turns;
 use crate::{
     config::SinkConfig,
     sinks::{Desk, delivery::Delivery},
 };
-
-/// Pictures and recordings that are fetched, or handed on, at the same time.
-const FETCHES: usize = 4;
-
-/// Answers that read the journal at the same time, so that sinks that read it too wait for a few pages at most.
-const READERS: usize = 4;
 
 /// A running watchpost, as its HTTP side sees it.
 #[derive(Debug)]
@@ -55,27 +47,5 @@ impl Site {
             hosts: Vec::new(),
             started: Timestamp::now(),
         }
-    }
-}
-
-/// What only some may do at the same time, however many ask.
-#[derive(Debug)]
-pub struct Turns {
-    /// Reading past events.
-    pub(super) reading: Semaphore,
-    /// Counting what is not delivered yet.
-    pub(super) counting: Mutex<()>,
-    /// Having something delivered again.
-    pub(super) again: Arc<Mutex<()>>,
-    /// Asking the journal whether it answers; when it last did.
-    pub(super) ready: Arc<Mutex<Option<Instant>>>,
-    /// Fetching pictures and recordings.
-    pub(super) fetches: Arc<Semaphore>,
-}
-
-impl Default for Turns {
-    fn default() -> Self {
-        let (reading, fetches) = (Semaphore::new(READERS), Arc::new(Semaphore::new(FETCHES)));
-        Self { reading, counting: Mutex::default(), again: Arc::default(), ready: Arc::default(), fetches }
     }
 }

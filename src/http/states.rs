@@ -7,7 +7,7 @@ use watchpost_actors::{StatePage, StatePlace, model::state::StateEntry};
 
 use super::{
     list::List,
-    openapi::{Limit, StateFilters, schemas},
+    openapi::{Filters, Limit, Values, schemas},
     problem::{Answer, read},
     query::Query,
     site::Site,
@@ -39,7 +39,7 @@ fn place(cursor: &str) -> Option<StatePlace> {
     path = "/api/v1/states",
     tag = "states",
     operation_id = "listStates",
-    params(StateFilters, Limit, ("after" = Option<String>, Query, description = "`next` of the page before", format = "cursor")),
+    params(Filters, Values, Limit, ("after" = Option<String>, Query, description = "`next` of the page before", format = "cursor")),
     responses((status = 200, description = "A page of states", body = List<schemas::State>))
 )]
 async fn list(request: HttpRequest, site: web::Data<Site>) -> Answer<impl Responder> {

@@ -65,7 +65,50 @@ fn word(method: &Method) -> &'static str {
     }
 }
 
-/// What kind of stream it is: `events` or `states`.
+/// A connection of a client is there, for as long as this is.
+#[derive(Debug)]
+pub(super) struct Connected(());
+
+impl Connected {
+    pub(super) fn begin() -> Self {
+        gauge!("watchpost_http_connections").increment(1.0);
+        Self(())
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        gauge!("watchpost_http_connections").decrement(1.0);
+    }
+}
+
+/// Why a client that kept us waiting is cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CutOff {
+    /// Nothing was asked on its connection.
+    Idle,
+    /// A head was begun and not ended.
+    Head,
+    /// A body did not come.
+    Body,
+    /// Nothing of an answer was taken.
+    Stalled,
+}
+
+impl CutOff {
+    pub(super) fn emit(self) {
+        let why = match self {
+            Self::Idle => "idle",
+            Self::Head => "head",
+            Self::Body => "body",
+            Self::Stalled => "stalled",
+        };
+        debug!(why, "A client kept us waiting for too long and is cut off.");
+        counter!("watchpost_http_cut_off_total", "why" => why).increment(1);
+    }
+}
+
+/// What kind of stream it is: `events`, `states` or `both`.
 pub(super) type Kind = &'static str;
 
 /// A client gets a stream.

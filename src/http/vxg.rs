@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use actix_web::{HttpRequest, HttpResponse, Responder, guard, http::StatusCode, web};
 use jiff::Timestamp;
 use serde::Deserialize;
-use utoipa::{OpenApi, ToSchema};
+use utoipa::{IntoParams, IntoResponses, OpenApi, ToSchema};
 use watchpost_actors::{
     messages::{AddEventType, CommandError, CreateEvent, ListEventTypes, SetEventType, TriggerEvent},
     model::ConnectionName,
@@ -17,7 +17,7 @@ use super::{
     connections::absent,
     list::List,
     openapi::{Limit, schemas},
-    problem::{Answer, Mistake, Problem, act, other_methods, resource},
+    problem::{Answer, Optional, Problem, act, other_methods, resource},
     query::Query,
     site::Site,
 };
@@ -54,10 +54,6 @@ fn connection(name: &str) -> Answer<ConnectionName> {
     name.parse().map_err(|_| absent(name))
 }
 
-fn wrong(parameter: &str, detail: impl Into<String>) -> Problem {
-    Problem::input(vec![Mistake::new(parameter, detail)])
-}
-
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         let detail = error.to_string();
@@ -91,18 +87,54 @@ impl From<CommandError> for Problem {
     }
 }
 
+/// Of which camera.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "these are told, and read from the path")]
+struct OfCamera {
+    /// The connection
+    #[param(example = "yard")]
+    connection: String,
+    /// Its id, `cameras/` and its id, or its name
+    #[param(example = "237863")]
+    camera: String,
+}
+
+/// Of which type.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "it is told, and read from the path")]
+struct OfType {
+    /// The name of the type
+    #[param(example = "doorbell")]
+    r#type: String,
+}
+
+/// Why VXG's commands fail, beside what any request may.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "these are told, and made by `Problem`")]
+enum Troubles {
+    /// Not with this connection, this camera or this type
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(#[to_schema] Problem),
+    /// VXG refuses it, or cannot be asked now
+    #[response(status = 502, content_type = "application/problem+json")]
+    Refused(#[to_schema] Problem),
+    /// Nothing has appeared in time, or whether it was done is not known
+    #[response(status = 504, content_type = "application/problem+json")]
+    Late(#[to_schema] Problem),
+}
+
 /// Types of events of a camera
 #[utoipa::path(
     get,
     path = "/api/v1/vxg/{connection}/cameras/{camera}/types",
     tag = "vendors",
     operation_id = "listEventTypes",
-    params(("connection" = String, Path, description = "The connection", example = "yard"), ("camera" = String, Path, description = "Its id, `cameras/` and its id, or its name", example = "237863"), Limit, ("after" = Option<String>, Query, description = "`next` of the page before", format = "after")),
+    params(OfCamera, Limit, ("after" = Option<String>, Query, description = "`next` of the page before", format = "after")),
     responses(
         (status = 200, description = "A page of types", body = List<schemas::EventType>),
-        (status = 409, description = "Not with this connection, this camera or this type", body = Problem, content_type = "application/problem+json"),
-        (status = 502, description = "VXG refuses it, or cannot be asked now", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "Nothing has appeared in time, or whether it was done is not known", body = Problem, content_type = "application/problem+json"),
+        Troubles,
     )
 )]
 async fn types(
@@ -114,15 +146,8 @@ async fn types(
     let (limit, after) = (query.limit(), query.one("after"));
     query.end()?;
     let (name, item) = path.into_inner();
-    let mut items = site.engine.send(ListEventTypes { connection: connection(&name)?, item }).await??;
-    if let Some(after) = after {
-        let place = items.iter().position(|kind| kind.name == after);
-        items.drain(..=place.ok_or_else(|| wrong("after", "this is no `next` of this list"))?);
-    }
-    let has_more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| has_more).map(|kind| kind.name.clone());
-    Ok(HttpResponse::Ok().json(List { items, next }))
+    let all = site.engine.send(ListEventTypes { connection: connection(&name)?, item }).await??;
+    Ok(HttpResponse::Ok().json(List::of_all(all, after.as_deref(), limit, |kind| &kind.name)?))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -139,14 +164,12 @@ struct NewType {
     path = "/api/v1/vxg/{connection}/cameras/{camera}/types",
     tag = "vendors",
     operation_id = "addEventType",
-    params(("connection" = String, Path, description = "The connection", example = "yard"), ("camera" = String, Path, description = "Its id, `cameras/` and its id, or its name", example = "237863")),
+    params(OfCamera),
     request_body = NewType,
     responses(
         (status = 200, description = "It was there already", body = schemas::AddedEventType),
         (status = 201, description = "It was added", body = schemas::AddedEventType),
-        (status = 409, description = "Not with this connection, this camera or this type", body = Problem, content_type = "application/problem+json"),
-        (status = 502, description = "VXG refuses it, or cannot be asked now", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "Nothing has appeared in time, or whether it was done is not known", body = Problem, content_type = "application/problem+json"),
+        Troubles,
     )
 )]
 async fn add_type(
@@ -181,13 +204,11 @@ struct Change {
     path = "/api/v1/vxg/{connection}/cameras/{camera}/types/{type}",
     tag = "vendors",
     operation_id = "setEventType",
-    params(("connection" = String, Path, description = "The connection", example = "yard"), ("camera" = String, Path, description = "Its id, `cameras/` and its id, or its name", example = "237863"), ("type" = String, Path, description = "The name of the type", example = "doorbell")),
+    params(OfCamera, OfType),
     request_body = Change,
     responses(
         (status = 200, description = "The type as it is now", body = schemas::EventType),
-        (status = 409, description = "Not with this connection, this camera or this type", body = Problem, content_type = "application/problem+json"),
-        (status = 502, description = "VXG refuses it, or cannot be asked now", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "Nothing has appeared in time, or whether it was done is not known", body = Problem, content_type = "application/problem+json"),
+        Troubles,
     )
 )]
 async fn set_type(
@@ -222,13 +243,11 @@ struct NewEvent {
     path = "/api/v1/vxg/{connection}/cameras/{camera}/events",
     tag = "vendors",
     operation_id = "createEvent",
-    params(("connection" = String, Path, description = "The connection", example = "yard"), ("camera" = String, Path, description = "Its id, `cameras/` and its id, or its name", example = "237863")),
+    params(OfCamera),
     request_body = NewEvent,
     responses(
         (status = 201, description = "The event", body = schemas::VendorEvent),
-        (status = 409, description = "Not with this connection, this camera or this type", body = Problem, content_type = "application/problem+json"),
-        (status = 502, description = "VXG refuses it, or cannot be asked now", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "Nothing has appeared in time, or whether it was done is not known", body = Problem, content_type = "application/problem+json"),
+        Troubles,
     )
 )]
 async fn create(
@@ -264,30 +283,26 @@ struct Trigger {
     path = "/api/v1/vxg/{connection}/cameras/{camera}/trigger/{type}",
     tag = "vendors",
     operation_id = "triggerEvent",
-    params(("connection" = String, Path, description = "The connection", example = "yard"), ("camera" = String, Path, description = "Its id, `cameras/` and its id, or its name", example = "237863"), ("type" = String, Path, description = "The name of the type", example = "doorbell")),
+    params(OfCamera, OfType),
     request_body = Option<Trigger>,
     responses(
         (status = 200, description = "The event that has come", body = schemas::Triggered),
         (status = 202, description = "It was asked for", body = schemas::Triggered),
-        (status = 409, description = "Not with this connection, this camera or this type", body = Problem, content_type = "application/problem+json"),
-        (status = 502, description = "VXG refuses it, or cannot be asked now", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "Nothing has appeared in time, or whether it was done is not known", body = Problem, content_type = "application/problem+json"),
+        Troubles,
     )
 )]
 async fn trigger(
     request: HttpRequest,
     path: web::Path<(String, String, String)>,
-    body: web::Bytes,
+    body: Optional<Trigger>,
     site: web::Data<Site>,
 ) -> Answer<impl Responder> {
     Query::of(&request).end()?;
     let (name, item, kind) = path.into_inner();
-    // It may be left out, and one that cannot be read is not the same as none.
-    let trigger = if body.is_empty() { Ok(None) } else { serde_json::from_slice::<Option<Trigger>>(&body) };
-    let Trigger { time, meta, wait } = trigger.map_err(|error| wrong("body", error.to_string()))?.unwrap_or_default();
+    let Trigger { time, meta, wait } = body.0.unwrap_or_default();
     let wait = wait.map(|wait| duration("wait", &wait)).transpose()?;
     if wait.is_some_and(|wait| wait > LONGEST_WAIT) {
-        return Err(wrong("wait", format!("{LONGEST_WAIT:?} is the most")));
+        return Err(Problem::wrong("wait", format!("{LONGEST_WAIT:?} is the most")));
     }
     let (time, meta) = (time.map(|time| moment(&time)).transpose()?, tags(meta)?);
     let ask = TriggerEvent { connection: connection(&name)?, item, name: kind, time, meta, wait };
@@ -297,21 +312,22 @@ async fn trigger(
 }
 
 fn duration(parameter: &str, text: &str) -> Answer<Duration> {
-    let form = || wrong(parameter, format!("\"{}\" is no duration: write one like 30s", shown(text)));
+    let form = || Problem::wrong(parameter, format!("\"{}\" is no duration: write one like 30s", shown(text)));
     humantime::parse_duration(text).map_err(|_| form())
 }
 
 fn moment(text: &str) -> Answer<Timestamp> {
-    let form = || wrong("time", format!("\"{}\" is no time: write one like 2021-09-23T16:30:00Z", shown(text)));
+    let form =
+        || Problem::wrong("time", format!("\"{}\" is no time: write one like 2021-09-23T16:30:00Z", shown(text)));
     time::parse(text).ok_or_else(form)
 }
 
 fn tags(meta: BTreeMap<String, String>) -> Answer<Vec<(String, String)>> {
     if meta.len() > MOST_TAGS {
-        return Err(wrong("meta", format!("{} tags are given, and {MOST_TAGS} are the most", meta.len())));
+        return Err(Problem::wrong("meta", format!("{} tags are given, and {MOST_TAGS} are the most", meta.len())));
     }
     if meta.keys().any(|name| name.trim().is_empty()) {
-        return Err(wrong("meta", "a tag has no name"));
+        return Err(Problem::wrong("meta", "a tag has no name"));
     }
     Ok(meta.into_iter().collect())
 }

@@ -361,6 +361,11 @@ pub fn raw_lines(store: &Store) -> Vec<Value> {
 
 /// What a journal holds, as the auditor reads it. The vendor's own data, of which that is nothing, is left out: it can be megabytes.
 pub fn lines(store: &Store) -> Vec<EventLine> {
+    lines_of(&store.commits())
+}
+
+/// What these groups of events hold, as the auditor reads it.
+pub fn lines_of(commits: &[std::sync::Arc<Committed>]) -> Vec<EventLine> {
     let read = |stored: Stored<'_>| {
         let mut event = stored.event;
         if event.origin != Origin::Engine {
@@ -373,7 +378,7 @@ pub fn lines(store: &Store) -> Vec<EventLine> {
         let line = lone.get(0).expect("it holds one event").to_line();
         serde_json::from_str(&line).expect("a line is an event")
     };
-    store.commits().iter().flat_map(|commit| commit.iter().map(read).collect::<Vec<_>>()).collect()
+    commits.iter().flat_map(|commit| commit.iter().map(read).collect::<Vec<_>>()).collect()
 }
 
 /// All states of an engine, as the auditor reads them.

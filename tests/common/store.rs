@@ -22,6 +22,11 @@ struct Troubles {
     refuse: usize,
     refused: usize,
     hang: bool,
+    hang_reading: bool,
+    /// For how many events each page was asked for.
+    asked: Vec<usize>,
+    /// How often a note was asked for.
+    notes: usize,
     /// Clones of owners before this one store nothing any more.
     owner: usize,
     /// When something was stored.
@@ -61,6 +66,25 @@ impl Store {
         self.troubles.1.notify_all();
     }
 
+    /// Begins or ends to hang when a page is read.
+    pub fn hang_reading(&self, hang: bool) {
+        let mut now = lock(&self.troubles.0);
+        now.hang_reading = hang;
+        now.asked.clear();
+        drop(now);
+        self.troubles.1.notify_all();
+    }
+
+    /// For how many events each page was asked for that was read since reading was last told to hang, or not to.
+    pub fn asked(&self) -> Vec<usize> {
+        lock(&self.troubles.0).asked.clone()
+    }
+
+    /// How often a note was asked for.
+    pub fn notes(&self) -> usize {
+        lock(&self.troubles.0).notes
+    }
+
     /// When something was stored.
     pub fn stored(&self) -> Vec<Instant> {
         lock(&self.troubles.0).stored.clone()
@@ -96,6 +120,7 @@ impl Journal for Store {
     }
 
     fn note(&mut self, key: &str) -> Result<Option<String>, JournalError> {
+        lock(&self.troubles.0).notes += 1;
         lock(&self.memory).note(key)
     }
 
@@ -110,6 +135,9 @@ impl Journal for Store {
 
 impl Reader for Store {
     fn read(&mut self, ask: &Ask) -> Result<Page, JournalError> {
+        let (troubles, changed) = &*self.troubles;
+        let now = changed.wait_while(lock(troubles), |now| now.hang_reading);
+        now.unwrap_or_else(PoisonError::into_inner).asked.push(ask.limit);
         lock(&self.memory).read(ask)
     }
 

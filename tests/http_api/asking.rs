@@ -94,6 +94,14 @@ impl Caller {
         Some(answer)
     }
 
+    /// Whether an answer, or the end, comes in this time.
+    pub(crate) fn has_something_within(&self, patience: Duration) -> bool {
+        self.0.set_read_timeout(Some(patience)).unwrap();
+        let something = !matches!(self.0.peek(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock);
+        self.0.set_read_timeout(Some(DEADLINE)).unwrap();
+        something
+    }
+
     /// What comes until the server closes.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();

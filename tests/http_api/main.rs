@@ -1,7 +1,8 @@
 //! The API of a running engine, over real sockets: what it answers, to whom, and what it makes of those who mean no good.
 //!
 //! - `place`: an engine with a simulated system, and a server. `asking`: requests, byte by byte where need be.
-//! - `resources`, `lists`: what there is. `admission`, `hostile`: who may ask, and how. `document`: the OpenAPI document, and whether it is true.
+//! - `resources`, `lists`: what there is. `turns`: what only some may do at a time. `admission`, `hostile`: who may ask, and how. `limits`: for how long.
+//! - `document`: the OpenAPI document, and whether it is true.
 #![cfg(all(unix, feature = "http", feature = "simulator"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -14,6 +15,8 @@ mod admission;
 mod asking;
 mod document;
 mod hostile;
+mod limits;
 mod lists;
 mod place;
 mod resources;
+mod turns;

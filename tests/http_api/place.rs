@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use watchpost::{
     actors::{ConnectionConfig, Engine, EngineHandle, settings::Secret},
-    http::{Bound, Site},
+    http::{Bound, Limits, Site},
     simulator::milestone::Simulator,
 };
 
@@ -61,6 +61,7 @@ pub(crate) struct Plan {
     pub(crate) halted: Vec<&'static str>,
     /// Without any connection.
     pub(crate) bare: bool,
+    pub(crate) limits: Limits,
 }
 
 impl Place {
@@ -90,7 +91,7 @@ impl Place {
             connections.push(common::connection(name, vendor));
         }
         let engine = Engine::start(common::engine(&store, connections)).unwrap();
-        let bound = Bound::at(([127, 0, 0, 1], 0).into()).unwrap();
+        let bound = Bound::at(([127, 0, 0, 1], 0).into()).unwrap().with_limits(plan.limits);
         let address = bound.address();
         let site = Site { token: plan.token.map(Secret::from), hosts: plan.hosts, ..Site::new(engine.clone()) };
         let (stop, stopped) = oneshot::channel::<()>();

@@ -1,12 +1,14 @@
 //! The stream of events: resumed, filtered, and honest about what is gone.
 
-use serde_json::json;
+use std::ops::RangeInclusive;
+
+use serde_json::{Value, json};
 use watchpost::actors::journal::Memory;
 
 use crate::{
     api::{Api, settings},
     common::{DEADLINE, Plan, Rig, SECOND, eventually, options, raw_lines},
-    sse::Sse,
+    sse::{Sse, head},
 };
 
 const EVENTS: &str = "/api/v1/events/stream";
@@ -87,6 +89,40 @@ fn an_id_that_is_none_and_parameters_that_there_are_not_are_refused_by_name() {
         assert!(answer.headers.contains("application/problem+json"));
         let body: serde_json::Value = serde_json::from_str(&answer.body()).unwrap();
         assert_eq!(body["errors"][0]["parameter"], name, "{body}");
+    }
+}
+
+/// How many digits the document says that a parameter of this path has.
+fn digits(document: &Value, path: &str, name: &str) -> RangeInclusive<usize> {
+    let parameters = document["paths"][path]["get"]["parameters"].as_array().unwrap();
+    let parameter = parameters.iter().find(|parameter| parameter["name"] == name).unwrap();
+    let pattern = parameter["schema"]["pattern"].as_str().unwrap();
+    let bounds = pattern.strip_prefix("^[0-9]{").and_then(|rest| rest.strip_suffix("}$"));
+    let (least, most) = bounds.and_then(|bounds| bounds.split_once(',')).unwrap_or_else(|| panic!("{pattern}"));
+    least.parse().unwrap()..=most.parse().unwrap()
+}
+
+#[test]
+fn an_id_that_was_sent_is_one_that_the_document_takes() {
+    let rig = Rig::online(options());
+    let api = Api::start(rig.engine(), settings());
+    let document = serde_json::from_str(&Sse::open(api.address, "/api/v1/openapi.json").body()).unwrap();
+    let mut client = Sse::open(api.address, EVENTS);
+    let position = client.next().unwrap();
+    rig.sim.emit(1);
+    // The client sees to it that they were written so.
+    let ids = [position, client.event("event")].map(|frame| format!("{:020}", frame.id.unwrap()));
+    for (path, name) in [
+        (EVENTS, "after"),
+        (EVENTS, "Last-Event-ID"),
+        ("/api/v1/stream", "after"),
+        ("/api/v1/stream", "Last-Event-ID"),
+        ("/api/v1/events", "after"),
+    ] {
+        let digits = digits(&document, path, name);
+        for id in &ids {
+            assert!(digits.contains(&id.len()), "{path}: {name} of {digits:?} digits, and {id} was sent");
+        }
     }
 }
 
@@ -177,17 +213,10 @@ fn a_client_gets_what_it_wants_alone_and_its_id_moves_on_meanwhile() {
 
 #[test]
 fn heads_are_answered_and_quiet_streams_have_a_heartbeat() {
-    use std::io::{Read, Write};
+    use std::io::Read;
     let rig = Rig::online(options());
     let api = Api::start(rig.engine(), settings());
-    let mut stream = std::net::TcpStream::connect(api.address).unwrap();
-    stream.set_read_timeout(Some(10 * SECOND)).unwrap();
-    stream
-        .write_all(format!("HEAD {EVENTS} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").as_bytes())
-        .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n"), "{answer}");
+    assert!(head(api.address, EVENTS).starts_with("HTTP/1.1 200"));
     for path in [EVENTS, "/api/v1/states/stream?item=none"] {
         let mut stream = std::net::TcpStream::connect(api.address).unwrap();
         stream.set_read_timeout(Some(10 * SECOND)).unwrap();

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use watchpost::http::streams::Settings;
+use watchpost::http::{metrics::Metrics, streams::Settings};
 
 use crate::{
     api::{Api, settings},
@@ -18,6 +18,7 @@ const PATHS: [&str; 2] = ["/api/v1/events/stream", "/api/v1/states/stream"];
 
 #[test]
 fn a_client_that_takes_nothing_is_cut_off_and_one_that_has_nothing_to_take_is_not() {
+    Metrics::install().unwrap();
     let mut rig = Rig::online(options());
     let api = Api::start(rig.engine(), Settings { patience: SECOND, ..settings() });
     let mut quiet = Sse::open(api.address, "/api/v1/events/stream?connection=other");
@@ -43,6 +44,12 @@ fn a_client_that_takes_nothing_is_cut_off_and_one_that_has_nothing_to_take_is_no
         };
         assert!(end.is_none_or(|kind| kind == ErrorKind::ConnectionReset), "{end:?} after {taken} bytes");
     }
+    let told = Sse::open(api.address, "/metrics").body();
+    for kind in ["events", "states"] {
+        let counted = format!("watchpost_http_streams_cut_off_total{{kind=\"{kind}\",why=\"stalled\"}} ");
+        assert!(told.contains(&counted), "{told}");
+    }
+    assert!(told.contains("watchpost_http_cut_off_total{why=\"stalled\"} "), "{told}");
     let before = quiet.last;
     while quiet.last <= before {
         quiet.next().expect("it goes on");
@@ -62,6 +69,27 @@ fn one_client_too_many_is_asked_to_come_again_and_may_when_another_has_gone() {
     assert!(refused.body().contains("2 streams"));
     drop(first);
     eventually(DEADLINE, "room for another", || Sse::open(api.address, PATHS[1]).status == 200);
+}
+
+#[test]
+fn a_client_that_is_gone_or_sends_no_more_makes_room_at_once() {
+    let rig = Rig::online(options());
+    // So no heartbeat finds it out.
+    let api = Api::start(rig.engine(), Settings { most: 1, heartbeat: 600 * SECOND, ..settings() });
+    for path in PATHS {
+        let gone = Sse::open(api.address, path);
+        assert_eq!(gone.status, 200);
+        drop(gone);
+        let mut half = None;
+        eventually(5 * SECOND, "room for another", || {
+            half = Some(Sse::open(api.address, path)).filter(|stream| stream.status == 200);
+            half.is_some()
+        });
+        let mut half = half.unwrap();
+        half.send_no_more();
+        half.end();
+    }
+    eventually(5 * SECOND, "room for another", || Sse::open(api.address, PATHS[0]).status == 200);
 }
 
 #[test]

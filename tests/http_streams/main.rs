@@ -6,8 +6,10 @@
 mod common;
 
 mod api;
-mod crowd;
+mod both;
 mod events;
+mod history;
 mod limits;
+mod load;
 mod sse;
 mod states;

@@ -4,7 +4,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     time::Instant,
 };
 
@@ -39,6 +39,18 @@ pub(crate) fn ask(stream: &mut TcpStream, path: &str, headers: &str) {
     stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n").as_bytes()).unwrap();
 }
 
+/// What is answered to who asks for the head alone.
+pub(crate) fn head(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(10 * SECOND)).unwrap();
+    let request = format!("HEAD {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    answer
+}
+
 impl Sse {
     pub(crate) fn open(address: SocketAddr, path: &str) -> Self {
         Self::open_with(address, path, "")
@@ -50,8 +62,13 @@ impl Sse {
 
     pub(crate) fn open_with(address: SocketAddr, path: &str, headers: &str) -> Self {
         let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
         ask(&mut stream, path, headers);
+        Self::of(stream)
+    }
+
+    /// What comes over a connection by which it was asked for.
+    pub(crate) fn of(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
         let mut lines = BufReader::new(stream);
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -59,6 +76,11 @@ impl Sse {
         }
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         Self { status, headers: head.to_ascii_lowercase(), lines, last: None }
+    }
+
+    /// Closes the sending side.
+    pub(crate) fn send_no_more(&self) {
+        self.lines.get_ref().shutdown(Shutdown::Write).unwrap();
     }
 
     /// What is left of an answer that is no stream.
@@ -96,6 +118,18 @@ impl Sse {
                 _ if line == "\n" && any => return Some(frame),
                 _ => {}
             }
+        }
+    }
+
+    /// Waits for a heartbeat; whatever comes before it is passed over.
+    #[track_caller]
+    pub(crate) fn heartbeat(&mut self) {
+        let until = Instant::now() + DEADLINE;
+        let mut line = String::new();
+        while line != ":\n" {
+            assert!(Instant::now() < until, "no heartbeat for {DEADLINE:?}");
+            line.clear();
+            assert!(self.lines.read_line(&mut line).unwrap() > 0, "the stream goes on");
         }
     }
 

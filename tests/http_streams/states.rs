@@ -2,11 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use watchpost::simulator::milestone::DropHow;
+use watchpost::{
+    actors::{
+        EngineConfig,
+        settings::Secret,
+        vendors::milestone::config::{FilterRow, MilestoneConfig},
+    },
+    simulator::milestone::DropHow,
+};
 
 use crate::{
     api::{Api, settings},
-    common::{DEADLINE, Rig, eventually, options},
+    common::{DEADLINE, Plan, Rig, connection, eventually, options},
     sse::{Frame, Sse},
 };
 
@@ -112,4 +119,37 @@ fn a_connection_that_breaks_is_told_so_that_its_states_can_be_greyed() {
     while client.event("connection").data["state"] != "online" {}
     drop(api);
     assert!(other.end().is_empty(), "what is of no interest is not told");
+}
+
+#[test]
+fn all_connections_are_told_once_by_name_before_the_states_also_where_there_are_many() {
+    let many = |config: &mut EngineConfig| {
+        for nth in 0..150 {
+            let nowhere = "http://127.0.0.1:9".parse().unwrap();
+            let vendor = MilestoneConfig::new(nowhere, "u", Secret::from("p"), Vec::<FilterRow>::new());
+            config.connections.push(connection(&format!("c{nth:03}"), vendor));
+        }
+    };
+    let rig = Plan::new(options()).engine(many).start();
+    rig.wait_online();
+    let api = Api::start(rig.engine(), settings());
+    for (query, expected) in [("", 151), ("?connection=c0*", 100), ("?connection=hq", 1), ("?connection=none", 0)] {
+        let mut client = Sse::open(api.address, &format!("{STATES}{query}"));
+        let (mut told, mut states) = (Vec::new(), 0);
+        loop {
+            let frame = client.next().unwrap();
+            match frame.event.as_deref() {
+                Some("connection") => {
+                    assert_eq!(states, 0, "they come first");
+                    told.push(frame.data["name"].as_str().unwrap().to_owned());
+                }
+                Some("state") => states += 1,
+                Some("present") => break,
+                _ => panic!("{frame:?}"),
+            }
+        }
+        assert_eq!(told.len(), expected, "{query}");
+        assert!(told.is_sorted_by(|a, b| a < b), "{told:?}");
+        assert_eq!(states > 0, query.is_empty() || query.ends_with("hq"), "{query}: {states}");
+    }
 }

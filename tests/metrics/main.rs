@@ -59,6 +59,13 @@ impl Running {
         Self { folder, program, address }
     }
 
+    /// A connection on which this was sent, and nothing more will be.
+    fn send(&self, request: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(request.replace("HOST", &self.address).as_bytes()).unwrap();
+        stream
+    }
+
     /// The body of a good answer.
     fn get(&self, path: &str) -> (String, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
@@ -222,6 +229,54 @@ fn what_a_running_watchpost_tells_of_four_vendors_and_a_sink_keeps_to_the_rules(
 
     running.program.signal("TERM");
     assert_eq!(running.program.wait().code(), Some(0), "{}", running.log());
+}
+
+#[test]
+fn clients_are_counted_while_they_are_there_and_by_why_they_were_cut_off() {
+    let site = vxg::Simulator::start(vxg::Options { past: 0, ..vxg::Options::default() }).unwrap();
+    let yard = format!(
+        "[[connection]]\nname = \"yard\"\nvendor = \"vxg\"\ntoken = {{ env = \"TOKEN\" }}\ncameras = \"all\"\nurl = \"{}\"\n",
+        site.url()
+    );
+    let variables = [("TOKEN", site.group_token())];
+    let running = Running::start(tempfile::tempdir().unwrap(), &yard, &variables);
+    let streams = [("events", "events/stream"), ("states", "states/stream"), ("both", "stream")];
+    let open = streams.map(|(_, path)| running.send(&format!("GET /api/v1/{path} HTTP/1.1\r\nHost: HOST\r\n\r\n")));
+    let late = [
+        ("idle", ""),
+        ("head", "GET /heal"),
+        ("head", "GET /healthz HTTP/1.1\r\nHost: HOST\r\nX-More: "),
+        (
+            "body",
+            "POST /api/v1/dead-letters/retry HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+        ),
+    ];
+    let begun = Instant::now();
+    let kept = late.map(|(_, request)| running.send(request));
+    // A later head, too.
+    let later = running.send("GET /healthz HTTP/1.1\r\nHost: HOST\r\n\r\n");
+    (&later).read_exact(&mut [0]).unwrap();
+    (&later).write_all(b"GET ").unwrap();
+    // And the one that asks.
+    let all = Some((open.len() + kept.len() + 2) as f64);
+    running.wait(Duration::from_secs(4), |metrics| metrics.sum("watchpost_http_connections", &[]) == all);
+    for (kind, _) in streams {
+        let is_open = |metrics: &Exposition| metrics.sum("watchpost_http_streams", &[("kind", kind)]) == Some(1.0);
+        running.wait(DEADLINE, is_open);
+    }
+    let counts = [("idle", 1.0), ("head", 3.0), ("body", 1.0)];
+    let cut = |metrics: &Exposition, why| metrics.sum("watchpost_http_cut_off_total", &[("why", why)]);
+    running.wait(DEADLINE, |metrics| counts.iter().all(|(why, count)| cut(metrics, why) >= Some(*count)));
+    assert!(begun.elapsed() > Duration::from_secs(9), "a body has ten seconds");
+    let left = Some(open.len() as f64 + 1.0);
+    running.wait(DEADLINE, |metrics| metrics.sum("watchpost_http_connections", &[]) == left);
+    let text = running.text();
+    assert_good(&text);
+    for (why, count) in counts {
+        assert_eq!(cut(&Exposition::read(&text), why), Some(count), "{why}: {text}");
+    }
+    drop(open);
+    running.wait(DEADLINE, |metrics| metrics.sum("watchpost_http_connections", &[]) == Some(1.0));
 }
 
 #[test]

@@ -102,6 +102,9 @@ pub(super) struct DemoArgs {
     rate: u32,
 }
 
+/// Connections of a demo, and their other ends at the simulators, with room to spare.
+const ENDS: usize = 32;
+
 /// How a demo is shown.
 trait View {
     /// An event was told.
@@ -115,8 +118,8 @@ trait View {
 }
 
 pub(super) async fn run(args: DemoArgs) -> Exit {
-    Descriptors::raise();
-    match play(args).await {
+    let clients = Descriptors::raise().clients_beside(ENDS, 0);
+    match play(args, clients).await {
         Ok(exit) => exit,
         Err(Failure::Terminal(error)) if is_reader_gone(&error) => Exit::Done,
         Err(failure) => {
@@ -146,11 +149,13 @@ enum Failure {
 }
 
 /// Listens where the user wants it, else where a watchpost usually does, or anywhere.
-fn listen(wanted: Option<SocketAddr>) -> Result<Option<Api>, String> {
+fn listen(wanted: Option<SocketAddr>, clients: usize) -> Result<Option<Api>, String> {
     let usual = SocketAddr::from((Ipv4Addr::LOCALHOST, 8780));
     match wanted {
-        Some(address) => Api::bind(address).map_err(|error| format!("{error}; choose another address with --listen")),
-        None => Api::bind(usual).or_else(|_| Api::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))),
+        Some(address) => {
+            Api::bind(address, clients).map_err(|error| format!("{error}; choose another address with --listen"))
+        }
+        None => Api::bind(usual, clients).or_else(|_| Api::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), clients)),
     }
 }
 
@@ -176,14 +181,14 @@ impl fmt::Display for Dashboard {
     }
 }
 
-async fn play(args: DemoArgs) -> Result<Exit, Failure> {
+async fn play(args: DemoArgs, clients: usize) -> Result<Exit, Failure> {
     let signals = Signals::new()?;
     let timing = Timing::new(args.length);
     let items = usize::try_from(args.items).unwrap_or(usize::MAX);
     // Repeats are there to be left out.
     let faults = vec![Fault::Duplicates];
     let options = Options { items, window: timing.window, faults, ..Options::default() };
-    let api = listen(args.listen).map_err(Failure::Api)?;
+    let api = listen(args.listen, clients).map_err(Failure::Api)?;
     let simulator = Simulator::start(options.clone())?;
     let cloud = Cloud::start()?;
     let house = House::start(timing)?;

@@ -195,6 +195,8 @@ pub const METRICS: &[Metric] = &[
         ANSWER,
         "How long requests took until the answer began.",
     ),
+    gauge("watchpost_http_connections", &[], "Connections of clients that are open, those of streams included."),
+    counter("watchpost_http_cut_off_total", &["why"], "Clients that kept the server waiting and were cut off."),
     gauge("watchpost_http_streams", &["kind"], "Streams of events and of states that are open."),
     counter("watchpost_http_streams_opened_total", &["kind"], "Streams that were opened."),
     counter("watchpost_http_streams_closed_total", &["kind"], "Streams that have ended."),

@@ -16,8 +16,26 @@ pub(super) fn event(text: &mut Vec<u8>, stored: &Stored<'_>) {
     text.extend_from_slice(b"\n\n");
 }
 
-/// Anything that is JSON.
-pub(super) fn json(text: &mut Vec<u8>, id: Option<Sequence>, kind: &str, data: &impl Serialize) {
+/// Anything that is JSON and no place in the journal: without an id, so that it can stand among events.
+pub(super) fn json(text: &mut Vec<u8>, kind: &str, data: &impl Serialize) {
+    write(text, None, kind, data);
+}
+
+/// The same by itself.
+pub(super) fn one(kind: &str, data: &impl Serialize) -> Bytes {
+    let mut text = Vec::new();
+    write(&mut text, None, kind, data);
+    text.into()
+}
+
+/// The same in a place of the journal.
+pub(super) fn one_at(id: Sequence, kind: &str, data: &impl Serialize) -> Bytes {
+    let mut text = Vec::new();
+    write(&mut text, Some(id), kind, data);
+    text.into()
+}
+
+fn write(text: &mut Vec<u8>, id: Option<Sequence>, kind: &str, data: &impl Serialize) {
     let start = text.len();
     begin(text, id, kind);
     // JSON escapes line ends within texts, so it is one line of data.
@@ -26,13 +44,6 @@ pub(super) fn json(text: &mut Vec<u8>, id: Option<Sequence>, kind: &str, data: &
         return;
     }
     text.extend_from_slice(b"\n\n");
-}
-
-/// The same by itself.
-pub(super) fn one(id: Option<Sequence>, kind: &str, data: &impl Serialize) -> Bytes {
-    let mut text = Vec::new();
-    json(&mut text, id, kind, data);
-    text.into()
 }
 
 /// Moves the place at which a client would resume, and is no event to it.

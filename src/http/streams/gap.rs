@@ -67,7 +67,7 @@ impl Gap {
             recordedtime: self.to,
             data: self,
         };
-        super::frame::one(Some(at), "event", &line)
+        super::frame::one_at(at, "event", &line)
     }
 }
 

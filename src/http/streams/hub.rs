@@ -309,7 +309,7 @@ impl Hub {
             self.known.insert(name.clone(), now);
         }
         for (name, Known { vendor, .. }) in before {
-            let frame = frame::one(None, "removed", &json!({"connection": name.as_str()}));
+            let frame = frame::one("removed", &json!({"connection": name.as_str()}));
             changes.push(Change { what: What::Connection { vendor, name }, frame });
         }
         if !changes.is_empty() {
@@ -320,7 +320,7 @@ impl Hub {
 
 /// How a connection is doing, as a frame.
 pub(super) fn connection(info: &ConnectionInfo) -> Bytes {
-    frame::one(None, "connection", info)
+    frame::one("connection", info)
 }
 
 impl Handler<Begin> for Hub {
@@ -342,11 +342,11 @@ impl Handler<WatchUpdate> for Hub {
 
     fn handle(&mut self, update: WatchUpdate, context: &mut Self::Context) {
         match update {
-            // Each client reads the present states by itself, piece by piece.
-            WatchUpdate::Present { last: false, .. } => {}
-            WatchUpdate::Present { last: true, .. } => {
-                self.stand += 1;
-                if self.stand == WATCHES {
+            WatchUpdate::Present { states, last } => {
+                // Each client reads the present states by itself, piece by piece. To copy them all at once would hold up what is received.
+                debug_assert!(states.is_empty(), "{} states were copied", states.len());
+                self.stand += usize::from(last);
+                if last && self.stand == WATCHES {
                     // Who waits no more has gone.
                     for stands in self.waiting.drain(..) {
                         let _ = stands.send(true);
@@ -357,7 +357,7 @@ impl Handler<WatchUpdate> for Hub {
             WatchUpdate::Changed(states) => {
                 let map = self.engine.states();
                 let changes = states.into_iter().map(|state| Change {
-                    frame: frame::one(Some(state.sequence), "state", &state),
+                    frame: frame::one("state", &state),
                     what: What::State {
                         vendor: map.vendor(state.connection.as_str()).unwrap_or_default(),
                         state: Box::new(state),
@@ -368,6 +368,104 @@ impl Handler<WatchUpdate> for Hub {
             WatchUpdate::Events(_) => self.look(context),
             // What was missed nobody here knows. Clients are told, come again, and begin anew.
             WatchUpdate::CutOff { .. } => self.end(context),
+        }
+    }
+}
+
+#[cfg(all(test, feature = "simulator"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use tokio::time::{sleep, timeout};
+    use watchpost_actors::{
+        ConnectionConfig, Engine, EngineConfig,
+        journal::Memory,
+        model::Sequence,
+        settings::{CommonSettings, Secret},
+        vendors::{
+            Vendor, VendorSettings,
+            milestone::{
+                Milestone, MilestoneConfig,
+                config::{FilterRow, Modifier, Selection},
+            },
+        },
+    };
+
+    use super::*;
+    use crate::simulator::milestone::{Options, Simulator};
+
+    const DEADLINE: Duration = Duration::from_secs(20);
+
+    /// A system with an engine that knows its states.
+    async fn system() -> (Simulator, EngineHandle) {
+        let simulator = Simulator::start(Options { items: 30, ..Options::default() }).unwrap();
+        let Options { username, password, .. } = Options::default();
+        let all = FilterRow {
+            modifier: Modifier::Include,
+            resource_types: Selection::All,
+            sources: Selection::All,
+            events: Selection::All,
+        };
+        let vendor =
+            MilestoneConfig::new(simulator.url().parse().unwrap(), username, Secret::from(password), vec![all]);
+        let connection = ConnectionConfig {
+            name: "hq".parse().unwrap(),
+            common: CommonSettings::new(Milestone::HEARTBEAT),
+            vendor: VendorSettings::Milestone(vendor),
+        };
+        let journal = Box::new(Memory::new(100_000, usize::MAX));
+        let engine =
+            Engine::start(EngineConfig { connections: vec![connection], journal, ..EngineConfig::default() }).unwrap();
+        let known = async {
+            while engine.states().count("hq") < 100 {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(DEADLINE, known).await.unwrap();
+        (simulator, engine)
+    }
+
+    async fn follow(changes: &Changes) -> Following {
+        timeout(DEADLINE, changes.follow()).await.unwrap().unwrap()
+    }
+
+    /// Lets something happen until it is told; whether it was, or the client was told that it is behind.
+    async fn hears(simulator: &Simulator, following: &mut Following) -> bool {
+        let heard = async {
+            loop {
+                simulator.emit(5);
+                match following.take(usize::MAX) {
+                    Err(Behind) => return false,
+                    Ok(told) if told.iter().any(|told| matches!(told.what, What::State { .. })) => return true,
+                    Ok(_) => sleep(Duration::from_millis(10)).await,
+                }
+            }
+        };
+        timeout(DEADLINE, heard).await.unwrap()
+    }
+
+    #[actix_rt::test]
+    async fn to_follow_changes_copies_no_states_where_events_are_received() {
+        let (simulator, engine) = system().await;
+        let changes = Changes::start(engine);
+        // The watcher does not outlive a state that it was sent without a change.
+        let mut following = follow(&changes).await;
+        assert!(hears(&simulator, &mut following).await);
+    }
+
+    #[actix_rt::test]
+    async fn who_comes_again_after_a_cut_off_hears_of_changes_whenever_it_was() {
+        let (simulator, engine) = system().await;
+        let changes = Changes::start(engine);
+        for _ in 0..5 {
+            // Before the watches stand.
+            changes.hub().do_send(WatchUpdate::CutOff { last: Sequence(0) });
+            let mut following = follow(&changes).await;
+            assert!(hears(&simulator, &mut following).await);
+            // After that.
+            changes.hub().do_send(WatchUpdate::CutOff { last: Sequence(0) });
+            while hears(&simulator, &mut following).await {}
+            let mut again = follow(&changes).await;
+            assert!(hears(&simulator, &mut again).await);
         }
     }
 }

@@ -5,16 +5,19 @@
 //! engine  ─► hub: one watcher for all    ─► states: a cursor per client  ──┴─► client: the body, watched over ─► socket
 //! ```
 //!
-//! - `events`, `states`: what a client is sent. `gap`: what it is told where events are gone. `frame`: how it is written.
+//! - `events`, `states`: what a client is sent; `both`: on one connection. `gap`: what it is told where events are gone. `frame`: how it is written.
+//! - `history`: what it reads of the journal, in turns where that is not in memory any more.
 //! - `rendered`, `hub`: what clients share, bounded in bytes. `client`: a body, and who cuts it off.
 //!
 //! A client is a number: where it stands in what all share. Nothing is queued for it, so a slow one costs what the server and the system keep for
 //! its socket, and delays nobody.
 
+mod both;
 mod client;
 mod events;
 mod frame;
 mod gap;
+mod history;
 mod hub;
 mod rendered;
 mod states;
@@ -28,24 +31,21 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{HttpRequest, HttpResponse, ResponseError, http::Method, http::header, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, http::Method, web};
 use tokio::sync::watch;
 use utoipa::OpenApi;
 use watchpost_actors::EngineHandle;
 
-pub(super) use self::client::keep_socket;
 use self::{
     client::{Body, Progress, Source},
     hub::Changes,
     rendered::Rendered,
 };
 use super::{
-    problem::Problem,
+    problem::{Answer, Problem},
     telemetry::{Kind, StreamClosed, StreamOpened, StreamRefused},
 };
 
-/// After how many seconds one who was refused may ask again.
-const RETRY_AFTER: &str = "5";
 /// With so many clients more, frames are gathered for so much longer: thousands of small writes a second would serve nobody.
 const GATHER_EACH: Duration = Duration::from_micros(200);
 /// The longest that they are gathered.
@@ -80,12 +80,13 @@ pub(super) struct Streams {
 
 /// What this room says of itself.
 pub(super) fn described() -> utoipa::openapi::OpenApi {
-    events::Described::openapi().merge_from(states::Described::openapi())
+    events::Described::openapi().merge_from(states::Described::openapi()).merge_from(both::Described::openapi())
 }
 
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     events::routes(config);
     states::routes(config);
+    both::routes(config);
 }
 
 impl Streams {
@@ -115,40 +116,43 @@ impl Streams {
         }
     }
 
-    fn admit(&self, kind: Kind) -> Option<Ticket> {
+    /// A place for one more, before anybody is asked for anything. None is needed for who wants the head alone.
+    fn admit(&self, request: &HttpRequest, kind: Kind) -> Answer<Option<Ticket>> {
+        if request.method() == Method::HEAD {
+            return Ok(None);
+        }
         let one_more = |open| (open < self.settings.most).then_some(open + 1);
-        self.open.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()?;
-        StreamOpened { kind }.emit();
-        Some(Ticket { kind, open: Arc::clone(&self.open) })
+        if self.open.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_ok() {
+            StreamOpened { kind }.emit();
+            return Ok(Some(Ticket { kind, open: Arc::clone(&self.open) }));
+        }
+        StreamRefused { kind }.emit();
+        let detail = format!("there are {} streams, which is the most; ask again", self.settings.most);
+        Err(Problem::unavailable(detail))
     }
 
-    /// Answers with a stream, or that there are too many.
+    /// Answers with a stream.
     fn answer<S: Source + 'static>(
         &self,
         request: &HttpRequest,
-        kind: Kind,
+        ticket: Ticket,
         source: impl FnOnce(Rc<Progress>) -> S,
     ) -> HttpResponse {
-        let mut answer = HttpResponse::Ok();
-        answer.content_type("text/event-stream");
-        if request.method() == Method::HEAD {
-            return answer.finish();
-        }
-        let Some(ticket) = self.admit(kind) else {
-            StreamRefused { kind }.emit();
-            let detail = format!("there are {} streams, which is the most; ask again", self.settings.most);
-            let mut refusal = Problem::unavailable(detail).error_response();
-            refusal.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static(RETRY_AFTER));
-            return refusal;
-        };
         let progress = Rc::new(Progress::default());
         let source = source(Rc::clone(&progress));
+        let mut answer = head();
         // Behind the end of a stream comes no other request: so whoever reads sees the end at once.
         answer.force_close();
         // Proxies of that make would keep it back otherwise.
         answer.insert_header(("x-accel-buffering", "no"));
-        answer.body(Body::new(source, progress, ticket, self.settings.patience, request.conn_data()))
+        answer.body(Body::new(source, progress, ticket, self.settings.patience, request.conn_data().cloned()))
     }
+}
+
+fn head() -> HttpResponseBuilder {
+    let mut answer = HttpResponse::Ok();
+    answer.content_type("text/event-stream");
+    answer
 }
 
 /// A place among the streams there may be.

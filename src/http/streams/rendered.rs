@@ -50,13 +50,8 @@ impl Block {
         self.first().plus(self.ends.len() as u64)
     }
 
-    /// When its events were stored.
-    pub(super) fn recorded(&self) -> Timestamp {
-        self.commit.recorded
-    }
-
-    /// The frames of the events from `from` on that a filter wants, and the last of them.
-    pub(super) fn wanted(&self, from: Sequence, filter: &Filter) -> (Bytes, Option<Sequence>) {
+    /// What a filter wants of it, from an event on.
+    pub(super) fn wanted(&self, from: Sequence, filter: &Filter) -> Wanted {
         let skip = usize::try_from(from.0.saturating_sub(self.first().0)).unwrap_or(usize::MAX);
         let (mut pieces, mut run, mut last) = (Vec::new(), None, None);
         for (index, end) in self.ends.iter().enumerate().skip(skip) {
@@ -71,7 +66,38 @@ impl Block {
         }
         pieces.extend(run);
         let pieces: Vec<_> = pieces.into_iter().map(|(begin, end)| self.text.slice(begin..end)).collect();
-        (frame::joined(&pieces), last)
+        Wanted { frames: frame::joined(&pieces), last, next: self.next(), recorded: self.commit.recorded }
+    }
+}
+
+/// What a client wants of events that follow each other.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    /// About a block of frames at most.
+    pub(super) frames: Bytes,
+    /// The last of their events.
+    pub(super) last: Option<Sequence>,
+    /// The number after the last event that was looked at.
+    pub(super) next: Sequence,
+    /// When the events were stored.
+    pub(super) recorded: Timestamp,
+}
+
+impl Wanted {
+    /// What a filter wants of a group, from an event on. Nothing else of it is written.
+    fn of(commit: &Committed, begin: usize, filter: &Filter) -> Self {
+        let (mut text, mut last, mut next) = (Vec::new(), None, commit.first.plus(begin as u64));
+        for stored in (begin..commit.events.len()).filter_map(|index| commit.get(index)) {
+            next = stored.sequence.plus(1);
+            if filter.wants(&stored) {
+                frame::event(&mut text, &stored);
+                last = Some(stored.sequence);
+            }
+            if text.len() >= BLOCK {
+                break;
+            }
+        }
+        Self { frames: text.into(), last, next, recorded: commit.recorded }
     }
 }
 
@@ -102,20 +128,26 @@ impl Rendered {
         found
     }
 
-    /// The block of a group that begins with an event, or one that is kept and has it.
-    pub(super) fn block(&self, commit: &Arc<Committed>, at: Sequence) -> Option<Arc<Block>> {
+    /// What a filter wants of a group from an event on, about a block of it. What is `old` nobody else may ever read, and is not kept.
+    pub(super) fn wanted(&self, commit: &Arc<Committed>, at: Sequence, filter: &Filter, old: bool) -> Option<Wanted> {
         let begin = usize::try_from(at.0.saturating_sub(commit.first.0)).ok()?;
         if begin >= commit.events.len() {
             return None;
         }
+        let block = self.block(commit, begin, old);
+        Some(block.map_or_else(|| Wanted::of(commit, begin, filter), |block| block.wanted(at, filter)))
+    }
+
+    /// The block with an event, if it is kept or is to be.
+    fn block(&self, commit: &Arc<Committed>, begin: usize, old: bool) -> Option<Arc<Block>> {
+        let at = commit.first.plus(begin as u64);
         let mut ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = ring.get(at) {
             return Some(kept);
         }
         // Only what comes behind all that is kept is kept too: who reads old events must not drive out what all others read next.
-        if ring.blocks.back().is_some_and(|last| at < last.next()) {
-            drop(ring);
-            return Some(Arc::new(Block::of(commit, begin)));
+        if old || ring.blocks.back().is_some_and(|last| at < last.next()) {
+            return None;
         }
         // Written with the lock held: whoever waits for it meanwhile wants the same block.
         let block = Arc::new(Block::of(commit, begin));
@@ -178,41 +210,67 @@ mod tests {
         lines.iter().filter_map(|line| line.strip_prefix("id: ")).map(|id| id.parse().unwrap()).collect()
     }
 
-    #[test]
-    fn what_is_wanted_of_a_block_is_cut_out_of_it_from_where_a_client_stands() {
-        let rendered = Rendered::default();
-        let block = rendered.block(&commit(10, 8, 1), Sequence(10)).unwrap();
+    fn odd() -> Filter {
         let odd = FilterSettings { types: vec!["odd".to_owned()], ..FilterSettings::default() };
-        let odd = Filter::new(&odd).unwrap();
-        let wanted = |from, filter: &Filter| {
-            let (text, last) = block.wanted(Sequence(from), filter);
-            (ids(&text), last.map(|last| last.0))
+        Filter::new(&odd).unwrap()
+    }
+
+    #[test]
+    fn what_is_wanted_is_the_same_of_what_is_kept_and_of_what_is_old() {
+        let rendered = Rendered::default();
+        let group = commit(10, 8, 1);
+        let wanted = |from, filter: &Filter, old| {
+            let wanted = rendered.wanted(&group, Sequence(from), filter, old).unwrap();
+            assert_eq!((wanted.next, wanted.recorded), (Sequence(18), Timestamp::UNIX_EPOCH));
+            (ids(&wanted.frames), wanted.last.map(|last| last.0))
         };
-        assert_eq!(wanted(10, &Filter::everything()), ((10..18).collect(), Some(17)));
-        assert_eq!(wanted(15, &Filter::everything()), (vec![15, 16, 17], Some(17)));
-        assert_eq!(wanted(12, &odd), (vec![13, 15, 17], Some(17)));
-        assert_eq!(wanted(18, &odd), (vec![], None));
+        for old in [true, false] {
+            assert_eq!(wanted(10, &Filter::everything(), old), ((10..18).collect(), Some(17)));
+            assert_eq!(rendered.from(Sequence(10)).is_empty(), old);
+            assert_eq!(wanted(15, &Filter::everything(), old), (vec![15, 16, 17], Some(17)));
+            assert_eq!(wanted(12, &odd(), old), (vec![13, 15, 17], Some(17)));
+            assert_eq!(wanted(16, &odd(), old), (vec![17], Some(17)));
+            assert!(rendered.wanted(&group, Sequence(18), &odd(), old).is_none());
+        }
+        let block = rendered.block(&group, 0, false).unwrap();
+        assert_eq!(block.wanted(Sequence(18), &odd()).last, None);
+    }
+
+    #[test]
+    fn of_old_events_only_those_are_written_that_are_wanted_and_about_a_block_at_a_time() {
+        let (rendered, group) = (Rendered::default(), commit(10, 100, 1_000));
+        let nothing = FilterSettings { types: vec!["none".to_owned()], ..FilterSettings::default() };
+        let wanted = rendered.wanted(&group, Sequence(10), &Filter::new(&nothing).unwrap(), true).unwrap();
+        assert_eq!((wanted.frames.len(), wanted.last, wanted.next), (0, None, Sequence(110)));
+        let (mut seen, mut at) = (Vec::new(), Sequence(10));
+        while let Some(wanted) = rendered.wanted(&group, at, &odd(), true) {
+            assert!(wanted.frames.len() < BLOCK + 2_000);
+            seen.extend(ids(&wanted.frames));
+            at = wanted.next;
+        }
+        assert_eq!(seen, (11..110).step_by(2).collect::<Vec<_>>());
     }
 
     #[test]
     fn blocks_follow_each_other_without_a_hole_and_who_reads_old_events_drives_none_out() {
         let rendered = Rendered::default();
+        let everything = Filter::everything();
         let (old, new, later) = (commit(1, 4, 1), commit(10, 100, 1_000), commit(200, 1, 1));
         let mut at = Sequence(10);
-        while let Some(block) = rendered.block(&new, at) {
-            assert!(block.text.len() < BLOCK + 2_000);
-            at = block.next();
+        while let Some(wanted) = rendered.wanted(&new, at, &everything, false) {
+            assert!(wanted.frames.len() < BLOCK + 2_000);
+            at = wanted.next;
         }
         assert_eq!(at, Sequence(110));
-        rendered.block(&later, Sequence(200)).unwrap();
-        rendered.block(&old, Sequence(1)).unwrap();
+        rendered.wanted(&later, Sequence(200), &everything, false).unwrap();
+        rendered.wanted(&old, Sequence(1), &everything, false).unwrap();
         assert!(rendered.from(Sequence(1)).is_empty());
         let (mut seen, mut at) = (Vec::new(), Sequence(12));
         loop {
             let blocks = rendered.from(at);
             let Some(last) = blocks.last() else { break };
             for block in &blocks {
-                seen.extend(ids(&block.wanted(at, &Filter::everything()).0));
+                seen.extend(ids(&block.wanted(at, &everything).frames));
             }
             at = last.next();
         }
@@ -223,7 +281,7 @@ mod tests {
     fn what_is_kept_is_bounded() {
         let rendered = Rendered::default();
         for nth in 0..30 {
-            rendered.block(&commit(nth, 1, 1 << 20), Sequence(nth)).unwrap();
+            rendered.block(&commit(nth, 1, 1 << 20), 0, false).unwrap();
         }
         assert!(rendered.0.lock().unwrap().bytes <= KEPT);
         assert!(rendered.from(Sequence(0)).is_empty() && !rendered.from(Sequence(29)).is_empty());

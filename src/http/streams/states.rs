@@ -17,18 +17,18 @@ use utoipa::OpenApi;
 use watchpost_actors::{
     EngineHandle,
     journal::LaneInfo,
-    messages::ListConnections,
+    messages::{ConnectionInfo, ConnectionPage, PageConnections},
     model::{ConnectionName, Filter, Sequence, State},
 };
 
 use super::{
     Streams,
     client::Source,
-    frame, gap,
+    frame, gap, head,
     hub::{self, Behind, Change, Following, What},
 };
 use crate::http::{
-    openapi::StateFilters,
+    openapi::{Filters, Values},
     problem::{Answer, Problem, read},
     query::Query,
     site::Site,
@@ -37,6 +37,10 @@ use crate::http::{
 
 /// Bytes of frames in a piece, or one state if that is larger.
 const PIECE: usize = 16 << 10;
+/// Connections that are asked for, and told, at a time: about a piece.
+const CONNECTIONS: usize = 40;
+/// Items whose states are looked at without a pause.
+const ITEMS: usize = 256;
 
 /// What this room says of itself.
 #[derive(OpenApi)]
@@ -55,39 +59,20 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     path = "/api/v1/states/stream",
     tag = "states",
     operation_id = "streamStates",
-    params(StateFilters),
+    params(Filters, Values),
     responses((status = 200, description = "States, as server-sent events", body = String, content_type = "text/event-stream"))
 )]
 async fn stream(request: HttpRequest, site: web::Data<Site>, streams: web::Data<Streams>) -> Answer<HttpResponse> {
     let mut query = Query::of(&request);
-    let filter = query.filter(&["connection", "vendor", "item", "name", "group", "origin"]);
-    let values = query.values("value");
+    let wanted = Wanted::of(&request, &mut query);
     query.end()?;
-    let lanes = Query::of(&request).filter(&["connection", "vendor"]);
-    let cut_off = || Problem::unavailable("changes cannot be followed at this moment; ask again");
-    let following = streams.changes.follow().await.ok_or_else(cut_off)?;
-    let connections = site.engine.send(ListConnections).await?;
-    let wanted = Wanted { filter, values, lanes };
-    let told = connections.iter().filter(|info| wanted.connection(&info.name, info.vendor));
-    let told: Vec<u8> = told.flat_map(hub::connection).collect();
-    let walk = site.engine.states().connections();
-    let walk = walk.into_iter().filter(|(name, vendor)| wanted.connection(name, vendor)).collect();
-    let opening = frame::joined(&[Bytes::from_static(frame::OPENING), told.into()]);
-    Ok(streams.answer(&request, "states", |_| Cursor {
-        streams: streams.clone(),
-        engine: site.engine.clone(),
-        wanted,
-        shown: HashSet::new(),
-        following,
-        phase: Phase::Opening { opening, walk: Walk { connections: walk, items: None, states: 0 } },
-        certain: Sequence(0),
-        last: site.engine.journal().next(),
-        heard: Instant::now(),
-    }))
+    let Some(ticket) = streams.admit(&request, "states")? else { return Ok(head().finish()) };
+    let source = wanted.follow(&streams, &site).await?;
+    Ok(streams.answer(&request, ticket, |_| source))
 }
 
 /// What a client wants to know.
-struct Wanted {
+pub(super) struct Wanted {
     filter: Filter,
     values: HashSet<String>,
     /// What of it is about connections.
@@ -95,6 +80,28 @@ struct Wanted {
 }
 
 impl Wanted {
+    pub(super) fn of(request: &HttpRequest, query: &mut Query) -> Self {
+        let filter = query.filter(&["connection", "vendor", "item", "name", "group", "origin"]);
+        let values = query.values("value");
+        Self { filter, values, lanes: Query::of(request).filter(&["connection", "vendor"]) }
+    }
+
+    /// What is told of it, from now on.
+    pub(super) async fn follow(self, streams: &web::Data<Streams>, site: &Site) -> Answer<impl Source + use<>> {
+        let cut_off = || Problem::unavailable("changes cannot be followed at this moment; ask again");
+        Ok(Cursor {
+            following: streams.changes.follow().await.ok_or_else(cut_off)?,
+            streams: streams.clone(),
+            engine: site.engine.clone(),
+            wanted: self,
+            shown: HashSet::new(),
+            phase: Phase::Connections(Connections::default()),
+            certain: Sequence(0),
+            last: site.engine.journal().next(),
+            heard: Instant::now(),
+        })
+    }
+
     fn connection(&self, name: &ConnectionName, vendor: &'static str) -> bool {
         let lane = LaneInfo { connection: name.clone(), vendor, dropped: Sequence(0), lost: false };
         gap::concerns(&self.lanes, &lane)
@@ -105,16 +112,27 @@ impl Wanted {
     }
 }
 
+/// What is left of the connections, which are gone through by name.
+#[derive(Default)]
+struct Connections {
+    /// The first of them.
+    next: VecDeque<ConnectionInfo>,
+    /// There are others behind this name.
+    after: Option<String>,
+    has_begun: bool,
+}
+
 /// What is left of the present states.
+#[derive(Default)]
 struct Walk {
-    connections: VecDeque<(ConnectionName, &'static str)>,
+    connections: Connections,
     /// Of the first connection.
     items: Option<Vec<Arc<str>>>,
     states: usize,
 }
 
 enum Phase {
-    Opening { opening: Bytes, walk: Walk },
+    Connections(Connections),
     Present(Walk),
     Changes,
     End,
@@ -147,34 +165,58 @@ impl Source for Cursor {
 impl Cursor {
     async fn frames(&mut self) -> Option<Bytes> {
         match std::mem::replace(&mut self.phase, Phase::Changes) {
-            Phase::Opening { opening, walk } => {
-                self.phase = Phase::Present(walk);
-                Some(opening)
-            }
-            Phase::Present(walk) => {
-                // Between two pieces others may have the thread.
-                tokio::task::yield_now().await;
-                Some(self.present(walk))
-            }
+            Phase::Connections(connections) => self.connections(connections).await,
+            Phase::Present(walk) => self.present(walk).await,
             Phase::Changes => self.changes().await,
             Phase::End => None,
         }
     }
 
+    /// Has the first of the connections at hand that are wanted and left, if any is. `None` where nobody can be asked.
+    async fn find(&self, left: &mut Connections) -> Option<()> {
+        while left.next.is_empty() && (left.after.is_some() || !left.has_begun) {
+            let ask = PageConnections { after: left.after.take(), state: None, limit: CONNECTIONS };
+            let ConnectionPage { connections, has_more, .. } = self.engine.send(ask).await.ok()?;
+            left.has_begun = true;
+            left.after = connections.last().filter(|_| has_more).map(|info| info.name.to_string());
+            left.next = connections.into();
+            left.next.retain(|info| self.wanted.connection(&info.name, info.vendor));
+        }
+        Some(())
+    }
+
+    /// A piece of how the connections are doing, and what comes behind the last.
+    async fn connections(&mut self, mut left: Connections) -> Option<Bytes> {
+        self.find(&mut left).await?;
+        if left.next.is_empty() {
+            return self.present(Walk::default()).await;
+        }
+        let told: Vec<u8> = left.next.drain(..).flat_map(|info| hub::connection(&info)).collect();
+        self.phase = Phase::Connections(left);
+        Some(told.into())
+    }
+
     /// A piece of the present states.
-    fn present(&mut self, mut walk: Walk) -> Bytes {
-        let map = self.engine.states();
-        let mut text = Vec::new();
-        while let Some((connection, vendor)) = walk.connections.front() {
-            let items = walk.items.get_or_insert_with(|| map.items(connection.as_str()));
+    async fn present(&mut self, mut walk: Walk) -> Option<Bytes> {
+        let (mut text, mut looked_at) = (Vec::new(), 0);
+        loop {
+            if looked_at % ITEMS == 0 {
+                // Others may have the thread.
+                tokio::task::yield_now().await;
+            }
+            looked_at += 1;
+            self.find(&mut walk.connections).await?;
+            let Some(ConnectionInfo { name, vendor, .. }) = walk.connections.next.front() else { break };
+            let map = self.engine.states();
+            let items = walk.items.get_or_insert_with(|| map.items(name.as_str()));
             let Some(item) = items.pop() else {
                 walk.items = None;
-                walk.connections.pop_front();
+                walk.connections.next.pop_front();
                 continue;
             };
-            for state in map.item(connection.as_str(), &item) {
+            for state in map.item(name.as_str(), &item) {
                 if self.wanted.filter.wants_state(vendor, &state) && self.wanted.has_value(&state) {
-                    frame::json(&mut text, None, "state", &state);
+                    frame::json(&mut text, "state", &state);
                     walk.states += 1;
                     if !self.wanted.values.is_empty() {
                         self.shown.insert(key(&state));
@@ -183,12 +225,12 @@ impl Cursor {
             }
             if text.len() >= PIECE {
                 self.phase = Phase::Present(walk);
-                return text.into();
+                return Some(text.into());
             }
         }
         self.certain = self.engine.journal().next();
-        frame::json(&mut text, None, "present", &json!({"states": walk.states}));
-        text.into()
+        frame::json(&mut text, "present", &json!({"states": walk.states}));
+        Some(text.into())
     }
 
     async fn changes(&mut self) -> Option<Bytes> {
@@ -198,7 +240,7 @@ impl Cursor {
                 Err(Behind) => {
                     StreamCutOff { kind: "states", why: "behind" }.emit();
                     self.phase = Phase::End;
-                    return Some(frame::one(None, "cut_off", &json!({"last": self.last.to_string()})));
+                    return Some(frame::one("cut_off", &json!({"last": self.last.to_string()})));
                 }
             };
             let wanted: Vec<_> =
