@@ -5,6 +5,7 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Condvar, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -31,6 +32,31 @@ const ARGUMENTS: [&str; 11] = [
     "--remote-debugging-port=0",
 ];
 
+/// Browsers at a time: they compute, where other tests wait, and some tests look at the clock.
+const BROWSERS: usize = 2;
+
+static SEATS: (Mutex<usize>, Condvar) = (Mutex::new(BROWSERS), Condvar::new());
+
+/// Room for a browser.
+struct Seat;
+
+impl Seat {
+    fn take() -> Self {
+        let (free, changed) = &SEATS;
+        let free = free.lock().unwrap_or_else(PoisonError::into_inner);
+        *changed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner) -= 1;
+        Self
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let (free, changed) = &SEATS;
+        *free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        changed.notify_one();
+    }
+}
+
 /// A browser with one page, and what went wrong in it.
 pub(crate) struct Browser {
     process: Child,
@@ -43,10 +69,12 @@ pub(crate) struct Browser {
     requests: Vec<String>,
     // It goes last: the browser writes to it.
     _profile: TempDir,
+    _seat: Seat,
 }
 
 impl Browser {
     pub(crate) fn start() -> Self {
+        let seat = Seat::take();
         let profile = tempfile::tempdir().unwrap();
         let program = env::var_os("WATCHPOST_TEST_CHROMIUM").unwrap_or_else(|| "chromium".into());
         let process = Command::new(&program)
@@ -69,7 +97,8 @@ impl Browser {
         let url = format!("ws://127.0.0.1:{port}{}", path.trim());
         let (socket, _) = client::client_with_config(url, stream, Some(config)).unwrap();
         let (noise, requests) = (Vec::new(), Vec::new());
-        let mut browser = Self { process, socket, session: None, calls: 0, noise, requests, _profile: profile };
+        let mut browser =
+            Self { process, socket, session: None, calls: 0, noise, requests, _profile: profile, _seat: seat };
         browser.begin();
         browser
     }
@@ -126,6 +155,11 @@ impl Browser {
 
     pub(crate) fn open(&mut self, url: &str) {
         self.call("Page.navigate", json!({"url": url}));
+    }
+
+    /// Opens another window beside, which nothing is told or asked.
+    pub(crate) fn beside(&mut self, url: &str) {
+        self.call("Target.createTarget", json!({"url": url, "newWindow": true}));
     }
 
     /// Runs this in each page that is opened from now on, before anything of the page itself.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs::File, process::Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     browser::Browser,
@@ -45,7 +45,21 @@ fn the_demo_is_shown_with_all_its_connections_and_states_in_light_and_dark_and_o
     browser.shape((1440, 1600), "light");
     let shown = "[...document.querySelectorAll('#items-scroller .tile:not([hidden]) .group')].filter((one) => one.innerText === 'Battery').length";
     browser.wait("each state of the house", &format!("{shown} === {batteries}"));
+    // A number has its unit.
+    let temperature =
+        told.iter().find(|state| state["connection"] == "home" && state["group"] == "temperature").unwrap();
+    assert_ne!(temperature["text"], temperature["value"]);
+    let shown = super::tile(temperature["item"].as_str().unwrap(), "Temperature");
+    browser.wait("the temperature", &format!("{shown} === {}", temperature["text"]));
     browser.choose("#items-site", "");
+
+    // One reading tells no rate.
+    let rates =
+        "Promise.all([import('/assets/charts.js'), import('/assets/time.js')]).then(([{ Series }, { rate }]) => {
+        const series = new Series();
+        return [0, 1, 2].map((second) => (series.push(second * 1000, second * second * 20), rate(series.now)));
+    })";
+    assert_eq!(browser.js(rates), json!(["–", "20", "40"]));
 
     let readings = std::env::var("WATCHPOST_TEST_READINGS").map_or(3, |text| text.parse().unwrap());
     for count in 2..=readings {
@@ -55,6 +69,7 @@ fn the_demo_is_shown_with_all_its_connections_and_states_in_light_and_dark_and_o
     for (name, size, scheme, view) in [
         ("overview-light", (1440, 900), "light", ""),
         ("overview-dark", (1440, 900), "dark", ""),
+        ("overview-small", (1300, 900), "light", ""),
         ("overview-phone", (390, 844), "light", ""),
         ("items-phone", (390, 844), "light", "items"),
         ("feed-phone-dark", (390, 844), "dark", "feed"),
@@ -68,6 +83,14 @@ fn the_demo_is_shown_with_all_its_connections_and_states_in_light_and_dark_and_o
         browser.screenshot(name);
         let fits = browser.js("document.documentElement.scrollWidth <= innerWidth");
         assert_eq!(fits, true, "{name}: nothing stands out of the page");
+        if name == "overview-small" {
+            // Reasons and the repeats that were left out may be longer than any line.
+            let cut = browser.js(
+                "[...document.querySelectorAll('.connection:has(.badge[data-tone=ok]) :is(.badge > span, .title, .muted, .reason)')]
+                    .filter((one) => one.scrollWidth > one.clientWidth && !one.innerText.includes('left out')).map((one) => one.innerText)",
+            );
+            assert_eq!(cut, json!([]), "how each connection is doing can be read");
+        }
     }
     browser.assert_quiet(&url, &[]);
 }

@@ -181,13 +181,29 @@ fn a_page_that_nobody_looked_at_goes_on_with_what_happens_now() {
     stage.end();
 }
 
-/// Lets a test put frames into the stream of states, hide a connection, and let the sinks be refused.
+/// A browser has six connections to a host, for all its windows.
+#[test]
+fn five_windows_side_by_side_are_all_live() {
+    let mut stage = Stage::start();
+    stage.open("");
+    let page = format!("{}/#/feed", stage.url);
+    (0..4).for_each(|_| stage.browser.beside(&page));
+    let open = "fetch('/metrics').then((answer) => answer.text()).then((text) => / 5$/.test(text.match(/^watchpost_http_streams\\{kind=\"both\"\\}.*$/m)?.[0]))";
+    stage.browser.wait("each has its stream", open);
+    stage.browser.js("import('/assets/api.js').then(async ({ get }) => { for (let n = 0; n < 20; n++) await get('/sinks').catch(() => {}); })");
+    let (camera, _) = stage.camera(0);
+    stage.happens(&camera, "MotionStarted");
+    stage.browser.wait_gone("#banner");
+    stage.end();
+}
+
+/// Lets a test put frames into the stream, hide a connection, and let the sinks be refused.
 const BETWEEN: &str = "const ask = window.fetch;
     window.between = { gone: false, refused: false };
     window.fetch = async (url, options) => {
         if (between.refused && url.includes('/sinks')) return new Response('{\"detail\":\"not now\"}', { status: 503 });
         const answer = await ask(url, options);
-        if (url.includes('/states/stream')) {
+        if (url.includes('/stream')) {
             const through = new TransformStream({ start: (control) => { between.tell = (text) => control.enqueue(new TextEncoder().encode(text)); } });
             return new Response(answer.body.pipeThrough(through), answer);
         }

@@ -27,14 +27,15 @@ export class Series {
     if (this.rates.length > LENGTH) this.rates.shift();
   }
 
-  /** Events per second, over the last ten seconds or so. */
+  /** Events per second, over the last ten seconds or so; not known before there are two readings. @returns {number | null} */
   get now() {
     const recent = this.rates.slice(-5);
-    return recent.length ? recent.reduce((sum, one) => sum + one, 0) / recent.length : 0;
+    return recent.length ? recent.reduce((sum, one) => sum + one, 0) / recent.length : null;
   }
 
+  /** @returns {number | null} */
   get most() {
-    return Math.max(0, ...this.rates);
+    return this.rates.length ? Math.max(...this.rates) : null;
   }
 }
 
@@ -60,6 +61,7 @@ export class Chart {
     const line = points.length > 1 ? `M${points.join('L')}` : '';
     setAttribute(this.#line, 'd', line);
     setAttribute(this.#area, 'd', line && `${line}V${HEIGHT}H${points[0].split(',')[0]}Z`);
-    setAttribute(this.element, 'aria-label', `${rate(of?.now ?? 0)} events per second now, ${rate(of?.most ?? 0)} at most in five minutes`);
+    const label = of?.rates.length ? `${rate(of.now)} events per second now, ${rate(of.most)} at most in five minutes` : 'events per second, not known yet';
+    setAttribute(this.element, 'aria-label', label);
   }
 }

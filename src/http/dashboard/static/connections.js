@@ -56,7 +56,7 @@ class ConnectionRow {
     setAttribute(this.#restart, 'aria-label', `Restart ${store.titleOf(name)}`);
     const own = series.get(name);
     this.#chart.draw(own);
-    this.#set('Events/s', rate(own?.now ?? 0));
+    this.#set('Events/s', rate(own?.now));
     this.#set('Lag', info.lag === null || info.lag === undefined ? '–' : duration(info.lag));
     this.#set('Events', count(info.events));
     this.#set('Gaps', count(info.gaps), info.gaps > 0);
@@ -108,8 +108,8 @@ function size() {
 function sum() {
   const all = [...store.connections.values()];
   const online = all.filter((info) => info.state === 'online').length;
-  let total = 0;
-  for (const info of all) total += series.get(info.name)?.now ?? 0;
+  const rates = all.map((info) => series.get(info.name)?.now ?? null).filter((now) => now !== null);
+  const total = rates.length ? rates.reduce((sum, one) => sum + one, 0) : null;
   setText(byId('figure-online'), all.length ? `${count(online)}/${count(all.length)}` : '–');
   setAttribute(byId('figure-online'), 'data-tone', online < all.length && 'warn');
   setText(byId('figure-rate'), rate(total));

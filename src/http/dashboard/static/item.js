@@ -7,7 +7,7 @@ import { backwards } from './history.js';
 import { store } from './store.js';
 import { Badge, Tile } from './tiles.js';
 import { clock, count, duration, moment } from './time.js';
-import { ORIGINS, title, toneOf, VENDORS, words } from './words.js';
+import { ORIGINS, reading, title, toneOf, VENDORS, words } from './words.js';
 
 /** @typedef {import('./store.js').Event} Event */
 
@@ -88,7 +88,7 @@ function head() {
     setAttribute(row, 'hidden', !state);
     if (!state) return;
     tile.show(state, item.key, isStale);
-    const told = state.text && words(state.text) !== words(state.value) ? `“${state.text}”, ` : '';
+    const told = state.text && words(state.text) !== reading(state) ? `“${state.text}”, ` : '';
     if (row.lastElementChild) setText(row.lastElementChild, `${told}since ${clock(moment(state.time))}`);
   });
 }

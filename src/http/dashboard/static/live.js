@@ -1,4 +1,4 @@
-// Keeps the store up to date: two streams, and what is polled because it has none.
+// Keeps the store up to date: a stream, and what is polled because it has none.
 
 import { get, pages, Problem } from './api.js';
 import { Series, series } from './charts.js';
@@ -26,76 +26,64 @@ const MUCH = 12;
 /** The pause before what was before is asked for again, in milliseconds. */
 const AGAIN = 5_000;
 
-const states = new Stream('/states/stream', {
+/** Both in one: a browser opens but six connections to a host, for all its windows together. */
+const stream = new Stream('/stream', {
   opened: () => store.beginStates(),
-  lost: (why) => broken(states, why),
-  frame: ({ event, data }) => {
-    if (event === 'state') store.setState(JSON.parse(data));
-    else if (event === 'connection') store.setConnection(JSON.parse(data));
-    else if (event === 'removed') store.removeConnection(JSON.parse(data).connection);
-    else if (event === 'present') {
-      store.endStates();
-      whole(states);
-    }
-  },
-});
-
-const events = new Stream('/events/stream', {
-  opened: () => {
-    whole(events);
-  },
   before: async (closed) => {
     const { next } = await get('/about', {}, closed);
-    const missed = Number(next) - 1 - Number(events.lastId);
+    const missed = Number(next) - 1 - Number(stream.lastId);
     if (missed <= CATCH_UP) return;
-    events.lastId = String(Number(next) - 1 - CATCH_UP);
+    stream.lastId = String(Number(next) - 1 - CATCH_UP);
     store.passOver(missed - CATCH_UP);
     // Among what is passed over there may be gaps.
     attempt(() => gaps(Number(next)));
   },
-  lost: (why) => broken(events, why),
+  lost: broken,
   frame: ({ event, data, id }) => {
-    // The first frame says where the stream begins: what was before is in the journal, so none is between the two.
-    if (!hasPast) past(Number(id));
-    if (data && (event === 'event' || event === 'gap')) store.addEvent(JSON.parse(data));
+    // The first frame with an id says where the events begin: what was before is in the journal, so none is between the two.
+    if (id && !hasPast) past(Number(id));
+    if (event === 'state') store.setState(JSON.parse(data));
+    else if (event === 'connection') store.setConnection(JSON.parse(data));
+    else if (event === 'removed') store.removeConnection(JSON.parse(data).connection);
+    else if (data && (event === 'event' || event === 'gap')) store.addEvent(JSON.parse(data));
+    else if (event === 'present') {
+      store.endStates();
+      whole();
+    }
   },
 });
 
-/** @type {Map<Stream, ReturnType<typeof setTimeout> | null>} streams that are cut, and who is about to say so */
-const cut = new Map();
+/** The stream is cut: who is about to say so, or `null` where it is said. @type {ReturnType<typeof setTimeout> | null | undefined} */
+let cut;
 
-/** A stream has ended, or could not be opened. @param {Stream} stream @param {string} why */
-function broken(stream, why) {
+/** The stream has ended, or could not be opened. @param {string} why */
+function broken(why) {
   const { heard } = stream;
-  if (cut.get(stream) === null) store.setCut(why, heard);
-  if (cut.has(stream)) return;
-  const say = () => {
-    cut.set(stream, null);
+  if (cut === null) store.setCut(why, heard);
+  if (cut !== undefined) return;
+  cut = setTimeout(() => {
+    cut = null;
     store.setCut(why, heard);
-  };
-  cut.set(stream, setTimeout(say, BREAK));
+  }, BREAK);
 }
 
-/** @param {Stream} stream */
-function whole(stream) {
-  const timer = cut.get(stream);
-  if (timer) clearTimeout(timer);
-  cut.delete(stream);
-  if (!cut.size) store.setCut(null);
+function whole() {
+  clearTimeout(cut ?? undefined);
+  cut = undefined;
+  store.setCut(null);
 }
 
 /** Starts, and goes on until the page is closed. */
 export function live() {
   document.addEventListener('visibilitychange', visibility);
-  window.addEventListener('online', hurry);
+  window.addEventListener('online', () => stream.hurry());
   setInterval(() => store.touch('second'), 1000);
   poll('the figures of the connections', POLL, connections);
   poll('the sinks', POLL_SINKS, sinks);
   if (document.hidden) {
     isAway = true;
   } else {
-    states.open();
-    events.open();
+    stream.open();
   }
 }
 
@@ -119,36 +107,25 @@ async function attempt(ask) {
   }
 }
 
-function hurry() {
-  states.hurry();
-  events.hurry();
-}
-
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let leaving;
 let isAway = false;
 
-/**
- * A browser opens six connections to a host, for all tabs together. Two streams a tab would leave none for the fourth one, which
- * would hang without a word: so a tab that nobody sees has none.
- */
+/** With six connections to a host for all tabs together, a sixth stream would leave none to ask by: so a tab that nobody sees has none. */
 function visibility() {
   clearTimeout(leaving);
   if (document.hidden) {
     leaving = setTimeout(() => {
       isAway = true;
-      for (const stream of [states, events]) {
-        stream.close();
-        clearTimeout(cut.get(stream) ?? undefined);
-        cut.set(stream, null);
-      }
+      stream.close();
+      clearTimeout(cut ?? undefined);
+      cut = null;
       // Whoever comes back sees at once that it is old, until it is told anew.
       store.setCut('nobody looked at this page', new Date());
     }, GRACE);
   } else if (isAway) {
     isAway = false;
-    states.open();
-    events.open();
+    stream.open();
   }
 }
 
@@ -165,7 +142,7 @@ async function poll(what, every, ask) {
         await ask();
         told = new Date();
         store.setLate(what, null);
-        if (cut.size) hurry();
+        if (cut !== undefined) stream.hurry();
       } catch (error) {
         // Streams may live while this is refused, or waits for a connection that the browser's other windows hold.
         const why = error instanceof Problem ? error.message : 'no answer';

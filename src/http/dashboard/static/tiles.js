@@ -2,7 +2,7 @@
 
 import { h, setAttribute, setText } from './dom.js';
 import { clock, moment } from './time.js';
-import { tone, TONES, words } from './words.js';
+import { reading, tone, TONES, words } from './words.js';
 
 /** @typedef {import('./store.js').State} State */
 
@@ -19,15 +19,16 @@ export class Tile {
   /** @param {State} state @param {string} key of what it is shown for @param {boolean} isStale */
   show(state, key, isStale) {
     const whole = `${key}\n${state.vendorgroup ?? state.group}`;
-    const isChange = this.#key === whole && this.#text !== state.value;
+    const value = reading(state);
+    const isChange = this.#key === whole && this.#text !== value;
     this.#key = whole;
-    this.#text = state.value;
+    this.#text = value;
     setAttribute(this.element, 'data-tone', tone(state.group, state.value));
     setAttribute(this.element, 'data-stale', isStale);
     setText(this.#group, words(state.group));
-    setText(this.#value, words(state.value));
-    const vendor = state.text && state.text !== state.value ? ` (${state.text})` : '';
-    setAttribute(this.element, 'title', `${words(state.group)}: ${words(state.value)}${vendor}, since ${clock(moment(state.time))}${isStale ? '; may be out of date' : ''}`);
+    setText(this.#value, value);
+    const vendor = state.text && words(state.text) !== value ? ` (${state.text})` : '';
+    setAttribute(this.element, 'title', `${words(state.group)}: ${value}${vendor}, since ${clock(moment(state.time))}${isStale ? '; may be out of date' : ''}`);
     // It costs no layout, and is over before the next one.
     if (isChange && !isStill.matches) this.element.animate([{ boxShadow: '0 0 0 2px var(--accent)' }, { boxShadow: '0 0 0 2px transparent' }], 900);
   }
@@ -40,7 +41,7 @@ export class Tile {
     setAttribute(this.element, 'data-stale', isStale);
     setText(this.#group, 'More');
     setText(this.#value, `+${states.length}`);
-    setAttribute(this.element, 'title', states.map((state) => `${words(state.group)}: ${words(state.value)}`).join('\n'));
+    setAttribute(this.element, 'title', states.map((state) => `${words(state.group)}: ${reading(state)}`).join('\n'));
   }
 }
 

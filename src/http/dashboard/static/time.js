@@ -53,10 +53,11 @@ export function count(n) {
 }
 
 /**
- * Events per second: exact where there are few.
- * @param {number} n
+ * Events per second: exact where there are few, a dash where it is not known.
+ * @param {number | null | undefined} n
  */
 export function rate(n) {
+  if (n === null || n === undefined) return '–';
   if (n === 0) return '0';
   return n < 10 ? n.toFixed(1) : WHOLE.format(Math.round(n));
 }

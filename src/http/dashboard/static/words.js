@@ -36,6 +36,14 @@ export function words(slug) {
   return text ? text[0].toUpperCase() + text.slice(1) : 'Unknown';
 }
 
+/**
+ * A state's value; of a number what the vendor says of it, which may have a unit.
+ * @param {{value: string, text?: string | null}} state
+ */
+export function reading({ value, text }) {
+  return words(/^[+-]?\d+(\.\d+)?$/.test(value) && text ? text : value);
+}
+
 /** The order in which an item's states stand. @param {string} a @param {string} b */
 export function byGroup(a, b) {
   const place = (/** @type {string} */ group) => (GROUPS.indexOf(group) + GROUPS.length + 1) % (GROUPS.length + 1);
