@@ -1,6 +1,10 @@
 //! What is followed as it happens, over restarts too.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    io::{Read, Write},
+    net::TcpListener,
+};
 
 use serde_json::Value;
 use watchpost::simulator::milestone::DropHow;
@@ -40,6 +44,54 @@ fn events_are_followed_over_a_restart_without_a_hole_and_without_a_repeat() {
     assert_eq!(told, stored[..told.len()], "line by line as it is stored");
     let ids: BTreeSet<_> = told.iter().map(|line| id(line)).collect();
     assert_eq!(ids.len(), told.len(), "none twice");
+}
+
+/// Answers in the place of a server that is away, until each of these paths was asked for three times.
+fn stand_in(port: u16, paths: [&str; 2]) {
+    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let mut asked = [0; 2];
+    while asked.iter().any(|times| *times < 3) {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = [0; 8 << 10];
+        let read = stream.read(&mut request).unwrap();
+        let request = String::from_utf8_lossy(&request[..read]);
+        for (path, times) in paths.iter().zip(&mut asked) {
+            *times += usize::from(request.contains(path));
+        }
+        stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n").unwrap();
+    }
+}
+
+#[test]
+fn while_the_server_is_away_it_is_said_once_and_again_only_for_another_reason() {
+    let mut place = Place::start("", "");
+    let followers = [&["events", "--follow", "--json", "--since", "1h"][..], &["state", "--watch", "--json"]];
+    let mut followers = followers.map(|arguments| place.follow(arguments));
+    for follower in &mut followers {
+        follower.until("the beginning", |_| true);
+    }
+    place.stop();
+    stand_in(place.port, ["/events/stream", "/states/stream"]);
+    place.run();
+    let camera = place.milestone.sources("cameras")[0].clone();
+    let state = format!("item={camera}");
+    let before: Value = serde_json::from_str(&place.text(&["state", "--json", &state, "group=motion"])).unwrap();
+    let (kind, value) = match before[0]["value"] == "detected" {
+        true => ("MotionStopped", "\"clear\""),
+        false => ("MotionStarted", "\"detected\""),
+    };
+    place.milestone.emit_one(&camera, kind).unwrap();
+    for follower in &mut followers {
+        follower.until("what comes after", |line| line.contains(value) && line.contains(&camera));
+    }
+    for follower in followers {
+        let stderr = follower.end();
+        let said: Vec<_> = stderr.split_inclusive("; trying again\n").collect();
+        assert!(said.windows(2).all(|pair| pair[0] != pair[1]), "{stderr}");
+        assert_eq!(stderr.matches("503").count(), 1, "{stderr}");
+        assert_eq!(stderr.matches("answers again").count(), 1, "{stderr}");
+        assert!(stderr.ends_with(&format!("{} answers again\n", place.url())), "{stderr}");
+    }
 }
 
 #[test]

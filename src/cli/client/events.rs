@@ -11,6 +11,7 @@ use super::{
     show::EventRow,
     sse::{Heard, Stream},
     target::Running,
+    trouble::Trouble,
 };
 use crate::cli::{Exit, signals::Signals, table, terminal};
 
@@ -131,10 +132,11 @@ async fn show(args: &EventsArgs) -> Result<Exit, ClientError> {
     }
     query.extend(args.since.clone().map(|since| ("since", since)));
     let mut stream = Stream::new(&client, ["events", "stream"], query);
+    let mut trouble = Trouble::default();
     loop {
         match stream.next().await? {
-            Heard::Opened => {}
-            Heard::Cut(why) => terminal::complain(format_args!("{why}; trying again")),
+            Heard::Opened => trouble.is_over(client.target()),
+            Heard::Cut(why) => trouble.is(&why),
             Heard::Frame(frame) if frame.event == "event" => {
                 let raw: &RawValue = serde_json::from_str(&frame.data)
                     .map_err(|error| ClientError::unreadable(client.target(), error))?;

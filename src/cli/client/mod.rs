@@ -6,7 +6,7 @@
 //! ```
 //!
 //! - `target`: `--url`, `--config` and `--token-file`, and what holds without them. `error`: why there is no answer, and what to do.
-//! - `http`: questions and lists. `sse`: streams of events, and going on with them where they were cut. `retry`: the same, over and over.
+//! - `http`: questions and lists. `sse`: streams of events, and going on with them where they were cut. `trouble`: what is said of those meanwhile.
 //! - `filter`: what is typed behind `state` and `events`. `show`: times, gaps and values for people.
 //! - `state`, `events`, `connections`: one command each. `deliveries`, `vxg`, `media`: what the commands of these names ask, where they ask.
 
@@ -23,6 +23,7 @@ mod show;
 mod sse;
 mod state;
 mod target;
+mod trouble;
 pub(super) mod vxg;
 
 pub(super) use self::{

@@ -45,7 +45,7 @@ impl StateRow {
         let value = painted(tone, &clean(value), colour);
         let stale = if *stale { "  stale" } else { "" };
         let (connection, name, item, group) = (clean(connection), clean(self.name()), clean(item), clean(group));
-        format!("{}  {connection:<12}  {name:<24}  {group:<14}  {value}  {item}{stale}\n", moment(time))
+        format!("{}  {connection:<16}  {name:<24}  {group:<14}  {value}  {item}{stale}\n", moment(time))
     }
 }
 
@@ -151,7 +151,7 @@ impl EventRow<'_> {
         if self.is_of_engine() {
             let tone = if self.r#type == "gap" { Tone::Bad } else { Tone::Odd };
             let says = engine_says(self.data.map_or("null", RawValue::get));
-            return painted(tone, &format!("{time}  {connection:<12}  ** {kind}: {says}"), colour) + "\n";
+            return painted(tone, &format!("{time}  {connection:<16}  ** {kind}: {says}"), colour) + "\n";
         }
         let name = clean(self.itemname.as_deref().or(self.subject.as_deref()).unwrap_or("-"));
         let state = match (&self.stategroup, &self.state) {
@@ -165,7 +165,7 @@ impl EventRow<'_> {
         let text = clean(self.typename.as_deref().unwrap_or_default());
         // Where an event came from is worth a word only when it did not come live.
         let from = if self.origin == "live" { String::new() } else { format!("  ({})", clean(&self.origin)) };
-        let line = format!("{time}  {connection:<12}  {name:<24}  {kind:<26}  {state}  {text}{from}");
+        let line = format!("{time}  {connection:<16}  {name:<24}  {kind:<26}  {state}  {text}{from}");
         line.trim_end().to_owned() + "\n"
     }
 }
@@ -190,13 +190,13 @@ mod tests {
             "subject":"cameras/1","itemname":"Lobby\u001b[2J","typename":"Motion Started","stategroup":"motion","state":"detected","data":{}}"#;
         assert_eq!(
             event(motion).line(false),
-            "2026-06-11T09:17:59.123Z  hq            Lobby [2J                 motion.started              motion detected       Motion Started  (backfill)\n"
+            "2026-06-11T09:17:59.123Z  hq                Lobby [2J                 motion.started              motion detected       Motion Started  (backfill)\n"
         );
         let gap = r#"{"sequence":"2","connection":"hq","type":"gap","origin":"engine","time":"2026-06-11T09:18:07Z",
             "data":{"from":"2026-06-11T09:17:59Z","to":"2026-06-11T09:18:07Z","reason":"session_expired","recovered":"states"}}"#;
         assert_eq!(
             event(gap).line(true),
-            "\x1b[31m2026-06-11T09:18:07.000Z  hq            ** gap: events between 09:17:59.000 and 09:18:07.000 may be missing \
+            "\x1b[31m2026-06-11T09:18:07.000Z  hq                ** gap: events between 09:17:59.000 and 09:18:07.000 may be missing \
              (session_expired); recovered: states\x1b[0m\n"
         );
     }

@@ -17,11 +17,12 @@ use tokio::{
 };
 
 use super::{
-    Client, ClientError,
+    Client, ClientError, Target,
     filter::{self, Choice, Wanted},
     show::{self, StateRow},
     sse::{Frame, Heard, Stream},
     target::Running,
+    trouble::Trouble,
 };
 use crate::cli::{Exit, signals::Signals, table, terminal};
 
@@ -96,6 +97,8 @@ struct Known {
     states: BTreeMap<(String, String, String), StateRow>,
     /// Those that were told since the stream was opened, until all are: what is not among them then is no more.
     told: Option<BTreeSet<(String, String, String)>>,
+    /// Connections that are not online.
+    away: BTreeSet<String>,
 }
 
 /// How states are followed.
@@ -104,8 +107,10 @@ trait View {
     fn changed(&mut self, row: &StateRow, raw: &str) -> io::Result<()>;
     /// States may have changed, or time has passed.
     fn draw(&mut self, known: &Known) -> io::Result<()>;
-    /// The stream was cut, or is there again.
-    fn cut(&mut self, why: Option<&ClientError>) -> io::Result<()>;
+    /// The stream was cut.
+    fn cut(&mut self, why: &ClientError) -> io::Result<()>;
+    /// It is open, for the first time or again.
+    fn opened(&mut self, target: &Target) -> io::Result<()>;
 }
 
 async fn watch(args: &StateArgs) -> Result<Exit, ClientError> {
@@ -113,10 +118,10 @@ async fn watch(args: &StateArgs) -> Result<Exit, ClientError> {
     let client = Client::new(args.running.target()?)?;
     let choice = Choice::new(&args.filter);
     let mut stream = Stream::new(&client, ["states", "stream"], choice.query.clone());
-    let mut known = Known { choice, states: BTreeMap::new(), told: None };
+    let mut known = Known { choice, states: BTreeMap::new(), told: None, away: BTreeSet::new() };
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     let mut view: Box<dyn View> = if args.json || !io::stdout().is_terminal() || is_dumb {
-        Box::new(Lines { json: args.json, colour: table::colours() })
+        Box::new(Lines { json: args.json, colour: table::colours(), trouble: Trouble::default() })
     } else {
         Box::new(Picture { drawn: 0, why: None, colour: terminal::colours_are_welcome() })
     };
@@ -133,11 +138,11 @@ async fn watch(args: &StateArgs) -> Result<Exit, ClientError> {
             heard = stream.next() => match heard? {
                 Heard::Opened => {
                     known.told = Some(BTreeSet::new());
-                    view.cut(None)
+                    view.opened(client.target())
                 }
                 Heard::Cut(why) => {
                     is_new = true;
-                    view.cut(Some(&why))
+                    view.cut(&why)
                 }
                 Heard::Frame(frame) => {
                     is_new = true;
@@ -175,7 +180,8 @@ impl Known {
             "state" => self.state(client, &frame.data, view),
             "present" => {
                 if let Some(told) = self.told.take() {
-                    self.states.retain(|key, _| told.contains(key));
+                    // Behind a restart there are connections that have not come yet.
+                    self.states.retain(|key, _| told.contains(key) || self.away.contains(&key.0));
                 }
                 Ok(Ok(()))
             }
@@ -210,12 +216,14 @@ impl Known {
                 None => Ok(Ok(())),
             };
         }
-        let before = self.states.insert(key, row.clone());
+        // That a connection came or went is no change of each of its states.
+        let before = self.states.insert(key, row.clone()).map(|before| StateRow { stale: row.stale, ..before });
         Ok(if before.as_ref() == Some(&row) { Ok(()) } else { view.changed(&row, data) })
     }
 
     /// What nobody tells of any more is not known.
     fn removed(&mut self, connection: &str) {
+        self.away.remove(connection);
         self.states.retain(|(of, ..), _| of != connection);
         if let Some(told) = &mut self.told {
             told.retain(|(of, ..)| of != connection);
@@ -225,6 +233,11 @@ impl Known {
     /// While a connection is not online its states are stale.
     fn connection(&mut self, news: &ConnectionNews, _: &mut dyn View) -> io::Result<()> {
         let stale = news.state != "online";
+        if stale {
+            self.away.insert(news.name.clone());
+        } else {
+            self.away.remove(&news.name);
+        }
         for row in self.states.values_mut().filter(|row| row.connection == news.name) {
             row.stale = stale;
         }
@@ -236,6 +249,7 @@ impl Known {
 struct Lines {
     json: bool,
     colour: bool,
+    trouble: Trouble,
 }
 
 impl View for Lines {
@@ -248,10 +262,13 @@ impl View for Lines {
         Ok(())
     }
 
-    fn cut(&mut self, why: Option<&ClientError>) -> io::Result<()> {
-        if let Some(why) = why {
-            terminal::complain(format_args!("{why}; trying again"));
-        }
+    fn cut(&mut self, why: &ClientError) -> io::Result<()> {
+        self.trouble.is(why);
+        Ok(())
+    }
+
+    fn opened(&mut self, target: &Target) -> io::Result<()> {
+        self.trouble.is_over(target);
         Ok(())
     }
 }
@@ -299,8 +316,13 @@ impl View for Picture {
         terminal::print(picture.as_bytes())
     }
 
-    fn cut(&mut self, why: Option<&ClientError>) -> io::Result<()> {
-        self.why = why.map(|why| table::clean(why.to_string().lines().next().unwrap_or_default()));
+    fn cut(&mut self, why: &ClientError) -> io::Result<()> {
+        self.why = Some(table::clean(why.to_string().lines().next().unwrap_or_default()));
+        Ok(())
+    }
+
+    fn opened(&mut self, _: &Target) -> io::Result<()> {
+        self.why = None;
         Ok(())
     }
 }
@@ -313,13 +335,12 @@ mod tests {
     use watchpost::config::EngineSettings;
 
     use super::*;
-    use crate::cli::client::Target;
 
     #[test]
     fn states_of_a_connection_that_is_removed_are_gone_and_others_stay() {
         let client = Client::new(Target::of_engine(&EngineSettings::default(), Path::new("f")).unwrap()).unwrap();
-        let mut known = Known { choice: Choice::new(&[]), states: BTreeMap::new(), told: None };
-        let mut view = Lines { json: true, colour: false };
+        let mut known = Known { choice: Choice::new(&[]), states: BTreeMap::new(), told: None, away: BTreeSet::new() };
+        let mut view = Lines { json: true, colour: false, trouble: Trouble::default() };
         let frame = |event: &str, data: String| Frame { id: None, event: event.to_owned(), data };
         for connection in ["stores/4", "stores/42"] {
             let state = format!(

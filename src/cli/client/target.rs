@@ -80,16 +80,11 @@ pub(in crate::cli) struct Target {
 
 impl Running {
     pub(super) fn target(&self) -> Result<Target, ClientError> {
-        let target = match (&self.url, &self.config) {
-            (Some(url), _) => Target::at(url.clone()),
-            (None, Some(config)) => Target::of_config(config),
-            (None, None) => match url_of_environment()? {
-                Some(url) => Target::at(url),
-                None if Path::new(USUAL_CONFIG).exists() => Target::of_config(Path::new(USUAL_CONFIG)),
-                None => Target::usual(),
-            },
+        let target = match Named::find(self.url.as_ref(), self.config.as_deref())? {
+            Named::At(target) => target,
+            Named::By(config) => Target::of_config(&config)?,
         };
-        target?.with_token_file(self.token_file.as_deref())
+        target.with_token_file(self.token_file.as_deref())
     }
 }
 
@@ -123,16 +118,34 @@ fn is_held(_: &Path) -> bool {
 
 impl Place {
     pub(in crate::cli) fn source(&self) -> Result<Source, ClientError> {
-        let target = match (&self.url, &self.config) {
-            (Some(url), _) => Target::at(url.clone()),
-            (None, Some(config)) => return Source::of_config(config),
-            (None, None) => match url_of_environment()? {
-                Some(url) => Target::at(url),
-                None if Path::new(USUAL_CONFIG).exists() => return Source::of_config(Path::new(USUAL_CONFIG)),
-                None => Target::usual(),
-            },
+        match Named::find(self.url.as_ref(), self.config.as_deref())? {
+            Named::At(target) => target.with_token_file(self.token_file.as_deref()).map(Source::Running),
+            Named::By(config) => Source::of_config(&config),
+        }
+    }
+}
+
+/// What is meant by the arguments and, where they do not say, by the surroundings.
+enum Named {
+    /// An address.
+    At(Target),
+    /// A configuration.
+    By(PathBuf),
+}
+
+impl Named {
+    fn find(url: Option<&Url>, config: Option<&Path>) -> Result<Self, ClientError> {
+        let address = match (url, config) {
+            (Some(url), _) => Some(url.clone()),
+            (None, Some(config)) => return Ok(Self::By(config.to_owned())),
+            (None, None) => url_of_environment()?,
         };
-        Ok(Source::Running(target?.with_token_file(self.token_file.as_deref())?))
+        match address {
+            Some(url) => Target::at(url),
+            None if Path::new(USUAL_CONFIG).exists() => return Ok(Self::By(USUAL_CONFIG.into())),
+            None => Target::usual(),
+        }
+        .map(Self::At)
     }
 }
 
