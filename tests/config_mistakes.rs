@@ -458,13 +458,38 @@ fn mistakes_in_a_sink_are_told() {
     assert_told(&[
         (
             sink("kind = \"mqtt\""),
-            r#"10:8: [sink "out"] kind: kind "mqtt" is not available in this version"#,
-            r#"this version has "stdout", "file" and "webhook""#,
+            r#"8:1: [sink "out"] url: required, but missing"#,
+            r#"add url = "mqtt://127.0.0.1:1883""#,
         ),
         (
-            sink("kind = \"nats\""),
-            r#"10:8: [sink "out"] kind: kind "nats" is not available in this version"#,
-            r#"this version has "stdout", "file" and "webhook""#,
+            sink("kind = \"mqtt\"\nurl = \"http://broker\""),
+            r#"11:7: [sink "out"] url: the address must start with mqtt:// or mqtts://"#,
+            r#"write it like "mqtts://host""#,
+        ),
+        (
+            sink("kind = \"mqtt\"\nurl = \"mqtts://broker/topic\""),
+            r#"11:7: [sink "out"] url: the address of a broker has no path"#,
+            r#"write only the broker: "mqtts://broker"; topics begin with `prefix`"#,
+        ),
+        (
+            sink("kind = \"mqtt\"\nurl = \"mqtts://broker\"\nprefix = \"a/#\""),
+            r##"12:10: [sink "out"] prefix: topics cannot begin with "a/#": `+` and `#` have a meaning of their own in MQTT"##,
+            r#"write prefix = "site/watchpost", say"#,
+        ),
+        (
+            sink("kind = \"mqtt\"\nurl = \"mqtts://broker\"\npassword = { env = \"HQ_PASSWORD\" }"),
+            r#"12:12: [sink "out"] password: a password needs a name"#,
+            r#"add username = "watchpost""#,
+        ),
+        (
+            sink("kind = \"mqtt\"\nurl = \"mqtts://broker\"\nhome_asistant = true"),
+            r#"12:1: [sink "out"] home_asistant: unknown key"#,
+            "did you mean `home_assistant`?",
+        ),
+        (
+            sink("kind = \"mqtt\"\nurl = \"mqtts://broker\"\ndiscovery = \"component\""),
+            r#"12:13: warning: [sink "out"] discovery: only Home Assistant is told this"#,
+            "add home_assistant = true, or leave this out",
         ),
         (sink("kind = \"fiel\""), r#"10:8: [sink "out"] kind: unknown value "fiel""#, r#"did you mean "file"?"#),
         (sink(""), r#"8:1: [sink "out"] kind: required, but missing"#, r#"add kind = "stdout""#),
@@ -488,6 +513,20 @@ fn mistakes_in_a_sink_are_told() {
             sink("kind = \"file\"\npath = \"a\"\n[[sink]]\nname = \"b\"\nkind = \"file\"\npath = \"./a\""),
             r#"15:8: [sink "b"] path: another sink already writes this file"#,
             "give each sink its own file",
+        ),
+        (
+            sink(
+                "kind = \"mqtt\"\nurl = \"mqtt://127.0.0.1\"\n[[sink]]\nname = \"b\"\nkind = \"mqtt\"\nurl = \"mqtt://127.0.0.1\"\nprefix = \"watchpost\"",
+            ),
+            r#"16:10: [sink "b"] prefix: another sink has the prefix "watchpost" of this broker already"#,
+            "give each sink a `prefix` of its own",
+        ),
+        (
+            sink(
+                "kind = \"nats\"\nurl = \"nats://127.0.0.1\"\nbucket = \"a\"\n[[sink]]\nname = \"b\"\nkind = \"nats\"\nurl = \"nats://127.0.0.1\"\nbucket = \"a\"",
+            ),
+            r#"17:10: [sink "b"] bucket: another sink has the bucket "a" of this broker already"#,
+            "give each sink a `bucket` of its own",
         ),
         (
             filter("types = [\"motion.*\", \"[\"]"),
@@ -524,6 +563,64 @@ fn mistakes_in_a_sink_are_told() {
             filter("connections = [\"hqq\", \"stores/*\"]"),
             r#"11:27: warning: [sink "out"] filter.connections[0]: no connection is named "hqq""#,
             r#"did you mean "hq"?"#,
+        ),
+    ]);
+}
+
+#[cfg(feature = "nats")]
+#[test]
+fn mistakes_in_a_nats_sink_are_told() {
+    let bare = |lines: &str| format!("{CONNECTION}[[sink]]\nname = \"out\"\nkind = \"nats\"\n{lines}\n");
+    let nats = |lines: &str| bare(&format!("url = \"nats://localhost\"\n{lines}"));
+    let password = r#"password = { env = "HQ_PASSWORD" }"#;
+    assert_told(&[
+        (bare(""), r#"8:1: [sink "out"] url: required, but missing"#, r#"add url = "nats://127.0.0.1:4222""#),
+        (
+            bare("url = \"http://x\""),
+            r#"11:7: [sink "out"] url: the address must start with nats:// or tls://"#,
+            r#"write it like "tls://host""#,
+        ),
+        (
+            bare("url = \"nats://bus.example.com\""),
+            r#"11:7: warning: [sink "out"] url: nats carries the password and what is sent in the clear, unless the server insists on TLS"#,
+            "write tls:// if the server has it",
+        ),
+        (
+            bare("url = \"tls://x/stream\""),
+            r#"11:7: [sink "out"] url: the address of a NATS server has no path"#,
+            r#"write only the server: "tls://x""#,
+        ),
+        (nats("streem = \"X\""), r#"12:1: [sink "out"] streem: unknown key"#, "did you mean `stream`?"),
+        (
+            nats("stream = \"my.stream\""),
+            r#"12:10: [sink "out"] stream: "my.stream" is no name of a stream"#,
+            "a name has letters, digits, `-` and `_`, 200 at most",
+        ),
+        (
+            nats("subject = \"a..b\""),
+            r#"12:11: [sink "out"] subject: subjects cannot begin with "a..b""#,
+            r#"write levels of letters, digits, `-` and `_`, with dots between: "site.watchpost""#,
+        ),
+        (
+            nats("username = \"w\""),
+            r#"8:1: [sink "out"] password: required, but missing"#,
+            r#"add password = { env = "NATS_PASSWORD" }"#,
+        ),
+        (nats(password), r#"12:12: [sink "out"] password: there is no username"#, r#"add username = "…""#),
+        (
+            nats(&format!("username = \"w\"\n{password}\ntoken = {{ env = \"HQ_PASSWORD\" }}")),
+            r#"14:9: [sink "out"] token: `username` is given too, and a login is one of them"#,
+            "leave out what the server does not ask for",
+        ),
+        (
+            nats("credentials = { env = \"HQ_PASSWORD\" }"),
+            r#"12:15: [sink "out"] credentials: this is no credentials file: it has a user's JWT and the seed of its key in it"#,
+            "make one with: nsc generate creds",
+        ),
+        (
+            nats("max_age = \"1m\"\nduplicates = \"2m\""),
+            r#"13:14: [sink "out"] duplicates: ids cannot be remembered for longer than events are kept (1m)"#,
+            "make it shorter, or `max_age` longer",
         ),
     ]);
 }

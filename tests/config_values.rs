@@ -14,6 +14,8 @@ use watchpost::config::{
     Config, FileSink, Listen, Secrets, SigningKey, SigningKeyError, SinkKind, Surroundings, Synchronous, WebhookMode,
     WebhookSink, load, parse,
 };
+#[cfg(feature = "nats")]
+use watchpost::config::{NatsLimits, NatsLogin, NatsMode, NatsSink};
 use watchpost_actors::{
     settings::{ByteSize, CommonSettings, FilterSettings, Heartbeat, TlsSettings},
     vendors::{
@@ -92,6 +94,50 @@ tries   = 1
     assert_eq!(full.timeout, SECOND / 10);
     let shown = format!("{full:?}");
     assert!(shown.contains("Authorization") && !shown.contains("t0ken") && !shown.contains("MfKQ"), "{shown}");
+}
+
+#[cfg(feature = "nats")]
+fn nats(lines: &str) -> NatsSink {
+    let config = read(&format!("{CONNECTION}[[sink]]\nname = \"bus\"\nkind = \"nats\"\n{lines}\n"));
+    assert_eq!(config.warnings, []);
+    match &config.sinks[0].kind {
+        SinkKind::Nats(settings) => settings.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[cfg(feature = "nats")]
+#[test]
+fn a_nats_sink_is_read_with_all_that_can_be_said() {
+    // In the clear to this machine is no reason to warn, however it is written.
+    for url in ["nats://127.0.0.1:4222", "nats://localhost", "nats://[::1]:4222"] {
+        let bare = nats(&format!("url = \"{url}\""));
+        assert!(matches!(bare.login, NatsLogin::Nobody) && !bare.tls_required, "{bare:?}");
+        assert_eq!((&*bare.stream, &*bare.subject, &*bare.bucket), ("WATCHPOST", "watchpost", "watchpost-states"));
+        assert_eq!((bare.mode, bare.timeout, bare.limits), (NatsMode::Binary, 10 * SECOND, NatsLimits::default()));
+    }
+    let full = nats(
+        r#"
+url        = "tls://bus.example.com"
+username   = "w"
+password   = { env = "HOOK_TOKEN" }
+stream     = "SITE_1"
+subject    = "site-1.watchpost"
+bucket     = "site-1"
+mode       = "structured"
+max_age    = "5m"
+max_bytes  = "1GiB"
+replicas   = 3
+timeout    = "1s"
+"#,
+    );
+    assert!(full.tls_required);
+    assert_eq!((&*full.stream, &*full.subject, &*full.bucket), ("SITE_1", "site-1.watchpost", "site-1"));
+    assert_eq!((full.limits.max_age, full.limits.replicas), (300 * SECOND, 3));
+    assert_eq!(full.limits.max_bytes.map(|size| size.as_u64()), Some(1 << 30));
+    assert_eq!(full.limits.duplicates, 300 * SECOND, "no longer than events are kept");
+    let shown = format!("{full:?}");
+    assert!(shown.contains("\"w\"") && !shown.contains("t0ken"), "{shown}");
 }
 
 #[test]

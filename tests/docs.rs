@@ -18,7 +18,7 @@ use watchpost::actors::vendors::milestone::vocabulary::TYPES;
 use watchpost::actors::vendors::simplisafe::{codes as simplisafe, snapshot};
 use watchpost::config::{Config, ConfigErrors, Secrets, Surroundings, parse};
 
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 15] = [
     "README.md",
     "docs/api.md",
     "docs/architecture.md",
@@ -27,6 +27,9 @@ const PAGES: [&str; 12] = [
     "docs/delivery.md",
     "docs/events.md",
     "docs/performance.md",
+    "docs/sinks/home-assistant.md",
+    "docs/sinks/mqtt.md",
+    "docs/sinks/nats.md",
     "docs/vendors/een.md",
     "docs/vendors/milestone.md",
     "docs/vendors/simplisafe.md",
@@ -269,7 +272,7 @@ const MILESTONE: [(&str, &str); 6] = [
     ("subscribe", ALL),
 ];
 
-const SECTIONS: [Section; 12] = [
+const SECTIONS: [Section; 14] = [
     Section { name: "engine", before: "[engine]\n", required: &[], separator: "\n", after: "", beside: None },
     Section {
         name: "connection",
@@ -362,9 +365,25 @@ const SECTIONS: [Section; 12] = [
         beside: Some("sink"),
     },
     Section {
+        name: "nats",
+        before: "[[sink]]\nname = \"out\"\nkind = \"nats\"\n",
+        required: &[("url", r#"url = "tls://nats.example.com""#)],
+        separator: "\n",
+        after: "",
+        beside: Some("sink"),
+    },
+    Section {
         name: "webhook",
         before: "[[sink]]\nname = \"out\"\nkind = \"webhook\"\n",
         required: &[("url", r#"url = "https://hooks.example.com""#)],
+        separator: "\n",
+        after: "",
+        beside: Some("sink"),
+    },
+    Section {
+        name: "mqtt",
+        before: "[[sink]]\nname = \"out\"\nkind = \"mqtt\"\n",
+        required: &[("url", r#"url = "mqtts://broker.example.com""#)],
         separator: "\n",
         after: "",
         beside: Some("sink"),

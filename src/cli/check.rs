@@ -3,7 +3,11 @@
 use std::{fmt::Write as _, path::PathBuf};
 
 use clap::Args;
-use watchpost::{actors::ConnectionConfig, config::Config};
+use watchpost::{
+    actors::ConnectionConfig,
+    config::{Config, SinkConfig},
+    sinks::trial,
+};
 
 use super::{
     Exit, run, terminal,
@@ -14,7 +18,8 @@ use super::{
 ///
 /// With --connect, also log in to each system and say who that is, what it may see, whether it may subscribe as configured, and how long a
 /// lost session is kept there. A login that is refused is not tried again. A connection whose login may use up a token that a running watchpost
-/// needs (SimpliSafe's) is not tried while that runs; the others are.
+/// needs (SimpliSafe's) is not tried while that runs; the others are. Brokers that events go to are tried, too: one login, and nothing
+/// that changes anything there.
 #[derive(Args)]
 #[command(after_help = "Examples:
   watchpost check
@@ -40,7 +45,10 @@ pub(super) async fn run(args: CheckArgs) -> Exit {
     let mut visitor = Visitor::new(config.engine);
     let exit = connect(&mut visitor, &config.connections).await;
     visitor.leave().await;
-    exit
+    match connect_sinks(&config.sinks).await {
+        Exit::Done => exit,
+        failed => failed,
+    }
 }
 
 fn counted(config: &Config) -> String {
@@ -56,6 +64,23 @@ async fn connect(visitor: &mut Visitor, connections: &[ConnectionConfig]) -> Exi
             exit = Exit::Failed;
         }
         let written = terminal::print(shown(connection.name.as_str(), &findings).as_bytes());
+        if let Err(error) = written {
+            return terminal::written(Err(error));
+        }
+    }
+    exit
+}
+
+/// Tries the brokers that events are delivered to.
+async fn connect_sinks(sinks: &[SinkConfig]) -> Exit {
+    let mut exit = Exit::Done;
+    for sink in sinks {
+        let Some(trial::Trial { lines, failures }) = trial::look(sink).await else { continue };
+        if !failures.is_empty() {
+            exit = Exit::Failed;
+        }
+        let text = shown(&format!("sink {}", sink.name), &Findings { lines, failures, untried: None });
+        let written = terminal::print(text.as_bytes());
         if let Err(error) = written {
             return terminal::written(Err(error));
         }

@@ -10,6 +10,10 @@
 pub mod connection;
 pub mod diagnostic;
 pub mod engine;
+#[cfg(feature = "mqtt")]
+pub mod mqtt;
+#[cfg(feature = "nats")]
+pub mod nats;
 pub mod sink;
 pub mod webhook;
 
@@ -29,6 +33,10 @@ use toml::de::DeTable;
 use watchpost_actors::ConnectionConfig;
 use watchpost_actors::settings::{At, Fields, Mistake};
 
+#[cfg(feature = "mqtt")]
+pub use self::mqtt::{DiscoveryForm, MqttSink};
+#[cfg(feature = "nats")]
+pub use self::nats::{NatsLimits, NatsLogin, NatsMode, NatsSink};
 pub use self::{
     diagnostic::{ConfigErrors, Diagnostic},
     engine::{EngineSettings, Listen, Synchronous},

@@ -8,6 +8,10 @@ use std::{
 
 use watchpost_actors::settings::{ByteSize, Fields, FilterSettings, Mistake, closest, name};
 
+#[cfg(feature = "mqtt")]
+use super::mqtt::{self, MqttSink};
+#[cfg(feature = "nats")]
+use super::nats::{self, NatsSink};
 use super::{
     connection::own_name,
     webhook::{self, WebhookSink},
@@ -35,6 +39,12 @@ pub enum SinkKind {
     File(FileSink),
     /// A receiver of events by HTTP POST.
     Webhook(WebhookSink),
+    /// An MQTT broker.
+    #[cfg(feature = "mqtt")]
+    Mqtt(MqttSink),
+    /// A NATS server with JetStream.
+    #[cfg(feature = "nats")]
+    Nats(NatsSink),
 }
 
 /// A file that is written and rotated.
@@ -69,6 +79,11 @@ enum Kind {
     Stdout,
     File,
     Webhook,
+    #[cfg(feature = "mqtt")]
+    Mqtt,
+    #[cfg(feature = "nats")]
+    Nats,
+    #[cfg(not(all(feature = "mqtt", feature = "nats")))]
     Absent(&'static str),
 }
 
@@ -76,7 +91,13 @@ const KINDS: [(&str, Kind); 5] = [
     ("stdout", Kind::Stdout),
     ("file", Kind::File),
     ("webhook", Kind::Webhook),
+    #[cfg(feature = "mqtt")]
+    ("mqtt", Kind::Mqtt),
+    #[cfg(not(feature = "mqtt"))]
     ("mqtt", Kind::Absent("mqtt")),
+    #[cfg(feature = "nats")]
+    ("nats", Kind::Nats),
+    #[cfg(not(feature = "nats"))]
     ("nats", Kind::Absent("nats")),
 ];
 
@@ -91,6 +112,9 @@ pub(super) fn read_all(root: &mut dyn Fields, connections: Option<&[&str]>) -> O
 struct Taken {
     names: HashSet<String>,
     files: HashSet<PathBuf>,
+    /// Where brokers are told what is so now: address, and prefix or bucket.
+    #[cfg(any(feature = "mqtt", feature = "nats"))]
+    boards: HashSet<(String, String)>,
 }
 
 fn read(fields: &mut dyn Fields, taken: &mut Taken, connections: Option<&[&str]>) -> Option<SinkConfig> {
@@ -102,9 +126,22 @@ fn read(fields: &mut dyn Fields, taken: &mut Taken, connections: Option<&[&str]>
         Some(Kind::Stdout) => Some(SinkKind::Stdout),
         Some(Kind::File) => file(fields, &mut taken.files).map(SinkKind::File),
         Some(Kind::Webhook) => webhook::read(fields).map(SinkKind::Webhook),
+        #[cfg(feature = "mqtt")]
+        Some(Kind::Mqtt) => mqtt::read(fields).map(|sink| {
+            alone(fields, &mut taken.boards, (&sink.url, &sink.prefix), "prefix");
+            SinkKind::Mqtt(sink)
+        }),
+        #[cfg(feature = "nats")]
+        Some(Kind::Nats) => nats::read(fields).map(|sink| {
+            alone(fields, &mut taken.boards, (&sink.url, &sink.bucket), "bucket");
+            SinkKind::Nats(sink)
+        }),
+        #[cfg(not(all(feature = "mqtt", feature = "nats")))]
         Some(Kind::Absent(kind)) => {
             let mistake = Mistake::new(format!("kind \"{kind}\" is not available in this version"));
-            fields.error("kind", mistake.hint("this version has \"stdout\", \"file\" and \"webhook\""));
+            let present = KINDS.iter().filter(|(_, kind)| !matches!(kind, Kind::Absent(_)));
+            let present: Vec<_> = present.map(|(name, _)| format!("\"{name}\"")).collect();
+            fields.error("kind", mistake.hint(format!("this version has {}", present.join(", "))));
             fields.accept_rest();
             None
         }
@@ -114,6 +151,20 @@ fn read(fields: &mut dyn Fields, taken: &mut Taken, connections: Option<&[&str]>
         }
     };
     Some(SinkConfig { name: name?, filter, kind: kind? })
+}
+
+/// Two sinks that kept the same part of a broker as they see it would each remove what the other has put there.
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+fn alone(
+    fields: &mut dyn Fields,
+    boards: &mut HashSet<(String, String)>,
+    (url, part): (&url::Url, &str),
+    key: &'static str,
+) {
+    if !boards.insert((url.to_string(), part.to_owned())) {
+        let mistake = Mistake::new(format!("another sink has the {key} \"{part}\" of this broker already"));
+        fields.error(key, mistake.hint(format!("give each sink a `{key}` of its own")));
+    }
 }
 
 fn filter(fields: &mut dyn Fields, connections: Option<&[&str]>) -> FilterSettings {

@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) enum Errand {
     /// Deliver this once, now, and say what came of it.
     Redeliver(SharedEvent, oneshot::Sender<Result<(), String>>),
-    /// Work on this replay too.
-    Replay(Replay),
+    /// Begin the replays that are stored and do not run yet, and say which.
+    Replay(oneshot::Sender<Result<Vec<Replay>, String>>),
 }
 
 /// Where running sinks are asked for more than what comes.
@@ -51,13 +51,17 @@ impl Desk {
         timeout(PATIENCE, asked).await.unwrap_or_else(|_| late())
     }
 
-    /// Has a sink work on a replay that is stored. If it cannot, the next start does.
+    /// Has a sink begin all its replays that are stored and do not run yet, and answers with them. If it cannot, whoever asks again, or the next
+    /// start, does.
     ///
     /// # Errors
-    /// In words, why it was not begun.
-    pub async fn replay(&self, job: Replay) -> Result<(), String> {
-        let sink = job.sink.clone();
-        let asked = self.send(&sink, Errand::Replay(job));
+    /// In words, why they were not begun.
+    pub async fn replay(&self, sink: &str) -> Result<Vec<Replay>, String> {
+        let (answer, answered) = oneshot::channel();
+        let asked = async {
+            self.send(sink, Errand::Replay(answer)).await?;
+            answered.await.unwrap_or_else(|_| Err(ended(sink)))
+        };
         timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(format!("sink \"{sink}\" does not answer")))
     }
 

@@ -11,10 +11,12 @@
 //!
 //! - `runner`, `lane`, `courier`: what every sink does. `backoff`: how long it waits between tries. `gap`: the line for what retention dropped.
 //! - `outlet`: what a sink must be able to do; `lines` with `stdout` and `file`, and `webhook`, are those there are.
+//! - `mirror`: what every item reads now, kept at a broker beside the events. `level`: names in topics and subjects.
 //! - [`delivery`]: what is remembered. [`report`]: how each sink is doing. [`letters`]: dead letters, and what is asked of replays.
 //! - `again`: replays, and dead letters that are tried again, where nothing runs; `desk`: how a running sink is asked for either.
 
 mod again;
+mod attributes;
 mod backoff;
 mod courier;
 pub mod delivery;
@@ -23,7 +25,15 @@ mod file;
 mod gap;
 mod lane;
 pub mod letters;
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+mod level;
 mod lines;
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+mod mirror;
+#[cfg(feature = "mqtt")]
+mod mqtt;
+#[cfg(feature = "nats")]
+mod nats;
 mod outlet;
 pub mod report;
 mod runner;
@@ -31,6 +41,7 @@ mod stdout;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+pub mod trial;
 mod webhook;
 
 use std::{future::Future, io, path::PathBuf, sync::mpsc, thread, time::Duration};
@@ -41,12 +52,18 @@ use tokio::{
     sync::{oneshot, watch},
     time::timeout,
 };
+#[cfg(feature = "mqtt")]
+use watchpost_actors::transport::TlsError;
 use watchpost_actors::{
     EngineHandle,
     journal::{JournalError, JournalHandle},
     model::{Filter, Sequence, filter::FilterError},
 };
 
+#[cfg(feature = "nats")]
+use self::nats::Nats;
+#[cfg(feature = "nats")]
+pub use self::nats::NatsError;
 pub use self::{
     again::{Replayed, redeliver, replay},
     desk::Desk,
@@ -94,6 +111,24 @@ pub enum SinkError {
         /// What is wrong.
         source: WebhookError,
     },
+    /// Its broker cannot be reached in the way that is configured.
+    #[cfg(feature = "mqtt")]
+    #[error("sink \"{sink}\": {source}")]
+    Mqtt {
+        /// The sink.
+        sink: String,
+        /// What is wrong.
+        source: TlsError,
+    },
+    /// Its NATS server cannot be reached in the way that is configured.
+    #[cfg(feature = "nats")]
+    #[error("sink \"{sink}\": {source}")]
+    Nats {
+        /// The sink.
+        sink: String,
+        /// What is wrong.
+        source: NatsError,
+    },
     /// How far it has come cannot be read or stored.
     #[error("sink \"{sink}\": {source}")]
     Delivery {
@@ -124,7 +159,14 @@ impl SinkError {
     /// The configuration is wrong, as far as this machine goes.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
-        matches!(self, Self::Filter { .. } | Self::File { .. } | Self::Webhook { .. })
+        match self {
+            Self::Filter { .. } | Self::File { .. } | Self::Webhook { .. } => true,
+            #[cfg(feature = "mqtt")]
+            Self::Mqtt { .. } => true,
+            #[cfg(feature = "nats")]
+            Self::Nats { .. } => true,
+            Self::Delivery { .. } | Self::Journal { .. } | Self::Thread { .. } => false,
+        }
     }
 }
 
@@ -316,6 +358,16 @@ async fn with_outlet<W: WithOutlet>(sink: &SinkConfig, durable: bool, work: W) -
         SinkKind::Webhook(settings) => {
             let failed = |source| SinkError::Webhook { sink: name(), source };
             work.with(Webhook::new(settings).map_err(failed)?).await
+        }
+        #[cfg(feature = "mqtt")]
+        SinkKind::Mqtt(settings) => {
+            let failed = |source| SinkError::Mqtt { sink: name(), source };
+            work.with(mqtt::Mqtt::new(&sink.name, settings).map_err(failed)?).await
+        }
+        #[cfg(feature = "nats")]
+        SinkKind::Nats(settings) => {
+            let failed = |source| SinkError::Nats { sink: name(), source };
+            work.with(Nats::new(&sink.name, settings).map_err(failed)?).await
         }
     })
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use watchpost_actors::model::event::SharedEvent;
+use watchpost_actors::{
+    EngineHandle,
+    model::{Filter, event::SharedEvent},
+};
 
 /// What a sink could not deliver, and whether a later try can help.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,4 +38,10 @@ pub(super) trait Outlet: 'static {
     /// Delivers events in order; comes back when all of them are acknowledged. After a failure it is called again with the same events,
     /// or not at all.
     async fn deliver(&self, events: &[SharedEvent], redelivery: bool) -> Result<(), Failure>;
+
+    /// From now on it belongs to a running engine: where the receiver keeps what is so now, that follows the engine, through the sink's filter.
+    fn accompany(&self, _sink: &str, _engine: Option<&EngineHandle>, _filter: &Filter) {}
+
+    /// Ends well, within a second or so.
+    async fn close(&self) {}
 }

@@ -331,6 +331,10 @@ fn kind(kind: &SinkKind) -> &'static str {
         SinkKind::Stdout => "stdout",
         SinkKind::File(_) => "file",
         SinkKind::Webhook(_) => "webhook",
+        #[cfg(feature = "mqtt")]
+        SinkKind::Mqtt(_) => "mqtt",
+        #[cfg(feature = "nats")]
+        SinkKind::Nats(_) => "nats",
     }
 }
 

@@ -78,8 +78,8 @@ pub(super) struct Runner<O> {
     undelivered: watch::Sender<Sequence>,
     positions: Positions,
     lanes: HashMap<Option<ConnectionName>, Told>,
-    /// How far the replays have come.
-    replays: Vec<Rc<Cell<Sequence>>>,
+    /// How far the replays that were begun have come, by their numbers.
+    replays: HashMap<i64, Rc<Cell<Sequence>>>,
     running: FuturesUnordered<LocalBoxFuture<'static, Why>>,
     /// Whose events are below this is known.
     front: Sequence,
@@ -111,7 +111,7 @@ impl<O: Outlet> Runner<O> {
             undelivered,
             positions,
             lanes: HashMap::new(),
-            replays: Vec::new(),
+            replays: HashMap::new(),
             running: FuturesUnordered::new(),
             front,
             backoff: Backoff::new(),
@@ -120,11 +120,20 @@ impl<O: Outlet> Runner<O> {
     }
 
     /// Runs until it is told to end, or there is no use in going on.
-    pub(super) async fn run(mut self) -> Why {
+    pub(super) async fn run(self) -> Why {
+        let shared = Rc::clone(&self.shared);
+        shared.outlet.accompany(&shared.sink, shared.engine.as_ref(), &shared.filter);
+        let why = self.deliver_all().await;
+        shared.outlet.close().await;
+        why
+    }
+
+    async fn deliver_all(mut self) -> Why {
         if let Err(why) = self.meet().await {
             return why;
         }
-        self.go_on_replaying();
+        // What cannot be read now is found when somebody asks for a replay, or with the next start.
+        let _ = self.begin_replays();
         let mut tell = interval(TELL_EVERY);
         let mut worst = Why::Delivered;
         // Kept until it is done: a page that takes its time must not be asked for anew with everything else that happens.
@@ -193,26 +202,26 @@ impl<O: Outlet> Runner<O> {
         Ok(())
     }
 
-    /// Goes on with replays that were interrupted.
-    fn go_on_replaying(&mut self) {
-        // One that cannot be read now is found with the next start.
-        for job in self.shared.delivery.replays(Some(&self.shared.sink)).unwrap_or_default() {
-            self.replay(job);
-        }
-    }
-
-    fn replay(&mut self, job: Replay) {
-        let mut replayer = Replayer::new(Rc::clone(&self.shared), job);
+    /// Begins the replays that are stored and do not run, also those that were interrupted.
+    fn begin_replays(&mut self) -> Result<Vec<Replay>, DeliveryError> {
+        let mut stored = self.shared.delivery.replays(Some(&self.shared.sink))?;
         // Those that are done need the journal no more.
-        self.replays.retain(|replay| replay.get() < Sequence(u64::MAX));
-        self.replays.push(replayer.position());
-        self.running.push(Box::pin(async move { replayer.run(&mut |_| {}).await }));
+        self.replays.retain(|_, position| position.get() < Sequence(u64::MAX));
+        // The other one who has the position is at work.
+        stored.retain(|job| self.replays.get(&job.id).is_none_or(|position| Rc::strong_count(position) == 1));
+        for job in &stored {
+            let mut replayer = Replayer::new(Rc::clone(&self.shared), job.clone());
+            self.replays.insert(job.id, replayer.position());
+            self.running.push(Box::pin(async move { replayer.run(&mut |_| {}).await }));
+        }
+        Ok(stored)
     }
 
     /// Does what somebody has asked for, beside everything else.
     fn run_errand(&mut self, errand: Errand) {
         match errand {
-            Errand::Replay(job) => self.replay(job),
+            // Whoever has asked may be gone; they are begun all the same.
+            Errand::Replay(answer) => drop(answer.send(self.begin_replays().map_err(|error| error.to_string()))),
             // Whoever has asked does not wait any more.
             Errand::Redeliver(_, answer) if answer.is_closed() => {}
             Errand::Redeliver(event, answer) => {
@@ -289,7 +298,7 @@ impl<O: Outlet> Runner<O> {
         let lanes = behind.map(|lane| lane.position.get()).min().unwrap_or(self.front).min(self.front);
         let events = self.shared.journal.next().0.saturating_sub(lanes.0);
         BacklogMeasured { sink: &self.shared.sink, events }.emit();
-        let lowest = self.replays.iter().map(|replay| replay.get()).min().map_or(lanes, |replay| replay.min(lanes));
+        let lowest = self.replays.values().map(|replay| replay.get()).min().map_or(lanes, |replay| replay.min(lanes));
         self.undelivered.send_if_modified(|now| std::mem::replace(now, lowest) != lowest);
     }
 }

@@ -65,6 +65,43 @@ fn counted(events: &[SharedEvent]) -> Vec<(Labels<'_>, u64)> {
     counts
 }
 
+/// A broker does not want a document of the present.
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+pub(super) struct DocumentRefused<'a> {
+    pub(super) sink: &'a str,
+    pub(super) key: &'a str,
+    pub(super) why: &'a str,
+}
+
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+impl DocumentRefused<'_> {
+    pub(super) fn emit(self) {
+        let Self { sink, key, why } = self;
+        warn!(sink, key, why, "the broker does not take this document; it is put up again when it changes");
+    }
+}
+
+/// What a broker keeps of the present cannot be kept up. Events are not concerned.
+#[cfg(feature = "nats")]
+pub(super) struct BoardUnavailable<'a> {
+    pub(super) sink: &'a str,
+    pub(super) why: &'a str,
+    /// The time before it could.
+    pub(super) news: bool,
+}
+
+#[cfg(feature = "nats")]
+impl BoardUnavailable<'_> {
+    pub(super) fn emit(self) {
+        let Self { sink, why, news } = self;
+        if news {
+            warn!(sink, why, "The sink cannot keep present states at the server; it tries again until it can.");
+        } else {
+            debug!(sink, why, "The sink still cannot keep present states at the server.");
+        }
+    }
+}
+
 /// How far a sink is behind.
 pub(super) struct BacklogMeasured<'a> {
     pub(super) sink: &'a str,

@@ -1,0 +1,220 @@
+//! The books of a mirror: whose documents are due, what is at the broker, and what is to be done about the difference.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    hash::{DefaultHasher, Hash, Hasher},
+    mem,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use watchpost_actors::model::{ConnectionName, ConnectionState};
+
+use super::{Connection, Document, Place};
+
+/// For so long after the start, connections may still be added one by one: nothing that was found is taken for a connection's that is gone. So
+/// long after an account came online its children are all there, too.
+pub(super) const NAMES_SETTLE: Duration = Duration::from_secs(10);
+/// So long after a connection came online, every item of it has told its first state, or that it has none (EEN's devices are given 60 s to answer).
+pub(super) const ITEMS_SETTLE: Duration = Duration::from_secs(90);
+
+/// What is to be done at the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Put(Document),
+    Remove(String),
+}
+
+/// What is known of one key at the broker: the print of what we put there; nothing of what was found.
+type Print = Option<u64>;
+
+pub(super) struct Ledger {
+    begun: Instant,
+    connections: HashMap<ConnectionName, Known>,
+    /// Names of connections that were there in this run and are gone.
+    gone: HashSet<ConnectionName>,
+    at_broker: HashMap<Place, HashMap<String, Print>>,
+    due: VecDeque<Place>,
+    /// Those that are due, to tell quickly.
+    queued: HashSet<Place>,
+    /// Those that are being worked on; they are not begun a second time meanwhile.
+    busy: HashSet<Place>,
+    /// Those of which it is not certain yet that nothing stands behind what was found of them.
+    uncertain: HashSet<Place>,
+}
+
+struct Known {
+    connection: Connection,
+    /// When it was first seen online in this run.
+    online_since: Option<Instant>,
+}
+
+impl Place {
+    pub(super) fn connection(&self) -> Option<&ConnectionName> {
+        match self {
+            Self::Program => None,
+            Self::Connection(name) | Self::Item(name, _) => Some(name),
+        }
+    }
+}
+
+impl Ledger {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            begun: now,
+            connections: HashMap::new(),
+            gone: HashSet::new(),
+            at_broker: HashMap::new(),
+            due: VecDeque::new(),
+            queued: HashSet::new(),
+            busy: HashSet::new(),
+            uncertain: HashSet::new(),
+        }
+    }
+
+    /// There is another session: nothing is known of what is at the broker, and nothing is under way.
+    pub(super) fn begin_session(&mut self) {
+        self.at_broker.clear();
+        self.busy.clear();
+        self.uncertain.clear();
+        self.mark(Place::Program);
+    }
+
+    /// The documents of a place may have changed.
+    pub(super) fn mark(&mut self, place: Place) {
+        if self.queued.insert(place.clone()) {
+            self.due.push_back(place);
+        }
+    }
+
+    /// A connection that there is now.
+    pub(super) fn connection(&self, name: &ConnectionName) -> Option<&Connection> {
+        self.connections.get(name).map(|known| &known.connection)
+    }
+
+    /// The names of all connections.
+    pub(super) fn names(&self) -> Vec<ConnectionName> {
+        self.connections.keys().cloned().collect()
+    }
+
+    /// Takes note of the connections that there are. Answers those of which every item is to be looked at: they are new, or have another title.
+    pub(super) fn note(&mut self, all: Vec<Connection>, now: Instant) -> Vec<ConnectionName> {
+        let mut before = mem::take(&mut self.connections);
+        let (mut changed, mut anew) = (Vec::new(), Vec::new());
+        for connection in all {
+            let name = connection.name.clone();
+            let old = before.remove(&name);
+            let is_online = connection.state == ConnectionState::Online;
+            let online_since = old.as_ref().and_then(|old| old.online_since).or(is_online.then_some(now));
+            if old.as_ref().is_none_or(|old| old.connection != connection) {
+                changed.push(name.clone());
+            }
+            if old.is_none_or(|old| old.connection.title != connection.title) {
+                anew.push(name.clone());
+            }
+            self.gone.remove(&name);
+            self.connections.insert(name, Known { connection, online_since });
+        }
+        changed.into_iter().for_each(|name| self.mark(Place::Connection(name)));
+        let held = self.at_broker.keys().filter(|place| place.connection().is_some_and(|of| before.contains_key(of)));
+        for place in held.cloned().collect::<Vec<_>>() {
+            self.mark(place);
+        }
+        self.gone.extend(before.into_keys());
+        let certain = self.uncertain.iter().filter(|place| self.is_certain(place, now)).cloned();
+        for place in certain.collect::<Vec<_>>() {
+            self.uncertain.remove(&place);
+            self.mark(place);
+        }
+        anew
+    }
+
+    /// A key was at the broker when this session began.
+    pub(super) fn found(&mut self, place: Place, key: String) {
+        // What we have put there since is known better.
+        self.at_broker.entry(place.clone()).or_default().entry(key).or_insert(None);
+        self.mark(place);
+    }
+
+    /// The next place to work on; to be told when that is [`done`](Self::done).
+    pub(super) fn next(&mut self) -> Option<Place> {
+        for _ in 0..self.due.len() {
+            let place = self.due.pop_front()?;
+            if self.busy.contains(&place) {
+                self.due.push_back(place);
+            } else {
+                self.queued.remove(&place);
+                self.busy.insert(place.clone());
+                return Some(place);
+            }
+        }
+        None
+    }
+
+    /// What is to be done so that a place has these documents and no others, in order. `is_known` unless nothing at all is known of the place.
+    pub(super) fn steps(&mut self, place: &Place, wanted: Vec<Document>, is_known: bool, now: Instant) -> Vec<Step> {
+        let at_broker = self.at_broker.get(place);
+        let print_of = |key: &str| at_broker.and_then(|keys| keys.get(key));
+        let wanted_keys: HashSet<_> = wanted.iter().map(|document| document.key.clone()).collect();
+        let put = wanted.into_iter().filter(|document| print_of(&document.key) != Some(&Some(print(document))));
+        let mut steps: Vec<_> = put.map(Step::Put).collect();
+        let is_certain = is_known || self.is_certain(place, now);
+        let surplus = at_broker.into_iter().flatten().filter(|(key, _)| !wanted_keys.contains(*key));
+        let mut removed: Vec<_> =
+            surplus.filter(|(_, print)| is_certain || print.is_some()).map(|(key, _)| key.clone()).collect();
+        removed.sort_unstable();
+        steps.extend(removed.into_iter().map(Step::Remove));
+        if !is_certain {
+            self.uncertain.insert(place.clone());
+        }
+        steps
+    }
+
+    /// It is not known what is at the broker since this step was tried.
+    pub(super) fn left_open(&mut self, place: &Place, step: &Step) {
+        let (Step::Put(Document { key, .. }) | Step::Remove(key)) = step;
+        self.at_broker.entry(place.clone()).or_default().insert(key.clone(), None);
+    }
+
+    /// The broker has carried out a step.
+    pub(super) fn carried_out(&mut self, place: &Place, step: &Step) {
+        let keys = self.at_broker.entry(place.clone()).or_default();
+        match step {
+            Step::Put(document) => drop(keys.insert(document.key.clone(), Some(print(document)))),
+            Step::Remove(key) => drop(keys.remove(key)),
+        }
+        if keys.is_empty() {
+            self.at_broker.remove(place);
+        }
+    }
+
+    /// The work on a place has ended.
+    pub(super) fn done(&mut self, place: &Place) {
+        self.busy.remove(place);
+    }
+
+    /// Whether what was found of a place of which nothing is known can be taken for what is left of something that is gone.
+    pub(super) fn is_certain(&self, place: &Place, now: Instant) -> bool {
+        let passed = |since: Instant, time| now.saturating_duration_since(since) >= time;
+        let Some(name) = place.connection() else { return true };
+        if let Some(known) = self.connections.get(name) {
+            return known.online_since.is_some_and(|since| passed(since, ITEMS_SETTLE));
+        }
+        if self.gone.contains(name) {
+            return true;
+        }
+        let parent = ConnectionName::new(name.root()).ok().and_then(|parent| self.connections.get(&parent));
+        let since = match parent {
+            // Its children are told once it is online.
+            Some(parent) => parent.online_since,
+            None => Some(self.begun),
+        };
+        since.is_some_and(|since| passed(since, NAMES_SETTLE))
+    }
+}
+
+fn print(document: &Document) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    document.body.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,436 @@
+//! What a mirror promises, with a board in memory.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+    time::Duration,
+};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+use watchpost_actors::model::{Item, Meaning, Origin, Sequence, StateMeaning};
+
+use super::{
+    engine::Changed,
+    ledger::{ITEMS_SETTLE, Ledger, NAMES_SETTLE, Step},
+    *,
+};
+use crate::sinks::level;
+
+/// A broker in memory: `<connection>/up` and `<connection>/<item>/<group>`.
+struct Shelf {
+    sessions: watch::Sender<u64>,
+    there: RefCell<BTreeMap<String, String>>,
+    found: RefCell<VecDeque<String>>,
+    /// Every step that was carried out.
+    log: RefCell<Vec<String>>,
+    /// So many steps fail before others work.
+    failing: Cell<usize>,
+    /// A key that is refused.
+    refused: RefCell<Option<String>>,
+    under_way: Cell<usize>,
+    most_under_way: Cell<usize>,
+    pause: Cell<Duration>,
+}
+
+impl Shelf {
+    fn new() -> Rc<Self> {
+        Rc::new(Self {
+            sessions: watch::channel(0).0,
+            there: RefCell::default(),
+            found: RefCell::default(),
+            log: RefCell::default(),
+            failing: Cell::new(0),
+            refused: RefCell::default(),
+            under_way: Cell::new(0),
+            most_under_way: Cell::new(0),
+            pause: Cell::new(Duration::ZERO),
+        })
+    }
+
+    /// Another session begins; what the broker holds is found in it.
+    fn connect(&self) {
+        self.found.replace(self.there.borrow().keys().cloned().collect());
+        self.sessions.send_modify(|session| *session += 1);
+    }
+
+    fn holds(&self) -> Vec<String> {
+        self.there.borrow().iter().map(|(key, body)| format!("{key}={body}")).collect()
+    }
+
+    async fn carry_out(&self, session: u64, what: String, act: impl FnOnce()) -> Result<(), Failure> {
+        self.under_way.set(self.under_way.get() + 1);
+        self.most_under_way.set(self.most_under_way.get().max(self.under_way.get()));
+        sleep(self.pause.get()).await;
+        self.under_way.set(self.under_way.get() - 1);
+        if session != *self.sessions.borrow() {
+            return Err(Failure::Again { why: "over".to_owned(), after: None });
+        }
+        if self.refused.borrow().as_ref().is_some_and(|key| what.contains(key.as_str())) {
+            self.log.borrow_mut().push(format!("refused {what}"));
+            return Err(Failure::Refused { why: "too large".to_owned(), at_once: true });
+        }
+        if self.failing.get() > 0 {
+            self.failing.set(self.failing.get() - 1);
+            return Err(Failure::Again { why: "busy".to_owned(), after: None });
+        }
+        self.log.borrow_mut().push(what);
+        act();
+        Ok(())
+    }
+}
+
+impl Board for Shelf {
+    fn documents(&self, about: About<'_>) -> Vec<Document> {
+        let document = |key: String, body: &str| Document { key, body: body.to_owned().into() };
+        match about {
+            About::Program => vec![document("up".to_owned(), "online")],
+            About::Connection(of) => {
+                vec![document(format!("{}/up", level::encode(of.name.as_str())), of.state.as_str())]
+            }
+            About::Missing(name) => vec![document(format!("{}/up", level::encode(name.as_str())), "missing")],
+            About::Item(of, states) => states
+                .iter()
+                .map(|state| {
+                    let levels = [of.name.as_str(), &state.item.id, state.group()].map(level::encode);
+                    document(levels.join("/"), state.value())
+                })
+                .collect(),
+        }
+    }
+
+    fn place(&self, key: &str) -> Option<Place> {
+        let levels: Vec<_> = key.split('/').map(level::decode).collect::<Option<_>>()?;
+        match &levels[..] {
+            [connection, _] => Some(Place::Connection(connection.parse().ok()?)),
+            [connection, item, _] => Some(Place::Item(connection.parse().ok()?, item.as_str().into())),
+            _ => None,
+        }
+    }
+
+    async fn session(&self, after: u64) -> u64 {
+        *self.sessions.subscribe().wait_for(|session| *session > after).await.unwrap()
+    }
+
+    async fn found(&self, _: u64) -> String {
+        let found = self.found.borrow_mut().pop_front();
+        match found {
+            Some(key) => key,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn put(&self, session: u64, document: &Document) -> Result<(), Failure> {
+        let (key, body) = (document.key.clone(), String::from_utf8(document.body.to_vec()).unwrap());
+        let what = format!("put {key}={body}");
+        self.carry_out(session, what, || drop(self.there.borrow_mut().insert(key, body))).await
+    }
+
+    async fn remove(&self, session: u64, key: &str) -> Result<(), Failure> {
+        self.carry_out(session, format!("remove {key}"), || drop(self.there.borrow_mut().remove(key))).await
+    }
+}
+
+/// An engine of which the test decides what it knows.
+#[derive(Default)]
+struct Script {
+    connections: RefCell<Vec<Connection>>,
+    items: RefCell<BTreeMap<(String, String), BTreeMap<String, String>>>,
+    changed: Changed,
+}
+
+impl Script {
+    fn connect(&self, name: &str, state: ConnectionState) {
+        let mut all = self.connections.borrow_mut();
+        all.retain(|connection| connection.name.as_str() != name);
+        all.push(connection(name, state));
+    }
+
+    fn set(&self, of: &str, item: &str, group: &str, value: &str) {
+        let key = (of.to_owned(), item.to_owned());
+        self.items.borrow_mut().entry(key).or_default().insert(group.to_owned(), value.to_owned());
+        self.changed.items([(of.parse().unwrap(), item.into())].into_iter());
+    }
+}
+
+impl Present for Script {
+    async fn connections(&self) -> Option<Vec<Connection>> {
+        Some(self.connections.borrow().clone())
+    }
+
+    fn items(&self, connection: &ConnectionName) -> Vec<Arc<str>> {
+        let items = self.items.borrow();
+        items.keys().filter(|(of, _)| of == connection.as_str()).map(|(_, item)| item.as_str().into()).collect()
+    }
+
+    fn states(&self, connection: &ConnectionName, item: &str) -> Vec<State> {
+        let items = self.items.borrow();
+        let states = items.get(&(connection.to_string(), item.to_owned()));
+        states.into_iter().flatten().map(|(group, value)| state(connection, item, group, value)).collect()
+    }
+}
+
+fn connection(name: &str, state: ConnectionState) -> Connection {
+    Connection { name: name.parse().unwrap(), vendor: "milestone", title: None, state }
+}
+
+fn state(connection: &ConnectionName, item: &str, group: &str, value: &str) -> State {
+    let meaning = StateMeaning {
+        group: group.into(),
+        value: value.into(),
+        vendor_group: group.into(),
+        vendor_value: value.into(),
+        text: None,
+    };
+    State {
+        connection: connection.clone(),
+        item: Arc::new(Item { id: item.into(), name: None }),
+        meaning: Arc::new(Meaning { kind: "test".into(), name: None, state: Some(meaning) }),
+        time: "2026-06-11T09:17:59Z".into(),
+        sequence: Sequence(7),
+        origin: Origin::Live,
+        stale: true,
+    }
+}
+
+/// Mirrors what the script says onto the shelf while `test` goes on. The clock stands still where nothing waits for anything else.
+fn mirrored<F: Future<Output = ()>>(test: impl FnOnce(Rc<Shelf>, Rc<Script>) -> F) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let (shelf, script) = (Shelf::new(), Rc::new(Script::default()));
+        let test = test(Rc::clone(&shelf), Rc::clone(&script));
+        tokio::select! {
+            () = run("test", shelf, Rc::clone(&script), &script.changed) => panic!("the mirror has ended"),
+            done = timeout(Duration::from_secs(3_600), test) => done.expect("in time"),
+        }
+    });
+}
+
+async fn until(shelf: &Shelf, expected: &[&str]) {
+    let deadline = Instant::now() + Duration::from_secs(300);
+    while shelf.holds() != expected {
+        assert!(Instant::now() < deadline, "{:?} instead of {expected:?}", shelf.holds());
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+use ConnectionState::{Connecting, Delayed, Online};
+
+#[test]
+fn the_board_follows_what_is_so() {
+    mirrored(|shelf, script| async move {
+        script.connect("hq", Connecting);
+        script.set("hq", "cameras/1", "motion", "clear");
+        shelf.connect();
+        until(&shelf, &["hq/cameras=2F1/motion=clear", "hq/up=connecting", "up=online"]).await;
+        script.connect("hq", Online);
+        script.set("hq", "cameras/1", "motion", "detected");
+        script.set("hq", "cameras/2", "motion", "clear");
+        let cameras = ["hq/cameras=2F1/motion=detected", "hq/cameras=2F2/motion=clear"];
+        until(&shelf, &[cameras[0], cameras[1], "hq/up=online", "up=online"]).await;
+        script.connect("hq", Delayed);
+        until(&shelf, &[cameras[0], cameras[1], "hq/up=delayed", "up=online"]).await;
+        script.connections.borrow_mut().clear();
+        until(&shelf, &["up=online"]).await;
+    });
+}
+
+#[test]
+fn of_many_changes_only_the_newest_waits_and_few_are_under_way() {
+    mirrored(|shelf, script| async move {
+        script.connect("hq", Online);
+        shelf.pause.set(Duration::from_millis(200));
+        shelf.connect();
+        for round in 0..50 {
+            for camera in 0..20 {
+                script.set("hq", &format!("cameras/{camera}"), "motion", &round.to_string());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        let is_newest = || shelf.holds().iter().filter(|line| line.ends_with("motion=49")).count() == 20;
+        while !is_newest() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        assert!((2..=8).contains(&shelf.most_under_way.get()), "{}", shelf.most_under_way.get());
+        let puts = shelf.log.borrow().len();
+        assert!(puts < 200, "{puts} puts for 1000 changes");
+        // In order, each key by itself.
+        for camera in 0..20 {
+            let key = format!("put hq/cameras=2F{camera}/motion=");
+            let values = shelf.log.borrow().iter().filter_map(|put| put.strip_prefix(&key)?.parse().ok()).collect();
+            let values: Vec<u32> = values;
+            assert!(values.is_sorted(), "{values:?}");
+        }
+    });
+}
+
+#[test]
+fn each_session_gets_everything_anew() {
+    mirrored(|shelf, script| async move {
+        script.connect("hq", Online);
+        script.set("hq", "cameras/1", "motion", "clear");
+        let all = ["hq/cameras=2F1/motion=clear", "hq/up=online", "up=online"];
+        for _ in 0..3 {
+            // A broker that has lost everything.
+            shelf.there.borrow_mut().clear();
+            shelf.connect();
+            until(&shelf, &all).await;
+        }
+        let puts = shelf.log.borrow().len();
+        assert_eq!(puts, 9);
+        // What has not changed is not put up once more.
+        script.changed.everything();
+        sleep(Duration::from_secs(200)).await;
+        assert_eq!(shelf.log.borrow().len(), puts);
+    });
+}
+
+#[test]
+fn what_is_left_of_a_former_run_goes_when_it_is_certain_that_nothing_stands_behind_it() {
+    mirrored(|shelf, script| async move {
+        let left = ["gone/up=online", "hq/cameras=2F1/motion=clear", "hq/cameras=2F9/motion=clear"];
+        let children = ["stores=2F1/up=online", "stores=2F2/up=online"];
+        for line in left.iter().chain(&children) {
+            let (key, body) = line.split_once('=').map(|_| line.rsplit_once('=').unwrap()).unwrap();
+            shelf.there.borrow_mut().insert(key.to_owned(), body.to_owned());
+        }
+        script.connect("hq", Connecting);
+        script.connect("stores", Connecting);
+        shelf.connect();
+        // That of which nothing is certain stays, but is not said to be online; of `gone` it is certain a little after the start.
+        let hq = ["hq/cameras=2F1/motion=clear", "hq/cameras=2F9/motion=clear"];
+        let rest = ["stores/up=connecting", "stores=2F1/up=missing", "stores=2F2/up=missing", "up=online"];
+        until(&shelf, &[hq[0], hq[1], "hq/up=connecting", rest[0], rest[1], rest[2], rest[3]]).await;
+        script.connect("hq", Online);
+        script.connect("stores", Online);
+        script.connect("stores/1", Online);
+        script.set("hq", "cameras/1", "motion", "detected");
+        let expected =
+            ["hq/cameras=2F1/motion=detected", "hq/up=online", "stores/up=online", "stores=2F1/up=online", "up=online"];
+        until(&shelf, &expected).await;
+    });
+}
+
+#[test]
+fn an_item_that_is_gone_is_removed_with_all_its_documents() {
+    mirrored(|shelf, script| async move {
+        script.connect("hq", Online);
+        script.set("hq", "cameras/1", "motion", "clear");
+        script.set("hq", "cameras/1", "recording", "on");
+        shelf.connect();
+        until(&shelf, &["hq/cameras=2F1/motion=clear", "hq/cameras=2F1/recording=on", "hq/up=online", "up=online"])
+            .await;
+        script.set("hq", "cameras/1", "motion", "unknown");
+        until(&shelf, &["hq/cameras=2F1/motion=unknown", "hq/cameras=2F1/recording=on", "hq/up=online", "up=online"])
+            .await;
+        script.set("hq", "cameras/1", "recording", "unknown");
+        until(&shelf, &["hq/up=online", "up=online"]).await;
+        // After a restart, too: that nothing is known of any more is known at once.
+        shelf.there.borrow_mut().insert("hq/cameras=2F1/recording".to_owned(), "on".to_owned());
+        let begun = Instant::now();
+        shelf.connect();
+        until(&shelf, &["hq/up=online", "up=online"]).await;
+        assert!(begun.elapsed() < Duration::from_secs(1));
+        script.set("hq", "cameras/1", "motion", "clear");
+        until(
+            &shelf,
+            &["hq/cameras=2F1/motion=clear", "hq/cameras=2F1/recording=unknown", "hq/up=online", "up=online"],
+        )
+        .await;
+    });
+}
+
+#[test]
+fn a_board_that_is_busy_is_tried_again_at_once_and_what_it_refuses_when_everything_is_looked_at() {
+    mirrored(|shelf, script| async move {
+        script.connect("hq", Online);
+        script.set("hq", "cameras/1", "motion", "clear");
+        script.set("hq", "cameras/1", "note", "long");
+        shelf.failing.set(12);
+        shelf.refused.replace(Some("note=long".to_owned()));
+        shelf.connect();
+        until(&shelf, &["hq/cameras=2F1/motion=clear", "hq/up=online", "up=online"]).await;
+        let refusals = || shelf.log.borrow().iter().filter(|line| line.starts_with("refused")).count();
+        sleep(Duration::from_secs(50)).await;
+        let first = refusals();
+        assert!((1..=6).contains(&first), "not again and again: {first}");
+        sleep(Duration::from_secs(250)).await;
+        // The broker may think otherwise by now.
+        assert!((first + 3..=first + 6).contains(&refusals()), "first {first}, then {}", refusals());
+        let before = refusals();
+        script.set("hq", "cameras/1", "note", "short");
+        let all = ["hq/cameras=2F1/motion=clear", "hq/cameras=2F1/note=short", "hq/up=online", "up=online"];
+        until(&shelf, &all).await;
+        assert_eq!(refusals(), before);
+    });
+}
+
+#[test]
+fn what_may_or_may_not_be_at_the_broker_is_put_there_again() {
+    let begun = Instant::now();
+    let mut ledger = Ledger::new(begun);
+    let place = Place::Connection("hq".parse().unwrap());
+    ledger.note(vec![connection("hq", Online)], begun);
+    let document = |body: &'static str| Document { key: "up".to_owned(), body: body.into() };
+    ledger.carried_out(&place, &Step::Put(document("online")));
+    assert_eq!(ledger.steps(&place, vec![document("online")], true, begun), []);
+    // No answer came, and then things were as before.
+    ledger.left_open(&place, &Step::Put(document("delayed")));
+    assert_eq!(ledger.steps(&place, vec![document("online")], true, begun), [Step::Put(document("online"))]);
+}
+
+#[test]
+fn what_was_said_of_a_connection_that_is_not_there_yet_is_taken_back_and_removed_when_it_is_certainly_gone() {
+    let begun = Instant::now();
+    let mut ledger = Ledger::new(begun);
+    ledger.note(vec![connection("stores", ConnectionState::Delayed)], begun);
+    let child = Place::Connection("stores/42".parse().unwrap());
+    ledger.found(child.clone(), "up".to_owned());
+    let missing = Document { key: "up".to_owned(), body: "offline".into() };
+    let much_later = begun + 100 * ITEMS_SETTLE;
+    assert!(!ledger.is_certain(&child, much_later), "its parent has not been online");
+    let steps = ledger.steps(&child, vec![missing.clone()], false, much_later);
+    assert_eq!(steps, [Step::Put(missing.clone())]);
+    steps.iter().for_each(|step| ledger.carried_out(&child, step));
+    ledger.done(&child);
+    ledger.note(vec![connection("stores", Online)], much_later);
+    let settled = much_later + NAMES_SETTLE;
+    ledger.note(vec![connection("stores", Online)], settled);
+    assert!(ledger.is_certain(&child, settled));
+    assert_eq!(ledger.steps(&child, Vec::new(), false, settled), [Step::Remove("up".to_owned())]);
+}
+
+#[test]
+fn keys_that_are_found_are_spared_until_their_items_had_time_to_tell() {
+    let begun = Instant::now();
+    let at = |since: Duration| begun + since;
+    let mut ledger = Ledger::new(begun);
+    let item: Place = Place::Item("hq".parse().unwrap(), "cameras/1".into());
+    ledger.note(vec![connection("hq", Online)], begun);
+    ledger.found(item.clone(), "k".to_owned());
+    assert_eq!(ledger.steps(&item, Vec::new(), false, at(ITEMS_SETTLE / 2)), []);
+    assert_eq!(ledger.steps(&item, Vec::new(), false, at(ITEMS_SETTLE)), [Step::Remove("k".to_owned())]);
+    // One that nobody has heard of is certain sooner.
+    let other = Place::Connection("other".parse().unwrap());
+    ledger.found(other.clone(), "o".to_owned());
+    assert_eq!(ledger.steps(&other, Vec::new(), false, at(NAMES_SETTLE / 2)), []);
+    assert_eq!(ledger.steps(&other, Vec::new(), false, at(NAMES_SETTLE)), [Step::Remove("o".to_owned())]);
+}
+
+#[test]
+fn a_state_as_a_document_does_not_change_with_its_connection() {
+    let mut one = state(&"hq".parse().unwrap(), "cameras/1", "motion", "clear");
+    let text = state_json(&one);
+    one.stale = false;
+    assert_eq!(state_json(&one), text);
+    let json: Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!(
+        (&json["group"], &json["value"], &json["item"]),
+        (&"motion".into(), &"clear".into(), &"cameras/1".into())
+    );
+    assert!(json.get("stale").is_none());
+}

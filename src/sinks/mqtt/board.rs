@@ -1,0 +1,207 @@
+//! Retained messages as a board: states, availability, and what Home Assistant is told.
+
+use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::{sync::Mutex, time::sleep};
+use watchpost_actors::model::{ConnectionState, State};
+
+use super::{
+    home_assistant::{ConnectionFacts, Discovery, GroupFacts, ItemFacts, ItemTopics, Message, parent_of},
+    link::Link,
+    session::{PublishError, Session},
+    topics::Topics,
+};
+use crate::sinks::{
+    mirror::{About, Board, Connection, Document, Place, state_json},
+    outlet::Failure,
+};
+
+/// What a topic of availability says.
+pub(super) const ONLINE: &str = "online";
+pub(super) const OFFLINE: &str = "offline";
+
+/// So long after a session has begun, what the broker has retained is known.
+const KNOWN_AFTER: Duration = Duration::from_secs(2);
+
+/// The retained messages of one sink.
+pub(super) struct Retained {
+    link: Rc<Link>,
+    topics: Topics,
+    discovery: Option<Discovery>,
+    /// Of whom what Home Assistant was told formerly was, as far as it was found in this session.
+    told_of: RefCell<HashMap<String, Place>>,
+    /// What Home Assistant was told in the other form, and is to hear of in this one.
+    other_form: RefCell<Vec<(String, &'static str)>>,
+    /// The session in which Home Assistant may be told.
+    prepared: Mutex<u64>,
+}
+
+impl Retained {
+    pub(super) fn new(link: Rc<Link>, topics: Topics, discovery: Option<Discovery>) -> Self {
+        let (told_of, other_form) = (RefCell::default(), RefCell::default());
+        Self { link, topics, discovery, told_of, other_form, prepared: Mutex::new(0) }
+    }
+
+    fn of_connection(&self, connection: &Connection) -> Vec<Document> {
+        let topic = self.topics.connection(&connection.name);
+        let is_online = connection.state == ConnectionState::Online;
+        let mut documents = vec![document(topic.clone(), if is_online { ONLINE } else { OFFLINE })];
+        if let Some(discovery) = &self.discovery {
+            let events = self.topics.events(&connection.name, None);
+            let facts = ConnectionFacts {
+                connection: &connection.name,
+                vendor: connection.vendor,
+                topic: &topic,
+                events: Some(&events),
+            };
+            documents.extend(discovery.connection(&facts).into_iter().map(told));
+        }
+        documents
+    }
+
+    fn of_item(&self, connection: &Connection, states: &[State]) -> Vec<Document> {
+        let placed = self.topics.states(states);
+        let mut documents: Vec<_> =
+            placed.iter().map(|(topic, state)| Document { key: topic.clone(), body: state_json(state) }).collect();
+        if let (Some(discovery), Some(first)) = (&self.discovery, states.first()) {
+            let item = &first.item;
+            let (name, id) = (&connection.name, &*item.id);
+            let (availability, events) = (self.topics.connection(name), self.topics.events(name, Some(id)));
+            let commands = self.topics.commands(name, id);
+            let group = |(topic, state): &'_ (String, &'_ State)| (topic.clone(), (*state).clone());
+            let placed: Vec<_> = placed.iter().map(group).collect();
+            let groups = placed.iter().map(|(topic, state)| GroupFacts {
+                group: state.group(),
+                vendor_group: state.meaning.state.as_ref().map_or("", |state| &state.vendor_group),
+                topic,
+            });
+            let facts = ItemFacts {
+                connection: name,
+                vendor: connection.vendor,
+                id,
+                name: item.name.as_deref(),
+                parent: parent_of(id),
+                groups: groups.collect(),
+                kinds: std::collections::BTreeSet::new(),
+                topics: ItemTopics { connection: &availability, events: &events, commands: &commands },
+            };
+            documents.extend(discovery.item(&facts).into_iter().map(told));
+        }
+        documents
+    }
+
+    /// Of whom Home Assistant was told: every description refers to topics of its own item or connection.
+    fn told_of(&self, body: &[u8]) -> Option<Place> {
+        let description: Value = serde_json::from_slice(body).ok()?;
+        let mut texts = Vec::new();
+        texts_in(&description, &mut texts);
+        let mut connection = None;
+        for place in texts.into_iter().filter_map(|text| self.topics.mentioned(text)) {
+            match place {
+                Place::Item(..) => return Some(place),
+                // That of an item refers to its connection, too.
+                place => connection = Some(place),
+            }
+        }
+        connection
+    }
+
+    async fn publish(&self, session: u64, topic: &str, body: Bytes) -> Result<(), Failure> {
+        let over = || Failure::Again { why: "the session is over".to_owned(), after: None };
+        let present = self.link.numbered(session).ok_or_else(over)?;
+        if self.discovery.as_ref().is_some_and(|discovery| discovery.owns(topic)) {
+            self.prepare(session, &present).await?;
+        }
+        publish(&present, topic, body, true).await
+    }
+
+    /// Home Assistant is told in one form at a time: where it was told in the other, it hears first that another will follow.
+    async fn prepare(&self, session: u64, present: &Session) -> Result<(), Failure> {
+        let mut prepared = self.prepared.lock().await;
+        if *prepared != session {
+            sleep(KNOWN_AFTER).await;
+            let topics = self.other_form.take();
+            for (topic, word) in &topics {
+                publish(present, topic, word.as_bytes().into(), false).await?;
+            }
+            *prepared = session;
+        }
+        Ok(())
+    }
+}
+
+async fn publish(session: &Session, topic: &str, body: Bytes, retain: bool) -> Result<(), Failure> {
+    let published = match session.publish(topic, body, retain) {
+        Ok(ticket) => ticket.acknowledged().await,
+        Err(error) => Err(error),
+    };
+    published.map_err(|error| match error {
+        PublishError::Over(why) | PublishError::Busy(why) => Failure::Again { why, after: None },
+        PublishError::NotAllowed(why) | PublishError::Refused(why) => Failure::Refused { why, at_once: true },
+    })
+}
+
+fn document(key: String, body: &'static str) -> Document {
+    Document { key, body: Bytes::from_static(body.as_bytes()) }
+}
+
+fn told(message: Message) -> Document {
+    Document { key: message.topic, body: message.payload.into() }
+}
+
+fn texts_in<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) => texts.push(text),
+        Value::Array(values) => values.iter().for_each(|value| texts_in(value, texts)),
+        Value::Object(values) => values.values().for_each(|value| texts_in(value, texts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+impl Board for Retained {
+    fn documents(&self, about: About<'_>) -> Vec<Document> {
+        match about {
+            About::Program => vec![document(self.topics.program(), ONLINE)],
+            About::Connection(connection) => self.of_connection(connection),
+            About::Missing(name) => vec![document(self.topics.connection(name), OFFLINE)],
+            About::Item(connection, states) => self.of_item(connection, states),
+        }
+    }
+
+    fn place(&self, key: &str) -> Option<Place> {
+        self.topics.place(key).or_else(|| self.told_of.borrow_mut().remove(key))
+    }
+
+    async fn session(&self, after: u64) -> u64 {
+        self.link.after(after).await.0
+    }
+
+    async fn found(&self, session: u64) -> String {
+        let Some(present) = self.link.numbered(session) else { return std::future::pending().await };
+        loop {
+            let heard = present.heard().await;
+            if self.topics.place(&heard.topic).is_some() {
+                return heard.topic;
+            }
+            let Some(discovery) = self.discovery.as_ref().filter(|discovery| discovery.owns(&heard.topic)) else {
+                continue;
+            };
+            if let Some(place) = self.told_of(&heard.body) {
+                let word = discovery.migration(&heard.topic).map(|word| (heard.topic.clone(), word));
+                self.other_form.borrow_mut().extend(word);
+                self.told_of.borrow_mut().insert(heard.topic.clone(), place);
+                return heard.topic;
+            }
+        }
+    }
+
+    async fn put(&self, session: u64, document: &Document) -> Result<(), Failure> {
+        self.publish(session, &document.key, document.body.clone()).await
+    }
+
+    async fn remove(&self, session: u64, key: &str) -> Result<(), Failure> {
+        self.publish(session, key, Bytes::new()).await
+    }
+}

@@ -1,0 +1,286 @@
+//! The key-value bucket with the present states.
+//!
+//! | key | value |
+//! |---|---|
+//! | `<connection>` | how the connection is doing |
+//! | `<connection>.<item>.<group>` | a state of an item |
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use async_nats::jetstream::{
+    context::PublishError,
+    kv::Store,
+    stream::{Config, DiscardPolicy, StorageType},
+};
+use futures_util::StreamExt;
+use serde_json::json;
+use tokio::{
+    select,
+    sync::{Notify, watch},
+    time::sleep,
+};
+use watchpost_actors::model::{ConnectionName, ConnectionState};
+
+use super::{
+    link::Link,
+    session::Session,
+    stream,
+    trouble::{Trouble, chain, lost, of_publish},
+};
+use crate::{
+    config::NatsSink,
+    sinks::{
+        backoff::Backoff,
+        level,
+        mirror::{About, Board, Document, Place, state_json},
+        outlet::Failure,
+        telemetry::BoardUnavailable,
+    },
+};
+
+/// The longest key; it is part of a subject.
+const LONGEST_KEY: usize = 3_000;
+
+/// The bucket of a sink.
+pub(super) struct Buckets {
+    name: String,
+    replicas: usize,
+    session: Rc<Session>,
+    /// The number of the present session; 0 before the first.
+    number: watch::Sender<u64>,
+    present: RefCell<Option<(Rc<Link>, Store)>>,
+    /// Keys that were there when the session began, and are not asked for yet.
+    held: RefCell<VecDeque<String>>,
+    more: Notify,
+    /// The bucket is not there any more.
+    gone: Notify,
+    failing: Cell<bool>,
+}
+
+impl Buckets {
+    pub(super) fn new(session: Rc<Session>) -> Self {
+        let NatsSink { bucket, limits, .. } = session.settings();
+        Self {
+            name: bucket.clone(),
+            replicas: usize::from(limits.replicas),
+            session,
+            number: watch::Sender::default(),
+            present: RefCell::default(),
+            held: RefCell::default(),
+            more: Notify::new(),
+            gone: Notify::new(),
+            failing: Cell::new(false),
+        }
+    }
+
+    /// Opens the bucket, and opens it anew whenever the connection or the bucket is lost. For ever.
+    pub(super) async fn keep(&self, sink: &str) {
+        let mut backoff = Backoff::new();
+        loop {
+            let after = match self.session.connection().await {
+                Ok(link) => match self.hold(&link).await {
+                    Ok(()) => {
+                        backoff = Backoff::new();
+                        None
+                    }
+                    Err(trouble) => {
+                        BoardUnavailable { sink, why: trouble.why(), news: !self.failing.replace(true) }.emit();
+                        None
+                    }
+                },
+                // The events fail for the same reason, and tell it.
+                Err(Failure::Again { after, .. }) => after,
+                Err(_) => None,
+            };
+            sleep(backoff.pause(after)).await;
+        }
+    }
+
+    /// Opens the bucket over a connection; comes back when either is lost.
+    async fn hold(&self, link: &Rc<Link>) -> Result<(), Trouble> {
+        let store = open(link, &self.name, self.replicas).await?;
+        self.held.borrow_mut().clear();
+        *self.present.borrow_mut() = Some((Rc::clone(link), store.clone()));
+        self.failing.set(false);
+        self.number.send_modify(|number| *number += 1);
+        let ended = select! {
+            listed = self.list(link, &store) => match listed {
+                Ok(()) => select! {
+                    () = link.lost() => Ok(()),
+                    () = self.gone.notified() => Ok(()),
+                },
+                Err(trouble) => Err(trouble),
+            },
+            () = self.gone.notified() => Ok(()),
+        };
+        // The connection is closed when nobody holds it any more.
+        *self.present.borrow_mut() = None;
+        ended
+    }
+
+    /// Finds the keys that are there.
+    async fn list(&self, link: &Link, store: &Store) -> Result<(), Trouble> {
+        let unreadable =
+            |why: String| Trouble::Later(format!("the keys of the bucket {} cannot be read: {why}", self.name));
+        let subject = format!("$JS.API.CONSUMER.CREATE.KV_{}", self.name);
+        let keys = link.within(&subject, store.keys()).await?.map_err(|error| unreadable(chain(&error)))?;
+        let mut keys = std::pin::pin!(keys);
+        while let Some(key) = link.within(&subject, keys.next()).await? {
+            self.held.borrow_mut().push_back(key.map_err(|error| unreadable(chain(&error)))?);
+            self.more.notify_one();
+        }
+        Ok(())
+    }
+
+    /// What this session works with.
+    fn of(&self, session: u64) -> Result<(Rc<Link>, Store), Failure> {
+        let present = self.present.borrow();
+        present.clone().filter(|_| *self.number.borrow() == session).ok_or_else(|| Trouble::Later(lost()).into())
+    }
+
+    /// What has become of a value or a removal.
+    fn judge<E: std::error::Error + 'static>(
+        &self,
+        link: &Link,
+        outcome: Result<Result<(), E>, Trouble>,
+    ) -> Result<(), Failure> {
+        let Err(error) = outcome? else { return Ok(()) };
+        let reasons = std::iter::successors(Some(&error as &(dyn std::error::Error + 'static)), |error| error.source());
+        let publish = reasons.into_iter().find_map(|error| error.downcast_ref::<PublishError>());
+        let trouble = publish.map_or_else(
+            || Trouble::Later(format!("the bucket {} did not take it: {}", self.name, chain(&error))),
+            |error| of_publish(error, &stream_of(&self.name), link.timeout()),
+        );
+        if matches!(trouble, Trouble::NoStream(_)) {
+            self.gone.notify_one();
+        }
+        Err(trouble.into())
+    }
+
+    fn subject(&self, key: &str) -> String {
+        format!("$KV.{}.{key}", self.name)
+    }
+}
+
+/// Finds the bucket, or makes it.
+async fn open(link: &Link, name: &str, replicas: usize) -> Result<Store, Trouble> {
+    let stream = stream_of(name);
+    if stream::find(link, &stream).await?.is_none() {
+        stream::make(link, bucket(name, replicas)).await?;
+    }
+    let subject = format!("$JS.API.STREAM.INFO.{stream}");
+    let store = link.within(&subject, link.jetstream.get_key_value(name)).await?;
+    store.map_err(|error| Trouble::Later(format!("the bucket {name} cannot be used: {}", chain(&error))))
+}
+
+/// The stream in which a bucket lies.
+pub(super) fn stream_of(bucket: &str) -> String {
+    format!("KV_{bucket}")
+}
+
+/// A bucket as a stream (NATS architecture, ADR-8). Made by hand: the client's own way asks for the account first, and does not understand what
+/// servers before 2.10 answer.
+fn bucket(name: &str, replicas: usize) -> Config {
+    Config {
+        name: stream_of(name),
+        description: Some("Present states, by watchpost".to_owned()),
+        subjects: vec![format!("$KV.{name}.>")],
+        max_messages_per_subject: 1,
+        max_messages: -1,
+        max_bytes: -1,
+        max_consumers: -1,
+        max_message_size: -1,
+        discard: DiscardPolicy::New,
+        storage: StorageType::File,
+        num_replicas: replicas,
+        duplicate_window: Duration::from_secs(120),
+        allow_rollup: true,
+        deny_delete: true,
+        allow_direct: true,
+        ..Config::default()
+    }
+}
+
+/// The key of a connection.
+fn key_of(connection: &ConnectionName) -> String {
+    level::encode(connection.as_str())
+}
+
+impl Board for Buckets {
+    fn documents(&self, about: About<'_>) -> Vec<Document> {
+        match about {
+            About::Program => Vec::new(),
+            About::Connection(connection) => {
+                let body = json!({
+                    "connection": connection.name.as_str(),
+                    "vendor": connection.vendor,
+                    "title": connection.title,
+                    "state": connection.state,
+                });
+                vec![Document { key: key_of(&connection.name), body: body.to_string().into() }]
+            }
+            About::Missing(name) => {
+                let body = json!({"connection": name.as_str(), "state": ConnectionState::Connecting});
+                vec![Document { key: key_of(name), body: body.to_string().into() }]
+            }
+            About::Item(connection, states) => states
+                .iter()
+                .map(|state| {
+                    let (item, group) = (level::encode(&state.item.id), level::encode(state.group()));
+                    Document { key: format!("{}.{item}.{group}", key_of(&connection.name)), body: state_json(state) }
+                })
+                .collect(),
+        }
+    }
+
+    fn place(&self, key: &str) -> Option<Place> {
+        let levels = key.split('.').map(level::decode).collect::<Option<Vec<_>>>()?;
+        let connection = levels.first()?.parse::<ConnectionName>().ok()?;
+        match &levels[..] {
+            [_] => Some(Place::Connection(connection)),
+            [_, item, _] => Some(Place::Item(connection, Arc::from(&**item))),
+            _ => None,
+        }
+    }
+
+    async fn session(&self, after: u64) -> u64 {
+        let mut number = self.number.subscribe();
+        match number.wait_for(|number| *number > after).await {
+            Ok(number) => *number,
+            // The sender is this very board's.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    async fn found(&self, session: u64) -> String {
+        loop {
+            let key = if *self.number.borrow() == session { self.held.borrow_mut().pop_front() } else { None };
+            match key {
+                Some(key) => return key,
+                None => self.more.notified().await,
+            }
+        }
+    }
+
+    async fn put(&self, session: u64, document: &Document) -> Result<(), Failure> {
+        let (link, store) = self.of(session)?;
+        let Document { key, body } = document;
+        if key.len() > LONGEST_KEY {
+            let why = format!("its key would have {} bytes, more than the {LONGEST_KEY} that servers take", key.len());
+            return Err(Trouble::Refused(why).into());
+        }
+        let put = async { store.put(key, body.clone()).await.map(drop) };
+        self.judge(&link, link.within(&self.subject(key), put).await)
+    }
+
+    async fn remove(&self, session: u64, key: &str) -> Result<(), Failure> {
+        let (link, store) = self.of(session)?;
+        self.judge(&link, link.within(&self.subject(key), store.purge(key)).await)
+    }
+}
