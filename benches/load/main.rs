@@ -1,4 +1,4 @@
-//! The load harness: `cargo bench --bench load -- [--events N] [--durable-events N] [--sessions N] [--recovery-sessions N] [--accounts N] [--rounds N] [--only WORKLOAD] [--json FILE] [--tiny]`.
+//! The load harness: `cargo bench --bench load -- [--events N] [--durable-events N] [--sessions N] [--recovery-sessions N] [--accounts N] [--broker-events N] [--rounds N] [--only WORKLOAD] [--json FILE] [--tiny]`.
 //!
 //! Most workloads are a flood of Milestone events from a process of its own (`generator`), taken by a consumer in a process of its own, so that
 //! the consumer's processor time can be told from that of the rest. Beside the engine as a consumer (`engine`) stands a floor: a bare
@@ -13,6 +13,7 @@
 //! - `latency` is no flood: events come by a schedule, and what is told is how long they take to a watcher and to a webhook.
 //! - `connections` and `recovery`: many sessions in one process, see `crowd`.
 //! - `accounts`: the sub-accounts of a reseller at Eagle Eye Networks, each with a session of its own.
+//! - `mqtt` and `nats`: a sink at a real broker, see `brokers`.
 //! - `vxg` counts what polling VXG's cloud costs the line; it has no floor.
 //!
 //! `rounds` and `durable` run the two in turn, over the words of `words`, and check that every event was taken, once, and that the states are
@@ -24,6 +25,7 @@
 
 mod accounts;
 mod arbiters;
+mod brokers;
 mod copy;
 mod crowd;
 mod durable;
@@ -98,6 +100,9 @@ struct Args {
     /// Sub-accounts in one run of `accounts`
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
     accounts: u32,
+    /// Events in one run of `mqtt` and of `nats`, over all connections; a multiple of 16
+    #[arg(long, value_name = "N", default_value_t = 32_000, value_parser = broker_events)]
+    broker_events: u32,
     /// Runs one workload and not all
     #[arg(long, value_name = "WORKLOAD")]
     only: Option<Kind>,
@@ -109,7 +114,7 @@ struct Args {
         long,
         conflicts_with_all = [
             "events", "durable_events", "peer_events", "arbiter_events", "items", "state_seconds", "latency_seconds",
-            "latency_rate", "rounds", "sessions", "watch", "recovery_sessions", "accounts",
+            "latency_rate", "rounds", "sessions", "watch", "recovery_sessions", "accounts", "broker_events",
         ]
     )]
     tiny: bool,
@@ -133,6 +138,8 @@ enum Kind {
     Recovery,
     Accounts,
     Vxg,
+    Mqtt,
+    Nats,
 }
 
 /// What the harness starts itself as.
@@ -301,6 +308,11 @@ impl CopyTask {
     }
 }
 
+fn broker_events(text: &str) -> Result<u32, String> {
+    let events = text.parse::<u32>().map_err(|error| error.to_string())?;
+    if events > 0 && events.is_multiple_of(16) { Ok(events) } else { Err("it must be a multiple of 16".to_owned()) }
+}
+
 fn text(path: &Path) -> Outcome<&str> {
     Ok(path.to_str().ok_or("the path of the target directory is not Unicode")?)
 }
@@ -405,10 +417,12 @@ fn measure(args: &Args) -> Outcome<()> {
     let crowd = if args.tiny || !args.bench { crowd::Dose::TINY } else { crowd::Dose::new(args) };
     let accounts = if args.tiny || !args.bench { accounts::Dose::TINY } else { accounts::Dose::new(args) };
     let vxg = if args.tiny || !args.bench { vxg::Dose::TINY } else { vxg::Dose::new(args) };
+    let brokers = if args.tiny || !args.bench { brokers::Dose::TINY } else { brokers::Dose::new(args) };
     let mut results = rounds::run(dose, args.only)?;
     results.sections.extend(crowd::measure(crowd, args.only)?);
     results.sections.extend(accounts::measure(accounts, args.only)?);
     results.sections.extend(vxg::measure(vxg, args.only)?);
+    results.sections.extend(brokers::measure(brokers, args.only)?);
     let report = report::Report::new(dose, &results);
     writeln!(io::stdout(), "{report}")?;
     if let Some(path) = &args.json {

@@ -113,6 +113,12 @@ impl Spread {
         format!("{:.0} k ({:.0}–{:.0})", median / 1e3, min / 1e3, max / 1e3)
     }
 
+    /// In thousands, with a tenth of one.
+    pub(crate) fn thousands_tenths(self) -> String {
+        let Self { median, min, max } = self;
+        format!("{:.1} k ({:.1}–{:.1})", median / 1e3, min / 1e3, max / 1e3)
+    }
+
     pub(crate) fn whole(self) -> String {
         let Self { median, min, max } = self;
         format!("{median:.0} ({min:.0}–{max:.0})")
