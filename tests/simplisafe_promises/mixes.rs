@@ -125,7 +125,7 @@ fn whatever_goes_wrong_together_no_event_is_missing_or_told_twice() {
         let words: Vec<_> = faults.iter().map(ToString::to_string).collect();
         (format!("seed {seed}: {}", words.join(" ")), (seed, faults))
     });
-    parallel(4, trials.collect(), |(seed, faults)| {
+    parallel(8, trials.collect(), |(seed, faults)| {
         let mut rng = Rng::new(*seed);
         let mut cloud = Cloud::online(options());
         let began = Instant::now();
