@@ -227,7 +227,8 @@ impl History {
                 let horizon = began.saturating_sub(self.timeline.unwrap_or(TIMELINE));
                 Some(oldest.map_or(horizon, |oldest| oldest.min(horizon)))
             }
-            End::Here(reached) => Some(reached),
+            // The page may have cut that second short.
+            End::Here(reached) => Some(reached.saturating_add(1)),
         };
         let stretch = self.stretch.take();
         // What was missed since it began is for the next way to find.
@@ -238,7 +239,7 @@ impl History {
             ..rest
         });
         let span = lost_from.zip(lost_until).filter(|(from, until)| from < until).map(|(from, until)| {
-            let to = stretch.as_ref().map_or(until, |stretch| until.min(shifted(stretch.to, ahead).as_second()));
+            let to = stretch.as_ref().map_or(until, |stretch| until.min(second_after(stretch.to, ahead)));
             (from, to)
         });
         missing(walk, ahead, stretch, span)
@@ -251,8 +252,9 @@ impl History {
         // What no break is known of is looked for again.
         let is_left = |(_, from): &(&Stretch, i64)| walk.reached.is_none_or(|reached| reached >= *from);
         let span = stretch.as_ref().zip(from).filter(is_left).map(|(stretch, from)| {
-            let to = shifted(stretch.to, ahead).as_second();
-            (from, walk.reached.map_or(to, |reached| reached.min(to)))
+            let to = second_after(stretch.to, ahead);
+            // The page may have cut that second short.
+            (from, walk.reached.map_or(to, |reached| reached.saturating_add(1).min(to)))
         });
         missing(walk, ahead, stretch, span)
     }
@@ -304,6 +306,11 @@ fn missing(walk: &Walk, ahead: SignedDuration, stretch: Option<Stretch>, span: O
         }
     }
     missing
+}
+
+/// The second behind that of a moment of ours, by the cloud's clock: a span up to there has the moment in it.
+fn second_after(ours: Timestamp, ahead: SignedDuration) -> i64 {
+    shifted(ours, ahead).as_second().saturating_add(1)
 }
 
 /// A stretch of which the history does not tell, in seconds by the cloud's clock.

@@ -85,13 +85,35 @@ fn where_pages_do_not_lead_on_the_rest_is_a_gap_of_that_system_alone() {
         let to: Timestamp = gaps[0]["to"].as_str().unwrap().parse().unwrap();
         assert_eq!(
             (from.as_second(), to.as_second()),
-            (at(begin - 10), at(begin + 31)),
-            "it ends where the events begin"
+            (at(begin - 10), at(begin + 32)),
+            "it ends behind the first second of which something is told, which may be cut short"
         );
         assert!(talk.session.is_caught_up());
         talk.wait(1_000);
         assert_eq!((talk.gaps().len(), talk.ids().len()), (1, 50), "it is told once");
     }
+}
+
+#[test]
+fn what_a_page_has_cut_out_of_the_second_of_the_break_lies_in_a_gap() {
+    let mut talk = Talk::live();
+    talk.cloud.from = From::Ignored;
+    talk.lose(0);
+    let begin = talk.second();
+    let missed: Vec<_> = (0..80)
+        .map(|nth| {
+            if nth == 60 {
+                talk.pass(Duration::from_secs(1));
+            }
+            talk.miss(HOME, 1604, json!({}))
+        })
+        .collect();
+    talk.start();
+    assert_eq!(talk.ids(), missed[30..]);
+    let gaps = talk.gaps();
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+    let [from, to] = ["from", "to"].map(|end| gaps[0][end].as_str().unwrap().parse::<Timestamp>().unwrap().as_second());
+    assert!(from <= at(begin) && at(begin) < to, "{gaps:?}");
 }
 
 #[test]
@@ -276,7 +298,7 @@ fn clocks_that_differ_lose_nothing_and_gaps_are_told_by_the_one_of_the_cloud() {
         let gaps = talk.gaps();
         let second = |end: &str| gaps[0][end].as_str().unwrap().parse::<Timestamp>().unwrap().as_second();
         let told = [second("from"), second("to")];
-        assert_eq!((gaps.len(), told), (1, [at(begin + 100 + ahead), at(begin + 211 + ahead)]));
+        assert_eq!((gaps.len(), told), (1, [at(begin + 100 + ahead), at(begin + 212 + ahead)]));
     }
 }
 
