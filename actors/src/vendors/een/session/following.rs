@@ -1,11 +1,11 @@
 //! Subscriptions to what the list names, and what time alone brings.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::device::Spread;
 use super::devices::{ENTITIES, Listed};
-use super::held::Held;
+use super::held::{HOLD_MOST, Held};
 use super::{EenSession, Phase};
 use crate::model::Cause;
 use crate::vendors::een::directory::Catalog;
@@ -26,7 +26,7 @@ impl EenSession {
         if self.phase != Phase::Opening {
             return;
         }
-        (self.phase, self.online) = (Phase::Open, false);
+        (self.phase, self.online, self.confirm_by) = (Phase::Open, false, None);
         self.list();
         if self.mark.established {
             let from = self.mark.heard.unwrap_or(now.wall).min(now.wall);
@@ -146,19 +146,26 @@ impl EenSession {
 
     pub(super) fn barrier_passed(&mut self, now: Now, todo: &mut Todo) {
         if self.phase == Phase::Open && self.devices.is_empty() {
-            self.subscribed(todo);
+            self.subscribed(now, todo);
             self.release(now, todo);
         }
     }
 
-    /// The subscription was answered. After a break that is told behind the gap.
-    pub(super) fn subscribed(&mut self, todo: &mut Todo) {
+    /// The subscription was answered. After a break that is told behind the gap; else once all have answered, who might lose something until then.
+    pub(super) fn subscribed(&mut self, now: Now, todo: &mut Todo) {
         if !self.online {
             (self.online, self.worked, self.mark.established) = (true, true, true);
             self.mark.change_at_once();
-            if self.held.is_none() {
-                todo.act(Action::Online);
-            }
+            self.confirm_by = self.held.is_none().then_some(now.instant + HOLD_MOST);
+            self.confirm_if_due(now, todo);
+        }
+    }
+
+    /// Tells that it is online, if that has waited long enough.
+    pub(super) fn confirm_if_due(&mut self, now: Now, todo: &mut Todo) {
+        let is_due = |by: &mut Instant| self.devices.awaited() == 0 || *by <= now.instant;
+        if self.confirm_by.take_if(is_due).is_some() {
+            todo.act(Action::Online);
         }
     }
 
@@ -172,7 +179,7 @@ impl EenSession {
                 return self.end(SessionEnd::retry(Cause::Timeout, why), todo);
             }
             // All that have answered may have been refused: that is an answer too.
-            self.subscribed(todo);
+            self.subscribed(now, todo);
             if let Some(held) = &mut self.held {
                 held.give_up();
             }
@@ -180,6 +187,7 @@ impl EenSession {
             self.answers_until = self.devices.give_up(now.instant, ANSWER_MOST, &mut todo.entries);
             self.mark.change_at_once();
         }
+        self.confirm_if_due(now, todo);
         self.tell_late_gap(now, todo);
         if self.ask_again_at.is_some_and(|at| at <= now.instant) {
             self.ask_again(now, todo);

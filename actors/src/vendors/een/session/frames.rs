@@ -134,7 +134,7 @@ impl EenSession {
         if awaited > 0 {
             self.devices.settle();
         }
-        self.confirm(took, todo);
+        self.confirm(now, took, todo);
     }
 
     /// Tells the gap that has waited because another one was told right before it, once it is over.
@@ -145,11 +145,12 @@ impl EenSession {
     }
 
     /// Whoever is told something of what it asked for is subscribed to it; so is who was refused all of it, one by one.
-    pub(super) fn confirm(&mut self, took: Took, todo: &mut Todo) {
+    pub(super) fn confirm(&mut self, now: Now, took: Took, todo: &mut Todo) {
         self.proven |= took.has_data;
         if !self.online && took.is_ours && (took.has_data || self.devices.awaited() == 0) {
-            self.subscribed(todo);
+            self.subscribed(now, todo);
         }
+        self.confirm_if_due(now, todo);
     }
 
     fn request_refused(&mut self, now: Now, refusal: &Refusal<'_>, todo: &mut Todo) {

@@ -12,7 +12,7 @@ use crate::vendors::een::wire::{Frame, Kept};
 use crate::vendors::{Action, Now, SessionEnd, Todo};
 
 /// So long the others are waited for behind the first that tells something: an alarm cannot wait longer.
-const HOLD_MOST: Duration = Duration::from_secs(5);
+pub(super) const HOLD_MOST: Duration = Duration::from_secs(5);
 /// Held back are at most so many bytes: what is beyond is let go of in the same step, or ends the try.
 const HOLD_BYTES: usize = 4 << 20;
 
@@ -67,7 +67,7 @@ impl EenSession {
         if let Some(since) = took.away_since {
             self.mark.extend_gap(since);
         }
-        self.confirm(took, todo);
+        self.confirm(now, took, todo);
         self.release(now, todo);
         if self.held.as_ref().is_some_and(|held| held.bytes >= HOLD_BYTES) {
             // Refusals and nothing else, so many that they cannot be an answer to what was asked.

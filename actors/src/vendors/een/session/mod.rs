@@ -64,7 +64,9 @@ pub struct EenSession {
     held: Option<Held>,
     /// The subscription was answered, on this socket.
     online: bool,
-    /// … and on any in this try.
+    /// … which is told once all have answered, and no later than this.
+    confirm_by: Option<Instant>,
+    /// The subscription was answered, on any socket in this try.
     worked: bool,
     /// A request was denied as a whole: the account's own events may have been too much to ask.
     denied: bool,
@@ -133,6 +135,7 @@ impl EenSession {
             config,
             held: None,
             online: false,
+            confirm_by: None,
             worked: false,
             denied: false,
             unreadable: 0,
@@ -160,6 +163,7 @@ impl EenSession {
         let moments = match self.phase {
             Phase::Open => [
                 self.answers_until,
+                self.confirm_by,
                 self.relist_at,
                 held,
                 self.mark.next_wake(),
@@ -167,8 +171,8 @@ impl EenSession {
                 self.ask_again_at,
                 self.devices.next_asking(),
             ],
-            Phase::Reselling => [reseller, None, None, None, None, None, None],
-            _ => [None; 7],
+            Phase::Reselling => [reseller, None, None, None, None, None, None, None],
+            _ => [None; 8],
         };
         moments.into_iter().flatten().min()
     }

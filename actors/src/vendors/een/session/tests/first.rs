@@ -42,8 +42,9 @@ fn first_answers_set_states_and_are_neither_events_nor_a_gap() {
     // An old motion that has ended, in the order in which it came.
     let data = json!({A:{"event":{"EMEE":event(-500,7),"EMES":event(-510,7)},"status":ONLINE}});
     talk.receive(frame(data));
-    assert!(talk.took_online() && talk.session.is_caught_up());
+    assert!(!talk.took_online() && talk.session.is_caught_up());
     talk.receive(status(B, BRIDGE));
+    assert!(talk.took_online());
     assert_eq!(talk.events(), []);
     assert_eq!(
         talk.states("cameras/100aaaaa"),
@@ -51,6 +52,25 @@ fn first_answers_set_states_and_are_neither_events_nor_a_gap() {
     );
     assert_eq!(talk.states("bridges/100bbbbb"), "connection=online status=online");
     assert!(talk.remembered().established);
+}
+
+#[test]
+fn online_means_that_all_have_answered_or_been_given_five_seconds() {
+    // What happens to a device before its first answer shows in that but once for each code.
+    let mut talk = Talk::opened(CAMERAS);
+    talk.receive(status(A, ONLINE));
+    talk.wait(4);
+    assert!(!talk.took_online());
+    talk.receive(status(B, ONLINE));
+    assert!(talk.took_online());
+    let mut talk = Talk::opened(CAMERAS);
+    talk.receive(status(A, ONLINE));
+    talk.wait(4);
+    assert!(!talk.took_online());
+    talk.wait(1);
+    assert!(talk.took_online());
+    talk.receive(status(B, ONLINE));
+    assert!(!talk.took_online(), "it is told once");
 }
 
 #[test]

@@ -158,13 +158,11 @@ fn a_plain_account_is_followed_itself() {
         assert!(talk.children().is_none());
         talk.step(Input::Prepared(Some(catalog(CAMERAS))));
         talk.step(Input::Opened);
-        talk.receive(status_online());
+        for esn in [A, B] {
+            talk.receive(super::status(esn, ONLINE));
+        }
         assert!(talk.took_online() && talk.session.checkpoint().is_some());
     }
-}
-
-fn status_online() -> String {
-    super::status(A, ONLINE)
 }
 
 #[test]
