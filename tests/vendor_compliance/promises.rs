@@ -155,7 +155,7 @@ fn garbage_is_told_of_and_harms_nothing<K: Kind>() {
 fn a_flood_comes_once_and_in_order<K: Kind>() {
     let trial = Trial::<K>::online();
     trial.make(FLOOD);
-    trial.wait_told();
+    trial.wait_flood();
     trial.assert_in_order(InOrder::Live);
     assert!(trial.largest_commit() <= K::AT_ONCE, "{}", trial.largest_commit());
     assert!(trial.gaps().is_empty() || K::FLOODS_ARE_GAPS, "{}", trial.story());
@@ -175,7 +175,7 @@ fn a_journal_that_hangs_holds_reading_back_and_loses_nothing<K: Kind>() {
     });
     trial.make(10);
     trial.store.hang(false);
-    trial.wait_told();
+    trial.wait_flood();
     trial.assert_in_order(InOrder::Live);
     assert!(trial.largest_commit() <= K::AT_ONCE, "{}", trial.largest_commit());
     assert!(trial.gaps().is_empty() || K::FLOODS_ARE_GAPS, "{}", trial.story());

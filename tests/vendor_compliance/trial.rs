@@ -225,6 +225,11 @@ impl<K: Kind> Trial<K> {
         self.assert_honest();
     }
 
+    /// Waits until all of a flood is told; where even a short break may cost some of it, it may lie in a gap, as on a machine that stands still for a second.
+    pub(crate) fn wait_flood(&self) {
+        if K::FLOODS_ARE_GAPS { self.wait_accounted() } else { self.wait_told() }
+    }
+
     /// Waits until everything that has happened is told, or lies in a gap.
     pub(crate) fn wait_accounted(&self) {
         let tolerance = TOLERANCE + K::EXACT_TO;
