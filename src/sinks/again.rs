@@ -11,7 +11,7 @@ use watchpost_actors::{
 use super::{
     Why, WithOutlet,
     backoff::Backoff,
-    courier::{Courier, Outcome, Shared},
+    courier::{Courier, Outcome, Refused, Shared},
     delivery::{Delivery, NewDeadLetter, Replay},
     filter,
     lane::wanted,
@@ -186,12 +186,12 @@ impl<O: Outlet> Replayer<O> {
                 self.job.position = batch.last().map_or(self.job.position, |last| last.get().sequence.plus(1));
                 self.store(batch.len() as u64);
             }
-            Outcome::Refused { .. } if batch.len() > 1 => {
+            Outcome::Refused(_) if batch.len() > 1 => {
                 for event in batch {
                     Box::pin(self.deliver(courier, std::slice::from_ref(event))).await?;
                 }
             }
-            Outcome::Refused { why, tries, first } => {
+            Outcome::Refused(Refused { why, tries, first }) => {
                 let Some(event) = batch.first().map(SharedEvent::get) else { return Ok(()) };
                 let sink = &*self.shared.sink;
                 let letter = NewDeadLetter { sink, lane: None, event, why: &why, tries, first };

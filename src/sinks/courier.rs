@@ -1,6 +1,11 @@
 //! Takes events to the outlet, however many tries it takes.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tokio::{
@@ -21,6 +26,7 @@ use super::{
     outlet::{Failure, Outlet},
     runner::Order,
     telemetry::{Delivered, Recovered, SinkFailing},
+    window::Window,
 };
 
 /// What everything that works for one sink shares.
@@ -59,6 +65,14 @@ impl<O: Outlet> Shared<O> {
         let turn = self.turns.borrow_mut().entry(lane.cloned()).or_default().clone();
         turn.lock_owned().await
     }
+
+    /// Whether somebody waits for a turn that another has.
+    pub(super) fn is_awaited(&self, lane: Option<&ConnectionName>) -> bool {
+        let turns = self.turns.borrow();
+        // One is here, one has whoever holds it, and one each who waits for it.
+        lane.map_or_else(|| turns.get(&None), |lane| turns.get(&Some(lane.clone())))
+            .is_some_and(|turn| std::sync::Arc::strong_count(turn) > 2)
+    }
 }
 
 /// Takes the events of one lane to the outlet.
@@ -66,19 +80,33 @@ pub(super) struct Courier<O> {
     pub(super) shared: Rc<Shared<O>>,
     pub(super) of: Option<ConnectionName>,
     pub(super) orders: watch::Receiver<Order>,
-    failing: bool,
+    failing: Rc<Cell<bool>>,
 }
 
 /// What became of a delivery.
 pub(super) enum Outcome {
     Delivered,
-    Refused { why: String, tries: u32, first: Timestamp },
+    Refused(Refused),
+}
+
+/// An event is not wanted.
+pub(super) struct Refused {
+    pub(super) why: String,
+    pub(super) tries: u32,
+    /// When it was tried first.
+    pub(super) first: Timestamp,
 }
 
 impl<O: Outlet> Courier<O> {
     pub(super) fn new(shared: Rc<Shared<O>>, of: Option<ConnectionName>) -> Self {
         let orders = shared.orders.clone();
-        Self { shared, of, orders, failing: false }
+        Self { shared, of, orders, failing: Rc::default() }
+    }
+
+    /// Another one for the same lane: what fails for one fails for both.
+    pub(super) fn twin(&self) -> Self {
+        let Self { shared, of, orders, failing } = self;
+        Self { shared: Rc::clone(shared), of: of.clone(), orders: orders.clone(), failing: Rc::clone(failing) }
     }
 
     /// Delivers events; comes back when they are acknowledged, or refused for good.
@@ -102,12 +130,56 @@ impl<O: Outlet> Courier<O> {
                 Err(Failure::Refused { why, at_once }) => {
                     tries += 1;
                     if at_once || events.len() > 1 || tries >= shared.outlet.manner().tries {
-                        return Ok(Outcome::Refused { why, tries, first });
+                        return Ok(Outcome::Refused(Refused { why, tries, first }));
                     }
                     (why, None)
                 }
             };
             self.fails(&why, !redelivery);
+            self.rest_or_leave(backoff.pause(after)).await?;
+        }
+    }
+
+    /// Delivers what comes into a window for as long as that goes well; comes back when the first event that is not acknowledged is refused for good.
+    pub(super) async fn deliver_from(&mut self, window: &Window) -> Result<Refused, Why> {
+        loop {
+            window.reaches(0).await;
+            if let Some(refused) = self.empty(window).await? {
+                return Ok(refused);
+            }
+        }
+    }
+
+    /// Delivers what is in a window, and what joins it, until nothing is left or it is somebody else's turn.
+    async fn empty(&mut self, window: &Window) -> Result<Option<Refused>, Why> {
+        let shared = Rc::clone(&self.shared);
+        let _turn = shared.turn(self.of.as_ref()).await;
+        // Of the event that is tried now.
+        let (mut number, mut backoff, mut tries, mut first) = (0, Backoff::new(), 0, Timestamp::now());
+        loop {
+            let delivered = select! {
+                delivered = shared.outlet.deliver_from(window, false) => delivered,
+                () = self.given_up() => return Err(Why::GivenUp),
+            };
+            // That something goes wrong is told behind what went well: to store a position says that all is well again.
+            window.stored().await;
+            let failed = window.next(0).map_or(number, |(number, _)| number);
+            if failed != number {
+                (number, backoff, tries, first) = (failed, Backoff::new(), 0, Timestamp::now());
+            }
+            let (why, after) = match delivered {
+                Ok(()) => return Ok(None),
+                Err(Failure::ReaderGone) => return Err(Why::ReaderGone),
+                Err(Failure::Again { why, after }) => (why, after),
+                Err(Failure::Refused { why, at_once }) => {
+                    tries += 1;
+                    if at_once || tries >= shared.outlet.manner().tries {
+                        return Ok(Some(Refused { why, tries, first }));
+                    }
+                    (why, None)
+                }
+            };
+            self.fails(&why, true);
             self.rest_or_leave(backoff.pause(after)).await?;
         }
     }
@@ -123,7 +195,7 @@ impl<O: Outlet> Courier<O> {
         if !shared.outlet.manner().per_connection {
             return match self.deliver(events, true).await {
                 Ok(Outcome::Delivered) => Ok(()),
-                Ok(Outcome::Refused { why, .. }) => Err(why),
+                Ok(Outcome::Refused(Refused { why, .. })) => Err(why),
                 Err(Why::ReaderGone) => Err("nobody reads it".to_owned()),
                 Err(_) => Err(ending.to_owned()),
             };
@@ -151,8 +223,7 @@ impl<O: Outlet> Courier<O> {
     /// Something went wrong that a later try may mend. A replay that fails says nothing of how the lane is doing.
     pub(super) fn fails(&mut self, why: &str, of_lane: bool) {
         let Shared { sink, delivery, .. } = &*self.shared;
-        SinkFailing { sink, connection: self.of.as_ref(), why, news: !self.failing }.emit();
-        self.failing = true;
+        SinkFailing { sink, connection: self.of.as_ref(), why, news: !self.failing.replace(true) }.emit();
         if of_lane {
             // For people to see; the sink goes on without.
             let _ = delivery.failing(sink, self.of.as_ref(), why);
@@ -161,7 +232,7 @@ impl<O: Outlet> Courier<O> {
 
     /// It works again.
     pub(super) fn recovered(&mut self) {
-        if std::mem::take(&mut self.failing) {
+        if self.failing.take() {
             Recovered { sink: &self.shared.sink, connection: self.of.as_ref() }.emit();
         }
     }

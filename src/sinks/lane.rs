@@ -1,7 +1,7 @@
 //! One lane of a sink: it reads the journal from a position of its own, delivers, and moves on behind what was acknowledged.
 //!
 //! A sink that keeps one order for all has one lane; any other has one for each connection, so that a connection whose events the
-//! receiver refuses holds up no other. At most one delivery of a lane is under way.
+//! receiver refuses holds up no other. At most one delivery of a lane is under way, but where the outlet takes them [through a window](super::flow).
 
 use std::{cell::Cell, ops::RangeBounds, rc::Rc, sync::Arc, time::Duration};
 
@@ -23,7 +23,7 @@ use watchpost_actors::{
 use super::{
     Why,
     backoff::Backoff,
-    courier::{Courier, Outcome, Shared},
+    courier::{Courier, Outcome, Refused, Shared},
     delivery::{DeliveryError, NewDeadLetter, Place},
     gap::Dropped,
     outlet::Outlet,
@@ -35,9 +35,9 @@ use super::{
 const PAGE: usize = 1_024;
 const PAGE_OF_ONE: usize = 64;
 /// A position that has passed only events that nobody wanted is stored after so many of them,
-const UNWANTED: u64 = 4_096;
+pub(super) const UNWANTED: u64 = 4_096;
 /// or after so long.
-const STORE_EVERY: Duration = Duration::from_secs(10);
+pub(super) const STORE_EVERY: Duration = Duration::from_secs(10);
 /// How long a name may be asked for, before the event goes on without.
 const NAME_WAIT: Duration = Duration::from_secs(2);
 
@@ -52,17 +52,17 @@ pub(super) struct News {
 
 /// A lane at work.
 pub(super) struct Lane<O> {
-    courier: Courier<O>,
+    pub(super) courier: Courier<O>,
     /// The next event to read; what is below is delivered, or not wanted.
-    position: Sequence,
+    pub(super) position: Sequence,
     /// The position as it is stored, and when that was. Retention may not pass it: from here a crash goes on.
-    stored: Sequence,
-    stored_at: Instant,
+    pub(super) stored: Sequence,
+    pub(super) stored_at: Instant,
     /// The same for others to see.
     shown: Rc<Cell<Sequence>>,
     /// When what was delivered last was stored, or the sink began.
-    since: Timestamp,
-    news: watch::Receiver<News>,
+    pub(super) since: Timestamp,
+    pub(super) news: watch::Receiver<News>,
 }
 
 impl<O: Outlet> Lane<O> {
@@ -78,6 +78,9 @@ impl<O: Outlet> Lane<O> {
 
     /// Runs until it is told to end, or there is no use in going on.
     pub(super) async fn run(mut self) -> Why {
+        if self.courier.shared.outlet.manner().slides {
+            return self.flow().await;
+        }
         let mut backoff = Backoff::new();
         loop {
             if self.courier.order() == Order::GiveUp {
@@ -100,7 +103,7 @@ impl<O: Outlet> Lane<O> {
                 }
                 continue;
             }
-            match self.read().await {
+            match self.read(self.position).await {
                 Ok(page) => {
                     backoff = Backoff::new();
                     if let Err(why) = self.pass_on(&page).await {
@@ -116,20 +119,20 @@ impl<O: Outlet> Lane<O> {
         }
     }
 
-    async fn read(&self) -> Result<Page, JournalError> {
+    pub(super) async fn read(&self, from: Sequence) -> Result<Page, JournalError> {
         let Courier { shared, of, .. } = &self.courier;
         let limit = if of.is_some() { PAGE_OF_ONE.max(shared.outlet.manner().batch) } else { PAGE };
-        shared.journal.read(Ask { from: self.position, limit, of: of.clone() }).await
+        shared.journal.read(Ask { from, limit, of: of.clone() }).await
     }
 
-    fn end(&self) -> Why {
+    pub(super) fn end(&self) -> Why {
         let Courier { shared, of, .. } = &self.courier;
         // That nothing more was wanted is worth storing, but not worth waiting for.
         let _ = shared.delivery.delivered(&shared.sink, of.as_ref(), self.place(), 0);
         Why::Delivered
     }
 
-    fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         Place { position: self.position, stored: Some(self.since) }
     }
 
@@ -168,29 +171,25 @@ impl<O: Outlet> Lane<O> {
                 self.store_position(events.len() as u64).await
             }
             // Not all of them need be bad.
-            Outcome::Refused { .. } if events.len() > 1 => {
+            Outcome::Refused(_) if events.len() > 1 => {
                 for event in events {
                     Box::pin(self.deliver(std::slice::from_ref(event))).await?;
                 }
                 Ok(())
             }
-            Outcome::Refused { why, tries, first } => {
-                let (of, sink) = (self.courier.of.clone(), Rc::clone(&self.courier.shared));
-                let letter =
-                    NewDeadLetter { sink: &sink.sink, lane: of.as_ref(), event: last.get(), why: &why, tries, first };
-                self.bury(&letter).await
-            }
+            Outcome::Refused(refused) => self.bury(last, &refused).await,
         }
     }
 
     /// The event goes to the dead letters, out of the lane's way.
-    async fn bury(&mut self, letter: &NewDeadLetter<'_>) -> Result<(), Why> {
-        let NewDeadLetter { sink, event, why, .. } = *letter;
+    pub(super) async fn bury(&mut self, event: &SharedEvent, refused: &Refused) -> Result<(), Why> {
+        let (of, shared, event) = (self.courier.of.clone(), Rc::clone(&self.courier.shared), event.get());
+        let Refused { why, tries, first } = refused;
+        let letter = NewDeadLetter { sink: &shared.sink, lane: of.as_ref(), event, why, tries: *tries, first: *first };
         self.since = event.commit.recorded;
-        let shared = Rc::clone(&self.courier.shared);
         let position = event.sequence.plus(1);
         let mut backoff = Backoff::new();
-        while let Err(error) = shared.delivery.dead(letter, position) {
+        while let Err(error) = shared.delivery.dead(&letter, position) {
             if !error.is_retryable() {
                 return Err(self.broken(&error));
             }
@@ -198,7 +197,7 @@ impl<O: Outlet> Lane<O> {
             self.courier.fails(&why, true);
             self.courier.rest_or_leave(backoff.pause(None)).await?;
         }
-        DeadLetterWritten { sink, event: &event.full_id(), why }.emit();
+        DeadLetterWritten { sink: &shared.sink, event: &event.full_id(), why }.emit();
         self.courier.recovered();
         self.position = position;
         self.is_stored();
@@ -206,7 +205,7 @@ impl<O: Outlet> Lane<O> {
     }
 
     /// Stores the position; nothing more is delivered before it is, or a crash would repeat more than one delivery.
-    async fn store_position(&mut self, events: u64) -> Result<(), Why> {
+    pub(super) async fn store_position(&mut self, events: u64) -> Result<(), Why> {
         let shared = Rc::clone(&self.courier.shared);
         let mut backoff = Backoff::new();
         while let Err(error) = shared.delivery.delivered(&shared.sink, self.courier.of.as_ref(), self.place(), events) {
@@ -231,7 +230,7 @@ impl<O: Outlet> Lane<O> {
     }
 
     /// What lies between the position and the oldest event that is left is gone: the sink is told, in the place of the last of them.
-    async fn tell_gap(&mut self, page: &Page) -> Result<(), Why> {
+    pub(super) async fn tell_gap(&mut self, page: &Page) -> Result<(), Why> {
         let shared = Rc::clone(&self.courier.shared);
         let of = self.courier.of.clone();
         let to = page.commits.first().map_or_else(Timestamp::now, |commit| commit.recorded);

@@ -43,7 +43,7 @@ impl Lines {
 
 impl Outlet for Lines {
     fn manner(&self) -> Manner {
-        Manner { per_connection: false, batch: BATCH, tries: 1 }
+        Manner { per_connection: false, batch: BATCH, slides: false, tries: 1 }
     }
 
     async fn deliver(&self, events: &[SharedEvent], redelivery: bool) -> Result<(), Failure> {

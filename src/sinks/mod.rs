@@ -9,7 +9,7 @@
 //! falls behind, and what the journal still holds is delivered later, after a restart of the program too. What retention has dropped
 //! meanwhile is told to that sink alone, as a `gap`. Each sink has a thread, because it may block in a write for as long as it likes.
 //!
-//! - `runner`, `lane`, `courier`: what every sink does. `backoff`: how long it waits between tries. `gap`: the line for what retention dropped.
+//! - `runner`, `lane`, `courier`: what every sink does; `flow` with `window`: a lane that sends more before the first is acknowledged. `backoff`: how long it waits between tries. `gap`: the line for what retention dropped.
 //! - `outlet`: what a sink must be able to do; `lines` with `stdout` and `file`, and `webhook`, are those there are.
 //! - `mirror`: what every item reads now, kept at a broker beside the events. `level`: names in topics and subjects.
 //! - [`delivery`]: what is remembered. [`report`]: how each sink is doing. [`letters`]: dead letters, and what is asked of replays.
@@ -22,6 +22,7 @@ mod courier;
 pub mod delivery;
 mod desk;
 mod file;
+mod flow;
 mod gap;
 mod lane;
 pub mod letters;
@@ -43,6 +44,7 @@ mod telemetry;
 mod tests;
 pub mod trial;
 mod webhook;
+mod window;
 
 use std::{future::Future, io, path::PathBuf, sync::mpsc, thread, time::Duration};
 

@@ -7,6 +7,8 @@ use watchpost_actors::{
     model::{Filter, event::SharedEvent},
 };
 
+use super::window::Window;
+
 /// What a sink could not deliver, and whether a later try can help.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
@@ -26,6 +28,9 @@ pub(super) struct Manner {
     pub(super) per_connection: bool,
     /// Events in one delivery at most.
     pub(super) batch: usize,
+    /// A lane is delivered [through a window](Outlet::deliver_from): so many events are under way, and the next is sent as one is acknowledged. Else the
+    /// next delivery begins when the last one is acknowledged.
+    pub(super) slides: bool,
     /// A refused event is tried so often before it becomes a dead letter.
     pub(super) tries: u32,
 }
@@ -38,6 +43,17 @@ pub(super) trait Outlet: 'static {
     /// Delivers events in order; comes back when all of them are acknowledged. After a failure it is called again with the same events,
     /// or not at all.
     async fn deliver(&self, events: &[SharedEvent], redelivery: bool) -> Result<(), Failure>;
+
+    /// Delivers in order what is in a window, and what joins it meanwhile, and marks what is acknowledged; comes back when there is nothing left to
+    /// send and nothing under way. A failure is of the first event that is not acknowledged; those behind it may be. After one it is called again with
+    /// the same window, from which that event may have gone.
+    async fn deliver_from(&self, window: &Window, redelivery: bool) -> Result<(), Failure> {
+        while let Some((number, event)) = window.next(0) {
+            self.deliver(&[event], redelivery).await?;
+            window.acknowledge(number);
+        }
+        Ok(())
+    }
 
     /// From now on it belongs to a running engine: where the receiver keeps what is so now, that follows the engine, through the sink's filter.
     fn accompany(&self, _sink: &str, _engine: Option<&EngineHandle>, _filter: &Filter) {}

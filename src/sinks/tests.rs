@@ -385,7 +385,7 @@ impl Receiver {
 
 impl Outlet for Receiver {
     fn manner(&self) -> Manner {
-        Manner { per_connection: true, batch: 3, tries: 2 }
+        Manner { per_connection: true, batch: 3, slides: false, tries: 2 }
     }
 
     async fn deliver(&self, events: &[SharedEvent], redelivery: bool) -> Result<(), Failure> {

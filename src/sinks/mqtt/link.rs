@@ -95,10 +95,10 @@ impl Link {
         }
     }
 
-    /// Room for so many events on their way.
-    pub(super) async fn room(&self, events: usize) -> Option<SemaphorePermit<'_>> {
+    /// Room for one more event on its way. Who has waited longest is next.
+    pub(super) async fn room(&self) -> Option<SemaphorePermit<'_>> {
         // It is never closed.
-        self.room.acquire_many(u32::try_from(events.min(ROOM)).unwrap_or(1)).await.ok()
+        self.room.acquire().await.ok()
     }
 
     /// Keeps no session any more. Answers the one there is.

@@ -1,28 +1,30 @@
 //! Delivery to an MQTT broker: events as messages, and as retained messages what every item reads now.
 //!
 //! ```text
-//! events ─────────────► deliver (a lane's events in order, then their acknowledgements) ─┐
-//!                                                                                        ├─► link (a session) ─► session (the client library)
-//! engine ─► mirror ───► board (retained: states, availability, Home Assistant) ──────────┘
+//! events ─► window ───► send (a lane's events in order, the next as one is acknowledged) ─┐
+//!                                                                                         ├─► link (a session) ─► session (the client library)
+//! engine ─► mirror ───► board (retained: states, availability, Home Assistant) ───────────┘
 //! ```
 //!
 //! - `topics`: where things are published. `home_assistant`: what Home Assistant is told of them.
 //! - `session`: one session, and what the broker answers. `link`: another session when one ends.
+//! - `send`: how many events are under way, and what follows when one is not taken.
 //! - `board`: retained messages, kept equal to the present by the [mirror](super::mirror).
 //!
 //! Events of a lane are sent one behind the other without waiting for each acknowledgement: within a session a broker keeps the order of what comes with
-//! QoS 1. After a break they are sent again from the first that was not acknowledged.
+//! QoS 1. After a break those that were not acknowledged are sent again.
 
 mod board;
 mod home_assistant;
 mod link;
+mod send;
 mod session;
 mod topics;
 pub(super) mod trial;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     fmt::Write as _,
     fs,
     rc::Rc,
@@ -38,7 +40,7 @@ use tokio::{
 };
 use watchpost_actors::{
     EngineHandle,
-    model::{ConnectionName, Filter, Sequence, event::SharedEvent},
+    model::{Filter, event::SharedEvent},
     transport::TlsError,
 };
 
@@ -46,21 +48,21 @@ use self::{
     board::{OFFLINE, Retained},
     home_assistant::{Discovery, Form},
     link::Link,
-    session::{PublishError, Settings},
+    send::{Sender, Trouble},
+    session::Settings,
     topics::Topics,
 };
 use super::{
     mirror::{self, EnginePresent},
     outlet::{Failure, Manner, Outlet},
+    window::Window,
 };
 use crate::config::{DiscoveryForm, MqttSink};
 
-/// Events of one lane that are sent before the first is acknowledged.
+/// Events of one lane that are under way.
 const BATCH: usize = 64;
 /// How long a good end may take.
 const CLOSING: Duration = Duration::from_secs(1);
-/// The longest pause where an event may not be published, in first ones.
-const LONGEST_DENIED: u32 = 15;
 
 /// A broker.
 pub(super) struct Mqtt {
@@ -69,12 +71,7 @@ pub(super) struct Mqtt {
     tls: Option<Arc<ClientConfig>>,
     topics: Topics,
     link: Rc<Link>,
-    /// Of a delivery that has failed, up to where it was acknowledged.
-    acknowledged: RefCell<HashMap<ConnectionName, Sequence>>,
-    /// Lanes whose last delivery had an event in it that the broker did not take: each event is waited for, so that none overtakes that one again.
-    careful: RefCell<HashSet<ConnectionName>>,
-    /// How often in a row an event could not be published for want of the right to.
-    denied: Cell<u32>,
+    troubles: RefCell<HashMap<Sender, Trouble>>,
     mirror: Cell<Option<AbortHandle>>,
     is_accompanied: Cell<bool>,
 }
@@ -91,9 +88,7 @@ impl Mqtt {
             topics: Topics::new(&settings.prefix),
             link: Link::new(settings.timeout),
             settings: settings.clone(),
-            acknowledged: RefCell::default(),
-            careful: RefCell::default(),
-            denied: Cell::new(0),
+            troubles: RefCell::default(),
             mirror: Cell::new(None),
             is_accompanied: Cell::new(false),
         })
@@ -120,95 +115,20 @@ impl Mqtt {
         };
         self.link.keep(&self.sink, settings, self.settings.refused_pause);
     }
-
-    /// Sends events in order, so many before the first is acknowledged. Answers how many were acknowledged before something failed.
-    async fn send(&self, events: &[SharedEvent], redelivery: bool, ahead: usize) -> (usize, Result<(), PublishError>) {
-        let mut sent = 0;
-        for events in events.chunks(ahead) {
-            let (count, result) = self.send_ahead(events, redelivery).await;
-            sent += count;
-            if result.is_err() {
-                return (sent, result);
-            }
-        }
-        (sent, Ok(()))
-    }
-
-    /// Sends events in order, then waits for the acknowledgements.
-    async fn send_ahead(&self, events: &[SharedEvent], redelivery: bool) -> (usize, Result<(), PublishError>) {
-        let session = match self.link.session().await {
-            Ok(session) => session,
-            Err(why) => return (0, Err(PublishError::Over(why))),
-        };
-        let _room = self.link.room(events.len()).await;
-        let (mut tickets, mut failed) = (Vec::with_capacity(events.len()), Ok(()));
-        for event in events {
-            let stored = event.get();
-            let item = stored.event.item.as_ref().map(|item| &*item.id);
-            let topic = self.topics.event(&stored.commit.connection, item, &stored.event.meaning.kind);
-            let sent = body(event, redelivery).and_then(|body| session.publish(&topic, body.into(), false));
-            match sent {
-                Ok(ticket) => tickets.push(ticket),
-                Err(error) => {
-                    failed = Err(error);
-                    break;
-                }
-            }
-        }
-        for (count, ticket) in tickets.into_iter().enumerate() {
-            if let Err(error) = ticket.acknowledged().await {
-                return (count, Err(error));
-            }
-        }
-        (events.len(), failed)
-    }
-
-    fn failure(&self, error: PublishError) -> Failure {
-        match error {
-            PublishError::Over(why) | PublishError::Busy(why) => Failure::Again { why, after: None },
-            PublishError::Refused(why) => Failure::Refused { why, at_once: true },
-            PublishError::NotAllowed(why) => {
-                let denied = (self.denied.get() * 2).clamp(1, LONGEST_DENIED);
-                self.denied.set(denied);
-                let prefix = &self.settings.prefix;
-                let why = format!("halted: {why}; give this user the right to publish to {prefix}/#");
-                Failure::Again { why, after: Some(self.settings.refused_pause * denied) }
-            }
-        }
-    }
 }
 
 impl Outlet for Mqtt {
     fn manner(&self) -> Manner {
-        Manner { per_connection: true, batch: BATCH, tries: 1 }
+        Manner { per_connection: true, batch: BATCH, slides: true, tries: 1 }
     }
 
     async fn deliver(&self, events: &[SharedEvent], redelivery: bool) -> Result<(), Failure> {
+        self.deliver_from(&Window::of(events), redelivery).await
+    }
+
+    async fn deliver_from(&self, window: &Window, redelivery: bool) -> Result<(), Failure> {
         self.keep_session();
-        let Some(first) = events.first() else { return Ok(()) };
-        let lane = first.get().commit.connection.clone();
-        let before = self.acknowledged.borrow_mut().remove(&lane).filter(|_| !redelivery);
-        let rest = match before {
-            Some(before) => {
-                events.iter().position(|event| event.get().sequence > before).map_or(&[][..], |at| &events[at..])
-            }
-            None => events,
-        };
-        let is_careful = self.careful.borrow().contains(&lane);
-        let (count, sent) = self.send(rest, redelivery, if is_careful { 1 } else { BATCH }).await;
-        let Err(error) = sent else {
-            self.denied.set(0);
-            self.careful.borrow_mut().remove(&lane);
-            return Ok(());
-        };
-        if !matches!(error, PublishError::Over(_)) {
-            self.careful.borrow_mut().insert(lane.clone());
-        }
-        if !redelivery {
-            let acknowledged = rest[..count].last().map(|event| event.get().sequence).or(before);
-            acknowledged.map(|upto| self.acknowledged.borrow_mut().insert(lane, upto));
-        }
-        Err(self.failure(error))
+        self.send(window, redelivery).await
     }
 
     fn accompany(&self, sink: &str, engine: Option<&EngineHandle>, filter: &Filter) {
@@ -237,19 +157,6 @@ impl Outlet for Mqtt {
         }
         session.leave().await;
     }
-}
-
-/// An event as a message: the same line that other sinks write.
-fn body(event: &SharedEvent, redelivery: bool) -> Result<Vec<u8>, PublishError> {
-    let mut body = Vec::with_capacity(640 + event.get().data().len());
-    event.get().write_line(&mut body);
-    if body.is_empty() {
-        return Err(PublishError::Refused(format!("event {} cannot be written as JSON", event.get().full_id())));
-    }
-    if redelivery {
-        body.splice(..1, *b"{\"redelivery\":true,");
-    }
-    Ok(body)
 }
 
 fn tls(settings: &MqttSink) -> Result<Option<Arc<ClientConfig>>, TlsError> {

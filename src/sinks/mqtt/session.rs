@@ -96,8 +96,18 @@ pub(super) struct End {
     pub(super) why: String,
     /// The broker does not want us as we are: to come again at once would help nobody.
     pub(super) is_refusal: bool,
-    /// It has ended because of the message that the broker was to answer next.
-    blames: bool,
+    /// What that says of the messages that were not answered.
+    blame: Blame,
+}
+
+/// Whether a session has ended because of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blame {
+    Nothing,
+    /// Of the one that the broker was to answer next: it is never taken.
+    Oldest,
+    /// Of one of them, and it is not known which, nor why.
+    Unclear,
 }
 
 /// A session that has begun. Dropped, it is broken off without a word.
@@ -279,7 +289,10 @@ impl Waiting {
     async fn not_answered(&self, error: &PublishNoticeError) -> PublishError {
         let Self { number, flight } = self;
         let Some(end) = flight.ended.borrow().clone() else { return PublishError::Over(error.to_string()) };
-        if end.blames {
+        if end.blame == Blame::Unclear {
+            return PublishError::Busy(end.why);
+        }
+        if end.blame == Blame::Oldest {
             // Those that were answered before the end, and are not waited for any more once they know it, get their turn.
             for _ in 0..TURNS {
                 yield_now().await;
@@ -305,7 +318,7 @@ impl Flight {
 
 impl End {
     fn lost(why: impl Into<String>) -> Self {
-        Self { why: why.into(), is_refusal: false, blames: false }
+        Self { why: why.into(), is_refusal: false, blame: Blame::Nothing }
     }
 }
 
@@ -450,17 +463,21 @@ fn end(error: &ConnectionError) -> End {
         // An answer to a message with a code that MQTT 5 does not have there, which the library names after another packet. mosquitto
         // says "packet too large" so, past its message_size_limit.
         StateError::Deserialization(PacketError::InvalidConnectReturnCode(0x95)) => {
-            End { why: "it is too large for the broker".to_owned(), is_refusal: false, blames: true }
+            End { why: "it is too large for the broker".to_owned(), is_refusal: false, blame: Blame::Oldest }
         }
+        // Any other may be about us, or about the broker.
         StateError::Deserialization(PacketError::InvalidConnectReturnCode(code)) => {
-            End { why: format!("the broker does not want it (reason 0x{code:02X})"), is_refusal: false, blames: true }
+            let why = format!("the broker has answered with the unknown reason 0x{code:02X}");
+            End { why, is_refusal: false, blame: Blame::Unclear }
         }
         StateError::ServerDisconnect { reason_code, reason_string } => {
             let said = reason_string.as_ref().map_or_else(String::new, |said| format!(": {said}"));
             let why = format!("the broker has ended the session ({reason_code:?}{said})");
             use DisconnectReasonCode as Code;
-            let blames =
-                matches!(reason_code, Code::PacketTooLarge | Code::TopicNameInvalid | Code::PayloadFormatInvalid);
+            let blame = match reason_code {
+                Code::PacketTooLarge | Code::TopicNameInvalid | Code::PayloadFormatInvalid => Blame::Oldest,
+                _ => Blame::Nothing,
+            };
             let is_refusal = matches!(
                 reason_code,
                 Code::NotAuthorized | Code::SessionTakenOver | Code::RetainNotSupported | Code::QoSNotSupported
@@ -469,7 +486,7 @@ fn end(error: &ConnectionError) -> End {
                 Code::SessionTakenOver => format!("{why}: another client has the same client_id"),
                 _ => why,
             };
-            End { why, is_refusal, blames }
+            End { why, is_refusal, blame }
         }
         StateError::AwaitPingResp => End::lost("the broker does not answer"),
         StateError::ConnectionAborted => End::lost("the broker has closed the connection"),

@@ -96,7 +96,7 @@ impl Nats {
 impl Outlet for Nats {
     fn manner(&self) -> Manner {
         // What the server refuses, it refuses for reasons that do not pass.
-        Manner { per_connection: true, batch: BATCH, tries: 1 }
+        Manner { per_connection: true, batch: BATCH, slides: false, tries: 1 }
     }
 
     fn accompany(&self, sink: &str, engine: Option<&EngineHandle>, filter: &Filter) {

@@ -87,7 +87,7 @@ impl Webhook {
 
 impl Outlet for Webhook {
     fn manner(&self) -> Manner {
-        Manner { per_connection: true, batch: self.batch, tries: self.tries }
+        Manner { per_connection: true, batch: self.batch, slides: false, tries: self.tries }
     }
 
     /// Makes one request with all of `events`, which are of one connection and in order: one event, or in batch mode up to `batch`.
