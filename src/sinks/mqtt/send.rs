@@ -83,7 +83,10 @@ impl Mqtt {
             match answer {
                 Ok(()) => {
                     window.acknowledge(number);
-                    self.went_through(&sender, sequence);
+                    // What was sent behind one that is not taken says nothing of that one.
+                    if failed.is_none() {
+                        self.went_through(&sender, sequence);
+                    }
                 }
                 Err(error) => {
                     self.was_not_taken(&sender, sequence, &error);
