@@ -329,3 +329,22 @@ fn an_event_that_may_not_be_published_goes_when_the_right_is_given() {
         site.end().await;
     });
 }
+
+#[test]
+fn a_broker_without_memory_left_gets_everything_when_it_has_some_again() {
+    // There is room for some hundred messages that wait for a subscriber who does not read.
+    let broker =
+        Mosquitto::with("allow_anonymous true\nmemory_limit 700000\nmax_queued_messages 0\nmax_inflight_messages 1");
+    let listener = broker.listen(&["-q", "1", "-t", "watchpost/+/+/events/+"]);
+    listener.pause();
+    run(async {
+        let site = Site::start(&broker.url(), &[("hq", 0..2_000)]).await;
+        eventually("it is full, and that is told", || !site.trouble("hq").is_empty()).await;
+        assert!(site.delivered() < 2_000, "the broker has room for all");
+        listener.resume();
+        eventually("all have come", || site.delivered() == 2_000 && firsts(heard(&listener)).len() == 2_000).await;
+        assert_eq!(firsts(heard(&listener)), ids("hq", 0..2_000), "in order");
+        assert_eq!((site.trouble("hq"), site.dead_letters()), (String::new(), Vec::new()));
+        site.end().await;
+    });
+}

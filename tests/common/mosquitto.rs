@@ -221,6 +221,20 @@ impl Listener {
         self.heard.lock().unwrap().iter().filter(|message| message.topic != PROBE).cloned().collect()
     }
 
+    /// It reads nothing any more, and stays there.
+    pub fn pause(&self) {
+        self.signal(rustix::process::Signal::STOP);
+    }
+
+    /// It reads on.
+    pub fn resume(&self) {
+        self.signal(rustix::process::Signal::CONT);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.client), signal).unwrap();
+    }
+
     /// The last message of each topic that was not cleared.
     pub fn last(&self) -> HashMap<String, String> {
         let mut last = HashMap::new();
