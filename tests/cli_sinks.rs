@@ -208,6 +208,8 @@ fn sinks_as_json_are_one_array_with_the_same_members_for_each() {
             "behind",
             "failing_since",
             "last_error",
+            "link",
+            "remarks",
             "dead_letters",
             "replays",
             "lanes",

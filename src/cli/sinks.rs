@@ -9,6 +9,7 @@ use watchpost::{
     sinks::{
         delivery::Delivery,
         report::{self, Backlog, Behind, Events, Remembered, Report},
+        standing::{Link, LinkState},
     },
 };
 
@@ -26,15 +27,19 @@ use super::{
 /// journal that the sink has not come to yet, wanted by its filter or not; OLDEST is how long ago the first of them was stored.
 ///
 /// With --json, one array with an object for each sink: name, kind (null when it is not in the configuration any more), configured, started
-/// {sequence, time}, delivered, last_delivered, behind {events, more, oldest}, failing_since, last_error, dead_letters, replays
-/// [{id, from, until, position, events, created}], lanes [{connection, position, behind, failing_since, last_error}]. What is not known is null;
-/// "more" says that there are more events behind than were counted.
+/// {sequence, time}, delivered, last_delivered, behind {events, more, oldest}, failing_since, last_error, link {state, since, why, tries,
+/// next_try}, remarks [text], dead_letters, replays [{id, from, until, position, events, created}], lanes [{connection, position, behind,
+/// failing_since, last_error}]. What is not known is null; "more" says that there are more events behind than were counted.
+///
+/// BROKER is the way to the broker of a running sink of kind mqtt or nats, with or without an event that waits: connecting, up, down or halted, and
+/// for how long. What is not as it should be there stands below the table.
 #[derive(Args)]
 #[command(after_help = "Examples:
   watchpost sinks
   watchpost sinks --lanes --config /etc/watchpost/site.toml
   watchpost sinks --url http://10.0.0.7:8780 --token-file watchpost.token
-  watchpost sinks --json | jq '.[] | select(.failing_since != null)'")]
+  watchpost sinks --json | jq '.[] | select(.failing_since != null)'
+  watchpost sinks --json | jq '.[] | select(.link.state == \"halted\")'")]
 pub(super) struct SinksArgs {
     #[command(flatten)]
     place: Place,
@@ -65,7 +70,7 @@ pub(super) async fn run(args: SinksArgs) -> Exit {
     } else if args.lanes {
         lane_table(&reports, Timestamp::now()).render(table::colours())
     } else {
-        sink_table(&reports, Timestamp::now()).render(table::colours())
+        sink_table(&reports, Timestamp::now()).render(table::colours()) + &remarks(&reports)
     };
     match terminal::written(terminal::print(text.as_bytes())) {
         Exit::Done => exit,
@@ -103,7 +108,13 @@ async fn stored(config: &Path) -> Result<(Vec<Report>, Exit), Exit> {
     Ok((reports.map_err(|error| failed(&error))?, exit))
 }
 
-fn sink_table(reports: &[Report], now: Timestamp) -> Table<9> {
+/// What is to be said of brokers beside the table, a line each.
+fn remarks(reports: &[Report]) -> String {
+    let lines = reports.iter().flat_map(|report| report.remarks.iter().map(|remark| (&report.name, remark)));
+    lines.map(|(name, remark)| format!("sink {name}: {remark}\n")).collect()
+}
+
+fn sink_table(reports: &[Report], now: Timestamp) -> Table<10> {
     let mut table = Table::new([
         ("SINK", Side::Left),
         ("KIND", Side::Left),
@@ -112,10 +123,15 @@ fn sink_table(reports: &[Report], now: Timestamp) -> Table<9> {
         ("BEHIND", Side::Right),
         ("OLDEST", Side::Left),
         ("DEAD", Side::Right),
+        ("BROKER", Side::Left),
         ("FAILING SINCE", Side::Left),
         ("LAST ERROR", Side::Left),
     ]);
     for report in reports {
+        // It fails also while nothing waits that could fail.
+        let away = report.link.as_ref().filter(|link| link.state.is_away());
+        let since = report.failing_since.or(away.map(|link| link.since));
+        let why = report.last_error.as_ref().or(away.and_then(|link| link.why.as_ref()));
         let dead = if report.dead_letters > 0 { Tone::Bad } else { Tone::Plain };
         table.row([
             Cell::new(Tone::Strong, &report.name),
@@ -125,8 +141,9 @@ fn sink_table(reports: &[Report], now: Timestamp) -> Table<9> {
             behind_cell(report.behind),
             oldest_cell(report.behind, now),
             Cell::new(dead, report.dead_letters.to_string()),
-            since_cell(report.failing_since, now),
-            Cell::maybe(Tone::Bad, report.last_error.as_ref()),
+            link_cell(report.link.as_ref(), now),
+            since_cell(since, now),
+            Cell::maybe(Tone::Bad, why),
         ]);
     }
     table
@@ -169,6 +186,17 @@ fn behind_cell(behind: Option<Behind>) -> Cell {
 
 fn oldest_cell(behind: Option<Behind>, now: Timestamp) -> Cell {
     Cell::maybe(Tone::Plain, behind.and_then(|behind| behind.oldest).map(|oldest| ago(oldest, now)))
+}
+
+fn link_cell(link: Option<&Link>, now: Timestamp) -> Cell {
+    let Some(link) = link else { return Cell::maybe(Tone::Plain, None::<&str>) };
+    let (word, tone) = match link.state {
+        LinkState::Connecting => ("connecting", Tone::Plain),
+        LinkState::Up => ("up", Tone::Plain),
+        LinkState::Down => ("down", Tone::Bad),
+        LinkState::Halted => ("halted", Tone::Bad),
+    };
+    Cell::new(tone, format!("{word} {}", ago(link.since, now)))
 }
 
 fn since_cell(since: Option<Timestamp>, now: Timestamp) -> Cell {

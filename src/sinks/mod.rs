@@ -12,7 +12,7 @@
 //! - `runner`, `lane`, `courier`: what every sink does; `flow` with `window`: a lane that sends more before the first is acknowledged. `backoff`: how long it waits between tries. `gap`: the line for what retention dropped.
 //! - `outlet`: what a sink must be able to do; `lines` with `stdout` and `file`, and `webhook`, are those there are.
 //! - `mirror`: what every item reads now, kept at a broker beside the events. `level`: names in topics and subjects.
-//! - [`delivery`]: what is remembered. [`report`]: how each sink is doing. [`letters`]: dead letters, and what is asked of replays.
+//! - [`delivery`]: what is remembered. [`standing`]: the way to a broker. [`report`]: how each sink is doing. [`letters`]: dead letters, and what is asked of replays.
 //! - `again`: replays, and dead letters that are tried again, where nothing runs; `desk`: how a running sink is asked for either.
 
 mod again;
@@ -38,6 +38,7 @@ mod nats;
 mod outlet;
 pub mod report;
 mod runner;
+pub mod standing;
 mod stdout;
 mod telemetry;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use watchpost_actors::{
     model::{Filter, event::SharedEvent},
 };
 
+use super::delivery::Delivery;
 use super::window::Window;
 
 /// What a sink could not deliver, and whether a later try can help.
@@ -43,6 +44,9 @@ pub(super) trait Outlet: 'static {
     /// Delivers events in order; comes back when all of them are acknowledged. After a failure it is called again with the same events,
     /// or not at all.
     async fn deliver(&self, events: &[SharedEvent], redelivery: bool) -> Result<(), Failure>;
+
+    /// From now on how it stands with its receiver is remembered there, where it stands with it at all.
+    fn report_to(&self, _delivery: &Delivery) {}
 
     /// Delivers in order what is in a window, and what joins it meanwhile, and marks what is acknowledged; comes back when there is nothing left to
     /// send and nothing under way. A failure is of the first event that is not acknowledged; those behind it may be. After one it is called again with

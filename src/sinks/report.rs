@@ -11,7 +11,10 @@ use watchpost_actors::{
     model::{ConnectionName, Sequence},
 };
 
-use super::delivery::{Delivery, DeliveryError, Failure, LanePosition, Replay, SinkInfo};
+use super::{
+    delivery::{Delivery, DeliveryError, Failure, LanePosition, Replay, SinkInfo},
+    standing::{Link, Standing},
+};
 use crate::config::{SinkConfig, SinkKind};
 
 /// Events of one connection that are counted at most: beyond that it is said that there are more.
@@ -170,6 +173,12 @@ pub struct Report {
     pub failing_since: Option<Timestamp>,
     /// What was wrong the last time.
     pub last_error: Option<String>,
+    /// The way to its broker, if it has one and runs.
+    #[serde(default)]
+    pub link: Option<Link>,
+    /// What is not as it should be at its broker, though events flow: a stream with limits of its own, present states that it does not take.
+    #[serde(default)]
+    pub remarks: Vec<String>,
     /// How many dead letters it has.
     pub dead_letters: u64,
     /// Its replays that have not ended.
@@ -273,6 +282,8 @@ async fn report(
     }
     let failures = stored.iter().flat_map(|sink| &sink.lanes).filter_map(|lane| lane.failure.as_ref());
     let failures: Vec<&Failure> = failures.collect();
+    let standing = stored.as_ref().and_then(|sink| sink.standing.clone()).filter(|_| configured.is_some());
+    let (link, remarks) = standing.map(|Standing { link, remarks }| (link, remarks)).unzip();
     Ok(Report {
         kind: configured.map(|sink| kind(&sink.kind).to_owned()),
         configured: configured.is_some(),
@@ -282,6 +293,8 @@ async fn report(
         behind,
         failing_since: failures.iter().map(|failure| failure.since).min(),
         last_error: failures.iter().max_by_key(|failure| failure.last).map(|failure| failure.why.clone()),
+        link,
+        remarks: remarks.unwrap_or_default(),
         dead_letters: stored.as_ref().map_or(0, |sink| sink.dead_letters),
         replays: replays.iter().filter(|replay| replay.sink == name).map(ReplayReport::from).collect(),
         lanes,

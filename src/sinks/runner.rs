@@ -122,6 +122,7 @@ impl<O: Outlet> Runner<O> {
     /// Runs until it is told to end, or there is no use in going on.
     pub(super) async fn run(self) -> Why {
         let shared = Rc::clone(&self.shared);
+        shared.outlet.report_to(&shared.delivery);
         shared.outlet.accompany(&shared.sink, shared.engine.as_ref(), &shared.filter);
         let why = self.deliver_all().await;
         shared.outlet.close().await;

@@ -65,6 +65,83 @@ fn counted(events: &[SharedEvent]) -> Vec<(Labels<'_>, u64)> {
     counts
 }
 
+/// A broker takes what this sink sends, for the first time or again.
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+pub(super) struct LinkUp<'a> {
+    pub(super) sink: &'a str,
+    pub(super) broker: &'a str,
+    pub(super) was_away: bool,
+}
+
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+impl LinkUp<'_> {
+    pub(super) fn emit(self) {
+        let Self { sink, broker, was_away } = self;
+        if was_away {
+            info!(sink, broker, "The broker is back, and has admitted this sink.");
+        } else {
+            info!(sink, broker, "The broker has admitted this sink.");
+        }
+    }
+}
+
+/// A broker cannot be reached, refuses us, or was lost.
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+pub(super) struct LinkAway<'a> {
+    pub(super) sink: &'a str,
+    pub(super) broker: &'a str,
+    pub(super) why: &'a str,
+    /// A person must mend something.
+    pub(super) is_refusal: bool,
+    /// It was not so before.
+    pub(super) is_news: bool,
+}
+
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+impl LinkAway<'_> {
+    pub(super) fn emit(self) {
+        let Self { sink, broker, why, is_refusal, is_news } = self;
+        match (is_news, is_refusal) {
+            (true, true) => {
+                warn!(sink, broker, why, "The broker refuses this sink, which is halted; events wait in the journal.");
+            }
+            (true, false) => warn!(sink, broker, why, "The broker is away; events wait in the journal."),
+            (false, _) => debug!(sink, broker, why, "The broker is still away."),
+        }
+        counter!("watchpost_sink_broker_failures_total", "sink" => sink.to_owned()).increment(1);
+    }
+}
+
+/// How a sink stands with its broker.
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+pub(super) struct LinkMeasured<'a> {
+    pub(super) sink: &'a str,
+    pub(super) is_up: bool,
+}
+
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+impl LinkMeasured<'_> {
+    pub(super) fn emit(self) {
+        gauge!("watchpost_sink_broker_up", "sink" => self.sink.to_owned()).set(if self.is_up { 1.0 } else { 0.0 });
+    }
+}
+
+/// Something at a broker is not as it should be, though events flow.
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+pub(super) struct Remarked<'a> {
+    pub(super) sink: &'a str,
+    pub(super) broker: &'a str,
+    pub(super) remark: &'a str,
+}
+
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+impl Remarked<'_> {
+    pub(super) fn emit(self) {
+        let Self { sink, broker, remark } = self;
+        warn!(sink, broker, remark, "Something at the broker is not as it should be.");
+    }
+}
+
 /// A broker does not want a document of the present.
 #[cfg(any(feature = "mqtt", feature = "nats"))]
 pub(super) struct DocumentRefused<'a> {
@@ -77,28 +154,32 @@ pub(super) struct DocumentRefused<'a> {
 impl DocumentRefused<'_> {
     pub(super) fn emit(self) {
         let Self { sink, key, why } = self;
-        warn!(sink, key, why, "the broker does not take this document; it is put up again when it changes");
+        debug!(sink, key, why, "The broker does not take this document.");
+        counter!("watchpost_sink_documents_refused_total", "sink" => sink.to_owned()).increment(1);
     }
 }
 
-/// What a broker keeps of the present cannot be kept up. Events are not concerned.
-#[cfg(feature = "nats")]
-pub(super) struct BoardUnavailable<'a> {
+/// A broker does not want documents of the present, all for the same reason: told once for all of them.
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+pub(super) struct DocumentsRefused<'a> {
     pub(super) sink: &'a str,
+    pub(super) documents: usize,
+    /// The key of one of them.
+    pub(super) example: &'a str,
     pub(super) why: &'a str,
-    /// The time before it could.
-    pub(super) news: bool,
 }
 
-#[cfg(feature = "nats")]
-impl BoardUnavailable<'_> {
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+impl DocumentsRefused<'_> {
     pub(super) fn emit(self) {
-        let Self { sink, why, news } = self;
-        if news {
-            warn!(sink, why, "The sink cannot keep present states at the server; it tries again until it can.");
-        } else {
-            debug!(sink, why, "The sink still cannot keep present states at the server.");
-        }
+        let Self { sink, documents, example, why } = self;
+        warn!(
+            sink,
+            documents,
+            example,
+            why,
+            "The broker does not take present states; they are put up again from time to time."
+        );
     }
 }
 

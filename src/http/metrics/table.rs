@@ -166,6 +166,17 @@ pub const METRICS: &[Metric] = &[
         "Events in the journal from the first on that the sink has not come to.",
     ),
     counter("watchpost_sink_failures_total", &["sink"], "Deliveries that failed and are tried again."),
+    gauge("watchpost_sink_broker_up", &["sink"], "1 while the sink's broker has admitted it and takes events, else 0."),
+    counter(
+        "watchpost_sink_broker_failures_total",
+        &["sink"],
+        "Times that the connection to the sink's broker was lost, and tries that came to nothing.",
+    ),
+    counter(
+        "watchpost_sink_documents_refused_total",
+        &["sink"],
+        "Present states, and descriptions for Home Assistant, that the broker did not take.",
+    ),
     counter("watchpost_sink_dead_letters_total", &["sink"], "Events that the receiver refused for good."),
     counter("watchpost_sink_gaps_total", &["sink"], "Gaps told to the sink alone, for what retention took from it."),
     counter("watchpost_sink_stuck_total", &["sink"], "Times that the journal or the own position was out of reach."),

@@ -8,6 +8,7 @@ use watchpost_actors::model::{ConnectionName, Sequence};
 use super::{
     DeadLetter, DeliveryError, Failure, LanePosition, LetterFilter, Most, Place, Positions, Replay, SinkInfo, Store,
 };
+use crate::sinks::standing::Standing;
 
 /// Everything, in maps.
 #[derive(Debug, Default)]
@@ -26,6 +27,7 @@ struct Sink {
     delivered: u64,
     last_delivered: Option<Timestamp>,
     lanes: BTreeMap<Option<ConnectionName>, Lane>,
+    standing: Option<Standing>,
 }
 
 #[derive(Debug)]
@@ -65,7 +67,14 @@ impl Store for Memory {
     }
 
     fn begin(&mut self, sink: &str, at: Sequence, now: Timestamp) -> Result<Positions, DeliveryError> {
-        let new = || Sink { started: at, started_at: now, delivered: 0, last_delivered: None, lanes: BTreeMap::new() };
+        let new = || Sink {
+            started: at,
+            started_at: now,
+            delivered: 0,
+            last_delivered: None,
+            lanes: BTreeMap::new(),
+            standing: None,
+        };
         let sink = self.sinks.entry(sink.to_owned()).or_insert_with(new);
         let lanes =
             sink.lanes.iter().map(|(connection, lane)| (connection.clone(), (lane.position, lane.stored))).collect();
@@ -133,6 +142,11 @@ impl Store for Memory {
         Ok(())
     }
 
+    fn stands(&mut self, sink: &str, standing: Option<&Standing>) -> Result<(), DeliveryError> {
+        self.sink(sink)?.standing = standing.cloned();
+        Ok(())
+    }
+
     fn sinks(&mut self) -> Result<Vec<SinkInfo>, DeliveryError> {
         let info = |(name, sink): (&String, &Sink)| SinkInfo {
             name: name.clone(),
@@ -142,6 +156,7 @@ impl Store for Memory {
             last_delivered: sink.last_delivered,
             lanes: sink.lanes.iter().map(lane_info).collect(),
             dead_letters: self.letters.values().filter(|letter| letter.sink == *name).count() as u64,
+            standing: sink.standing.clone(),
         };
         Ok(self.sinks.iter().map(info).collect())
     }

@@ -36,6 +36,7 @@ pub use self::{
     records::{DeadLetter, Failure, LanePosition, LetterFilter, NewDeadLetter, Place, Positions, Replay, SinkInfo},
 };
 use self::{memory::Memory, records::clip};
+use super::standing::Standing;
 
 /// The dead letters that one sink may have. Beyond that it waits, until somebody retries or drops some.
 pub const MOST_DEAD_LETTERS: usize = 10_000;
@@ -172,6 +173,15 @@ impl Delivery {
         self.ask(|store| store.failing(sink, lane, &clip(why), now()))
     }
 
+    /// Stores how a sink that runs stands with its broker; `None` when it has ended. What a process has stored is forgotten at the next
+    /// [`open`](Self::open), and is not told where nobody has the folder open to write.
+    ///
+    /// # Errors
+    /// [`DeliveryError::UnknownSink`] before [`begin`](Self::begin), otherwise what the disk says.
+    pub fn stands(&self, sink: &str, standing: Option<&Standing>) -> Result<(), DeliveryError> {
+        self.ask(|store| store.stands(sink, standing))
+    }
+
     /// Every sink that has ever begun, by name, whether it is still configured or not.
     ///
     /// # Errors
@@ -291,6 +301,7 @@ trait Store: Send {
         why: &str,
         now: Timestamp,
     ) -> Result<(), DeliveryError>;
+    fn stands(&mut self, sink: &str, standing: Option<&Standing>) -> Result<(), DeliveryError>;
     fn sinks(&mut self) -> Result<Vec<SinkInfo>, DeliveryError>;
     fn dead_letters(
         &mut self,

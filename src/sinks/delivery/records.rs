@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use watchpost_actors::model::{ConnectionName, Sequence, event::Stored};
 
+use crate::sinks::standing::Standing;
+
 /// The most that is kept of an error, in characters.
 const LONGEST_WHY: usize = 500;
 
@@ -66,6 +68,8 @@ pub struct SinkInfo {
     pub lanes: Vec<LanePosition>,
     /// How many dead letters it has.
     pub dead_letters: u64,
+    /// How it stands with its broker, if it is of such a kind and runs.
+    pub standing: Option<Standing>,
 }
 
 /// How far one lane of a sink has come.

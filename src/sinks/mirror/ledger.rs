@@ -25,6 +25,13 @@ pub(super) enum Step {
     Remove(String),
 }
 
+impl Step {
+    pub(super) fn key(&self) -> &str {
+        let (Self::Put(Document { key, .. }) | Self::Remove(key)) = self;
+        key
+    }
+}
+
 /// What is known of one key at the broker: the print of what we put there; nothing of what was found.
 type Print = Option<u64>;
 

@@ -93,6 +93,9 @@ pub(super) trait Board: 'static {
     /// # Errors
     /// As [`put`](Self::put).
     async fn remove(&self, session: u64, key: &str) -> Result<(), Failure>;
+
+    /// Hears what became of a key: the broker has taken it, or `refused` says why not.
+    fn settled(&self, _key: &str, _refused: Option<&str>) {}
 }
 
 /// What the engine knows now. The filter of the sink is applied to it already.

@@ -185,10 +185,13 @@ impl<B: Board, P: Present> Mirror<'_, B, P> {
         if !done.is_empty() {
             self.backoff = Backoff::new();
         }
-        done.iter().for_each(|step| self.ledger.carried_out(&place, step));
+        for step in &done {
+            self.ledger.carried_out(&place, step);
+            self.board.settled(step.key(), None);
+        }
         for (step, why) in &refused {
-            let (Step::Put(Document { key, .. }) | Step::Remove(key)) = step;
-            DocumentRefused { sink: self.sink, key, why }.emit();
+            DocumentRefused { sink: self.sink, key: step.key(), why }.emit();
+            self.board.settled(step.key(), Some(why));
             // Tried again when everything is looked at: the broker may think otherwise by then.
             self.ledger.left_open(&place, step);
         }

@@ -204,4 +204,8 @@ impl Board for Retained {
     async fn remove(&self, session: u64, key: &str) -> Result<(), Failure> {
         self.publish(session, key, Bytes::new()).await
     }
+
+    fn settled(&self, key: &str, refused: Option<&str>) {
+        self.link.herald().settled(key, refused);
+    }
 }

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::session::{ConnectError, Session, Settings};
-use crate::sinks::backoff::Backoff;
+use crate::sinks::{backoff::Backoff, standing::Herald};
 
 /// Events that may be under way to the broker, of all lanes together.
 pub(super) const ROOM: usize = 256;
@@ -24,6 +24,7 @@ pub(super) struct Link {
     room: Semaphore,
     timeout: Duration,
     keeper: Cell<Option<AbortHandle>>,
+    herald: Rc<Herald>,
 }
 
 /// How it stands.
@@ -37,16 +38,21 @@ enum Standing {
 }
 
 impl Link {
-    pub(super) fn new(timeout: Duration) -> Rc<Self> {
+    pub(super) fn new(timeout: Duration, herald: Rc<Herald>) -> Rc<Self> {
         let (standing, room) = (watch::channel(Standing::Beginning).0, Semaphore::new(ROOM));
-        Rc::new(Self { standing, room, timeout, keeper: Cell::new(None) })
+        Rc::new(Self { standing, room, timeout, keeper: Cell::new(None), herald })
+    }
+
+    /// Who tells how it stands.
+    pub(super) fn herald(&self) -> &Herald {
+        &self.herald
     }
 
     /// Begins to keep a session, unless that has begun.
-    pub(super) fn keep(self: &Rc<Self>, sink: &str, settings: impl FnOnce() -> Settings, refused_pause: Duration) {
+    pub(super) fn keep(self: &Rc<Self>, settings: impl FnOnce() -> Settings, refused_pause: Duration) {
         let keeper = self.keeper.take().unwrap_or_else(|| {
-            let keeper =
-                Keeper { sink: sink.to_owned(), settings: settings(), refused_pause, standing: self.standing.clone() };
+            let (standing, herald) = (self.standing.clone(), Rc::clone(&self.herald));
+            let keeper = Keeper { settings: settings(), refused_pause, standing, herald };
             spawn_local(keeper.run()).abort_handle()
         });
         self.keeper.set(Some(keeper));
@@ -120,30 +126,28 @@ impl Drop for Link {
 }
 
 struct Keeper {
-    sink: String,
     settings: Settings,
     refused_pause: Duration,
     standing: watch::Sender<Standing>,
+    herald: Rc<Herald>,
 }
 
 impl Keeper {
     async fn run(self) {
-        let Self { sink, settings, refused_pause, standing } = self;
+        let Self { settings, refused_pause, standing, herald } = self;
         let address = format!("{}:{}", settings.host, settings.port);
         let (mut number, mut backoff, mut refused) = (0, Backoff::new(), 0_u32);
-        let mut news = true;
         loop {
             let (why, is_refusal) = match Session::connect(&settings).await {
                 Ok(session) => {
                     number += 1;
-                    tracing::info!(sink, broker = address, "The broker has admitted this sink.");
+                    herald.up();
                     let (session, begun) = (Rc::new(session), Instant::now());
                     standing.send_replace(Standing::Up(number, Rc::clone(&session)));
                     let end = session.ended().await;
                     if begun.elapsed() >= GOOD {
                         (backoff, refused) = (Backoff::new(), 0);
                     }
-                    news = true;
                     (end.why, end.is_refusal)
                 }
                 Err(ConnectError::Refused(why)) => (why, true),
@@ -156,15 +160,13 @@ impl Keeper {
                 refused = 0;
                 backoff.pause(None)
             };
+            let why = format!("the broker at {address}: {why}");
+            herald.failed(&why, is_refusal, Some(pause));
             let why = if is_refusal {
-                format!("halted: the broker at {address}: {why}; tried again in {}", humantime::format_duration(pause))
+                format!("halted: {why}; tried again in {}", humantime::format_duration(pause))
             } else {
-                format!("the broker at {address}: {why}")
+                why
             };
-            if news || is_refusal {
-                tracing::warn!(sink, why, "There is no session with the broker; events wait in the journal.");
-            }
-            news = false;
             standing.send_replace(Standing::Down(why));
             sleep(pause).await;
         }

@@ -40,7 +40,7 @@ use tokio::{
 };
 use watchpost_actors::{
     EngineHandle,
-    model::{Filter, event::SharedEvent},
+    model::{ConnectionName, Filter, event::SharedEvent},
     transport::TlsError,
 };
 
@@ -53,8 +53,10 @@ use self::{
     topics::Topics,
 };
 use super::{
+    delivery::Delivery,
     mirror::{self, EnginePresent},
     outlet::{Failure, Manner, Outlet},
+    standing::Herald,
     window::Window,
 };
 use crate::config::{DiscoveryForm, MqttSink};
@@ -86,7 +88,7 @@ impl Mqtt {
             sink: sink.to_owned(),
             tls: tls(settings)?,
             topics: Topics::new(&settings.prefix),
-            link: Link::new(settings.timeout),
+            link: Link::new(settings.timeout, Herald::new(sink, address(settings))),
             settings: settings.clone(),
             troubles: RefCell::default(),
             mirror: Cell::new(None),
@@ -95,12 +97,7 @@ impl Mqtt {
     }
 
     fn discovery(&self) -> Option<Discovery> {
-        let MqttSink { home_assistant, discovery_prefix, discovery, prefix, .. } = &self.settings;
-        let form = match discovery {
-            DiscoveryForm::Device => Form::Device,
-            DiscoveryForm::Component => Form::Component,
-        };
-        home_assistant.then(|| Discovery::new(discovery_prefix, form, prefix, &self.topics.program()))
+        discovery(&self.settings, &self.topics)
     }
 
     fn keep_session(&self) {
@@ -113,7 +110,7 @@ impl Mqtt {
             }
             settings
         };
-        self.link.keep(&self.sink, settings, self.settings.refused_pause);
+        self.link.keep(settings, self.settings.refused_pause);
     }
 }
 
@@ -131,14 +128,22 @@ impl Outlet for Mqtt {
         self.send(window, redelivery).await
     }
 
+    fn report_to(&self, delivery: &Delivery) {
+        self.link.herald().report_to(delivery);
+    }
+
     fn accompany(&self, sink: &str, engine: Option<&EngineHandle>, filter: &Filter) {
         let Some(engine) = engine else { return };
         self.is_accompanied.set(true);
         self.keep_session();
-        let board = Rc::new(Retained::new(Rc::clone(&self.link), self.topics.clone(), self.discovery()));
         let (present, changed) = EnginePresent::new(engine.clone(), filter.clone());
+        let present = Rc::new(present);
+        let shown = Rc::clone(&present);
+        let is_shown = move |connection: &ConnectionName, item: &str| shown.shows(connection, item);
+        let retained = Retained::new(Rc::clone(&self.link), self.topics.clone(), self.discovery(), Box::new(is_shown));
+        let board = Rc::new(retained);
         let sink = sink.to_owned();
-        let mirror = async move { mirror::run(&sink, board, Rc::new(present), &changed).await };
+        let mirror = async move { mirror::run(&sink, board, present, &changed).await };
         self.mirror.set(Some(spawn_local(mirror).abort_handle()));
     }
 
@@ -146,7 +151,9 @@ impl Outlet for Mqtt {
         if let Some(mirror) = self.mirror.take() {
             mirror.abort();
         }
-        let Some(session) = self.link.end() else { return };
+        let session = self.link.end();
+        self.link.herald().end();
+        let Some(session) = session else { return };
         if self.is_accompanied.get()
             && let Ok(ticket) = session.publish(&self.topics.program(), OFFLINE.into(), true)
         {
@@ -163,10 +170,25 @@ fn tls(settings: &MqttSink) -> Result<Option<Arc<ClientConfig>>, TlsError> {
     if !settings.is_secure() {
         return Ok(None);
     }
-    let mut config = (*settings.tls.client_config()?).clone();
+    let mut config = (*settings.tls.client_config_as(settings.identity.as_ref())?).clone();
     // What the engine offers for HTTP means nothing here, and a broker behind a proxy may be chosen by it.
     config.alpn_protocols.clear();
     Ok(Some(Arc::new(config)))
+}
+
+/// What Home Assistant is told, if it is told anything.
+fn discovery(settings: &MqttSink, topics: &Topics) -> Option<Discovery> {
+    let MqttSink { home_assistant, discovery_prefix, discovery, prefix, .. } = settings;
+    let form = match discovery {
+        DiscoveryForm::Device => Form::Device,
+        DiscoveryForm::Component => Form::Component,
+    };
+    home_assistant.then(|| Discovery::new(discovery_prefix, form, prefix, &topics.program()))
+}
+
+/// Where the broker is.
+fn address(settings: &MqttSink) -> String {
+    format!("{}:{}", settings.url.host_str().unwrap_or_default(), settings.port())
 }
 
 /// A session that says nothing of itself, and listens to nothing.

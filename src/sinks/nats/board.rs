@@ -5,13 +5,7 @@
 //! | `<connection>` | how the connection is doing |
 //! | `<connection>.<item>.<group>` | a state of an item |
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::VecDeque,
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
-};
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc, time::Duration};
 
 use async_nats::jetstream::{
     context::PublishError,
@@ -40,7 +34,6 @@ use crate::{
         level,
         mirror::{About, Board, Document, Place, state_json},
         outlet::Failure,
-        telemetry::BoardUnavailable,
     },
 };
 
@@ -60,7 +53,6 @@ pub(super) struct Buckets {
     more: Notify,
     /// The bucket is not there any more.
     gone: Notify,
-    failing: Cell<bool>,
 }
 
 impl Buckets {
@@ -75,12 +67,11 @@ impl Buckets {
             held: RefCell::default(),
             more: Notify::new(),
             gone: Notify::new(),
-            failing: Cell::new(false),
         }
     }
 
     /// Opens the bucket, and opens it anew whenever the connection or the bucket is lost. For ever.
-    pub(super) async fn keep(&self, sink: &str) {
+    pub(super) async fn keep(&self) {
         let mut backoff = Backoff::new();
         loop {
             let after = match self.session.connection().await {
@@ -90,11 +81,12 @@ impl Buckets {
                         None
                     }
                     Err(trouble) => {
-                        BoardUnavailable { sink, why: trouble.why(), news: !self.failing.replace(true) }.emit();
+                        let why = format!("present states are not kept up: {}", trouble.why());
+                        self.session.herald().remark("bucket", vec![why]);
                         None
                     }
                 },
-                // The events fail for the same reason, and tell it.
+                // Who keeps the connection tells it.
                 Err(Failure::Again { after, .. }) => after,
                 Err(_) => None,
             };
@@ -107,7 +99,7 @@ impl Buckets {
         let store = open(link, &self.name, self.replicas).await?;
         self.held.borrow_mut().clear();
         *self.present.borrow_mut() = Some((Rc::clone(link), store.clone()));
-        self.failing.set(false);
+        self.session.herald().remark("bucket", Vec::new());
         self.number.send_modify(|number| *number += 1);
         let ended = select! {
             listed = self.list(link, &store) => match listed {
@@ -282,5 +274,9 @@ impl Board for Buckets {
     async fn remove(&self, session: u64, key: &str) -> Result<(), Failure> {
         let (link, store) = self.of(session)?;
         self.judge(&link, link.within(&self.subject(key), store.purge(key)).await)
+    }
+
+    fn settled(&self, key: &str, refused: Option<&str>) {
+        self.session.herald().settled(key, refused);
     }
 }

@@ -108,6 +108,11 @@ impl Link {
         self.room.set(Some(room));
     }
 
+    /// It is looked at again before the next event.
+    pub(super) fn knows_no_stream(&self) {
+        self.room.set(None);
+    }
+
     /// Does something over the connection; breaks off when that is lost, or the server says that it is not permitted to use `subject`.
     pub(super) async fn within<T>(&self, subject: &str, work: impl Future<Output = T>) -> Result<T, Trouble> {
         let mut heard = self.heard.clone();
@@ -152,7 +157,7 @@ impl Link {
         let acknowledged = self.within(&subject, acknowledged).await?;
         let outcome = acknowledged.map(drop).map_err(|error| of_publish(&error, &self.stream, self.timeout));
         if let Err(Trouble::NoStream(_)) = outcome {
-            self.room.set(None);
+            self.knows_no_stream();
         }
         outcome
     }

@@ -39,6 +39,7 @@ use watchpost_actors::{
 pub(super) use self::trial::look;
 use self::{board::Buckets, message::Message, progress::Progress, session::Session};
 use super::{
+    delivery::Delivery,
     mirror::{self, EnginePresent},
     outlet::{Failure, Manner, Outlet},
 };
@@ -70,6 +71,8 @@ pub(super) struct Nats {
     progress: RefCell<Progress>,
     /// What keeps the bucket.
     mirror: Cell<Option<AbortHandle>>,
+    /// What keeps the connection.
+    keeper: Cell<Option<AbortHandle>>,
 }
 
 impl Nats {
@@ -85,6 +88,7 @@ impl Nats {
             prefix: settings.subject.clone(),
             progress: RefCell::default(),
             mirror: Cell::default(),
+            keeper: Cell::default(),
         })
     }
 
@@ -99,6 +103,12 @@ impl Outlet for Nats {
         Manner { per_connection: true, batch: BATCH, slides: false, tries: 1 }
     }
 
+    fn report_to(&self, delivery: &Delivery) {
+        self.session.herald().report_to(delivery);
+        let session = Rc::clone(&self.session);
+        self.keeper.set(Some(spawn_local(async move { session.keep().await }).abort_handle()));
+    }
+
     fn accompany(&self, sink: &str, engine: Option<&EngineHandle>, filter: &Filter) {
         let Some(engine) = engine else { return };
         let (sink, board) = (sink.to_owned(), Rc::new(Buckets::new(Rc::clone(&self.session))));
@@ -106,16 +116,17 @@ impl Outlet for Nats {
         let mirror = async move {
             select! {
                 () = mirror::run(&sink, Rc::clone(&board), Rc::new(present), &changed) => {}
-                () = board.keep(&sink) => {}
+                () = board.keep() => {}
             }
         };
         self.mirror.set(Some(spawn_local(mirror).abort_handle()));
     }
 
     async fn close(&self) {
-        if let Some(mirror) = self.mirror.take() {
-            mirror.abort();
+        for task in [self.mirror.take(), self.keeper.take()].into_iter().flatten() {
+            task.abort();
         }
+        self.session.herald().end();
     }
 
     /// Publishes events of one connection in order, and comes back when the stream has acknowledged all of them.

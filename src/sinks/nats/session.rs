@@ -7,20 +7,21 @@ use std::{rc::Rc, time::Duration};
 
 use async_nats::{ConnectOptions, ServerAddr};
 use tokio::{
+    select,
     sync::Mutex,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 use watchpost_actors::settings::Secret;
 
 use super::{
     NatsError,
     link::{Ear, Link},
-    stream,
+    stream::{self, Room},
     trouble::{Trouble, lost, of_connect, unauthorized},
 };
 use crate::{
     config::{NatsLogin, NatsSink},
-    sinks::outlet::Failure,
+    sinks::{backoff::Backoff, outlet::Failure, standing::Herald},
 };
 
 /// Between two tries to connect, whoever asks for it.
@@ -31,6 +32,8 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_REFUSED_PAUSE: Duration = Duration::from_secs(900);
 /// How often a server that is silent is asked whether it is there. It is given up after the third time.
 const PING_EVERY: Duration = Duration::from_secs(10);
+/// How often the stream is looked at, for what somebody has changed there while no event came.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// What waits to be sent at most, in messages. Each lane has one under way.
 const WAITING: usize = 256;
 
@@ -41,6 +44,7 @@ pub(super) struct Session {
     place: Mutex<Place>,
     /// Whose turn it is to look at the stream.
     looking: Mutex<()>,
+    herald: Rc<Herald>,
 }
 
 #[derive(Default)]
@@ -59,7 +63,61 @@ impl Session {
             settings: settings.clone(),
             place: Mutex::default(),
             looking: Mutex::default(),
+            herald: Herald::new(sink, settings.url.as_str()),
         })
+    }
+
+    /// Who tells how it stands.
+    pub(super) fn herald(&self) -> &Herald {
+        &self.herald
+    }
+
+    /// Keeps the connection, and looks at the stream now and then, whether there are events or not: so it is known when they could not go. For ever.
+    pub(super) async fn keep(&self) {
+        let mut backoff = Backoff::new();
+        loop {
+            let pause = match self.link().await {
+                Ok(link) => {
+                    backoff = Backoff::new();
+                    self.herald.up();
+                    select! {
+                        () = link.lost() => {
+                            let why = if link.unauthorized() { unauthorized() } else { Trouble::Later(lost()) };
+                            self.failed(&why, None);
+                            continue;
+                        }
+                        () = sleep(LOOK_EVERY) => {}
+                    }
+                    if link.holds() && self.look(&link).await.is_err() {
+                        link.knows_no_stream();
+                    }
+                    continue;
+                }
+                Err(Failure::Again { after, .. }) => backoff.pause(after),
+                Err(_) => backoff.pause(None),
+            };
+            self.herald.tries_after(pause);
+            sleep(pause).await;
+        }
+    }
+
+    fn failed(&self, trouble: &Trouble, pause: Option<Duration>) {
+        self.herald.failed(trouble.why(), matches!(trouble, Trouble::Unauthorized(_)), pause);
+    }
+
+    /// Looks at the stream, and tells what is wrong with it.
+    async fn look(&self, link: &Link) -> Result<Room, Trouble> {
+        match stream::ensure(link, &self.settings).await {
+            Ok((room, differences)) => {
+                self.herald.remark("stream", differences);
+                self.herald.up();
+                Ok(room)
+            }
+            Err(trouble) => {
+                self.failed(&trouble, None);
+                Err(trouble)
+            }
+        }
     }
 
     pub(super) fn settings(&self) -> &NatsSink {
@@ -75,7 +133,7 @@ impl Session {
         if !link.knows_stream() {
             let _turn = self.looking.lock().await;
             if !link.knows_stream() {
-                link.knows(stream::ensure(&link, &self.settings).await?);
+                link.knows(self.look(&link).await?);
             }
         }
         Ok(link)
@@ -109,6 +167,7 @@ impl Session {
                 Err(trouble) => {
                     place.shut_out(trouble.clone());
                     let after = place.shut.as_ref().map(|(until, _)| until.saturating_duration_since(Instant::now()));
+                    self.failed(&trouble, after);
                     return Err(trouble.into_failure(after));
                 }
             }

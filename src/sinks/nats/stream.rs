@@ -19,20 +19,18 @@ pub(super) struct Room {
     pub(super) most: Option<usize>,
 }
 
-/// Makes sure that the stream is there and takes our subjects.
+/// Makes sure that the stream is there and takes our subjects. Answers what it takes, and where its limits are others than those of the settings.
 ///
 /// # Errors
 /// [`Trouble`] where it does not, or cannot be made.
-pub(super) async fn ensure(link: &Link, settings: &NatsSink) -> Result<Room, Trouble> {
+pub(super) async fn ensure(link: &Link, settings: &NatsSink) -> Result<(Room, Vec<String>), Trouble> {
     let config = match link.stream().await? {
         Some(info) => info.config,
         None => make(link, wanted(settings)).await?,
     };
     check(&config, settings)?;
-    for difference in differences(&config, settings) {
-        tracing::warn!(stream = settings.stream, difference, "A stream that is there keeps its own limits.");
-    }
-    Ok(room(&config))
+    let told = |found| format!("stream {}: {found}; a stream that is there keeps its own limits", settings.stream);
+    Ok((room(&config), differences(&config, settings).into_iter().map(told).collect()))
 }
 
 /// The stream, if there is one of this name.

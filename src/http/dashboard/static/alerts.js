@@ -3,6 +3,7 @@
 import { byId, h, setAttribute, setText } from './dom.js';
 import { showEvent } from './event.js';
 import { restart } from './restart.js';
+import { isAway } from './sinks.js';
 import { store } from './store.js';
 import { clock, count, duration, moment, plural, since } from './time.js';
 import { explain } from './words.js';
@@ -113,12 +114,12 @@ function older() {
 
 /** @returns {Alert[]} */
 function failing() {
-  const all = (store.sinks ?? []).filter((sink) => sink.failing_since);
+  const all = (store.sinks ?? []).filter((sink) => sink.failing_since || isAway(sink));
   return all.map((sink) => ({
     key: `sink\n${sink.name}`,
-    tone: 'warn',
-    title: `Sink ${sink.name} cannot deliver since ${clock(moment(sink.failing_since))}; ${plural(sink.behind?.events ?? 0, 'event')} waiting`,
-    text: sink.last_error ?? 'No reason was told.',
+    tone: sink.link?.state === 'halted' ? 'bad' : 'warn',
+    title: `Sink ${sink.name} cannot deliver since ${clock(moment(sink.failing_since ?? sink.link?.since))}; ${plural(sink.behind?.events ?? 0, 'event')} waiting`,
+    text: sink.last_error ?? sink.link?.why ?? 'No reason was told.',
     remedy: 'Nothing is lost: it tries until it works. Look at the receiver.',
     actions: [['Show', '#/sinks']],
   }));

@@ -9,11 +9,27 @@ import { clock, count, moment, plural, since } from './time.js';
 
 /** How a sink is doing. @param {Sink} sink @returns {[word: string, tone: string]} */
 export function verdict(sink) {
+  if (sink.link?.state === 'halted') return [`halted ${since(moment(sink.link.since))}`, 'bad'];
   if (sink.failing_since) return [`failing ${since(moment(sink.failing_since))}`, 'bad'];
   if (sink.configured === false) return ['not configured', 'off'];
+  if (isAway(sink)) return [`broker away ${since(moment(sink.link?.since))}`, 'bad'];
+  if (sink.link?.state === 'connecting') return ['connecting', 'warn'];
   if (sink.dead_letters) return ['refused some', 'warn'];
   if ((sink.behind?.events ?? 0) > 0 && lateness(sink) > 60) return ['behind', 'warn'];
   return ['delivering', 'ok'];
+}
+
+/** Whether its broker takes nothing, though perhaps nothing waits. @param {Sink} sink */
+export function isAway(sink) {
+  return sink.link?.state === 'down' || sink.link?.state === 'halted';
+}
+
+/** Why nothing can be delivered, if so. @param {Sink} sink @returns {string | null} */
+function trouble(sink) {
+  if (!sink.failing_since && !isAway(sink)) return null;
+  const next = moment(sink.link?.next_try);
+  const again = isAway(sink) && next ? `It is tried again at ${clock(next)} at the latest` : 'It tries again until it works';
+  return `${sink.last_error ?? sink.link?.why ?? 'No reason told'}. ${again}; nothing is lost meanwhile.`;
 }
 
 /** How old the oldest event is that waits, in seconds. @param {Sink} sink */
@@ -29,6 +45,7 @@ function row(sink) {
   const behind = sink.behind?.events ?? 0;
   const oldest = moment(sink.behind?.oldest);
   const last = moment(sink.last_delivered);
+  const why = trouble(sink);
   const figures = [
     ['Behind', `${count(behind)}${sink.behind?.more ? '+' : ''}`, behind > 0 && oldest ? `the oldest since ${clock(oldest)}` : ''],
     ['Delivered', count(sink.delivered ?? 0), last ? `last ${since(last)} ago` : ''],
@@ -39,7 +56,8 @@ function row(sink) {
     { class: 'sink' },
     h('div', { class: 'line' }, h('span', { class: 'title', text: sink.name }), h('span', { class: 'muted', text: sink.kind }), badge.element),
     h('dl', { class: 'figures' }, ...figures.map(([label, value, note]) => h('div', { title: note }, h('dt', { text: label }), h('dd', { text: value })))),
-    sink.failing_since ? h('p', { class: 'reason', text: `${sink.last_error ?? 'No reason told'}. It tries again until it works; nothing is lost meanwhile.` }) : null,
+    why ? h('p', { class: 'reason', text: why }) : null,
+    ...(sink.remarks ?? []).map((text) => h('p', { class: 'reason', text })),
     sink.dead_letters ? h('p', { class: 'reason', text: `${plural(sink.dead_letters, 'event')} refused for good: see them with “watchpost dead-letters list”, and retry or drop them.` }) : null,
   );
 }

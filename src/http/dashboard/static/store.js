@@ -12,7 +12,8 @@ import { byGroup, RANK, tone, TONES, toneOf } from './words.js';
  * @typedef {{id: string, type: string, connection: string, vendor: string, origin: string, sequence: string, time?: string, recordedtime: string,
  *   key: string, kind: 'event', subject?: string, itemname?: string, typename?: string, stategroup?: string, state?: string, data?: any}} Event
  * @typedef {{name: string, kind: string, configured?: boolean, delivered?: number, last_delivered?: string | null,
- *   behind?: {events: number, more?: boolean, oldest?: string | null}, failing_since?: string | null, last_error?: string | null, dead_letters?: number}} Sink
+ *   behind?: {events: number, more?: boolean, oldest?: string | null}, failing_since?: string | null, last_error?: string | null, dead_letters?: number,
+ *   link?: {state: string, since: string, why?: string | null, tries?: number, next_try?: string | null} | null, remarks?: string[]}} Sink
  */
 
 /** Events that are kept to be shown. */

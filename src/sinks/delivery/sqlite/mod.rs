@@ -16,6 +16,7 @@ use watchpost_actors::model::{ConnectionName, Sequence};
 
 use self::rows::{key, lane_at, lane_name_at, letter_at, number, replay_at, sequence_at, time_at};
 use super::{DeadLetter, DeliveryError, LetterFilter, Most, Place, Positions, Replay, SinkInfo, Store};
+use crate::sinks::standing::Standing;
 
 /// The file's name.
 const FILE: &str = "delivery.db";
@@ -25,6 +26,8 @@ const FILE: &str = "delivery.db";
 pub(super) struct Sqlite {
     db: Connection,
     path: PathBuf,
+    /// How sinks stand with their brokers is so now: somebody runs them.
+    tells_standings: bool,
 }
 
 impl Sqlite {
@@ -171,6 +174,22 @@ impl Store for Sqlite {
         known(changed, sink)
     }
 
+    fn stands(&mut self, sink: &str, standing: Option<&Standing>) -> Result<(), DeliveryError> {
+        let Some(standing) = standing else {
+            self.db.prepare_cached("DELETE FROM standing WHERE sink = ?1")?.execute([sink])?;
+            return Ok(());
+        };
+        let told = serde_json::to_string(standing).map_err(|error| DeliveryError::Unavailable(error.to_string()))?;
+        let changed = self
+            .db
+            .prepare_cached(
+                "INSERT INTO standing (sink, told) SELECT name, ?2 FROM sink WHERE name = ?1
+                 ON CONFLICT (sink) DO UPDATE SET told = excluded.told",
+            )?
+            .execute(params![sink, told])?;
+        known(changed, sink)
+    }
+
     fn sinks(&mut self) -> Result<Vec<SinkInfo>, DeliveryError> {
         let tx = self.db.transaction()?;
         let mut sinks: Vec<SinkInfo> = tx
@@ -188,11 +207,15 @@ impl Store for Sqlite {
                     last_delivered: row.get::<_, Option<i64>>(4)?.map(|_| time_at(row, 4)).transpose()?,
                     lanes: Vec::new(),
                     dead_letters: sequence_at(row, 5)?.0,
+                    standing: None,
                 })
             })?
             .collect::<Result<_, _>>()?;
         for sink in &mut sinks {
             sink.lanes = lanes(&tx, &sink.name)?;
+            if self.tells_standings {
+                sink.standing = standing(&tx, &sink.name)?;
+            }
         }
         Ok(sinks)
     }
@@ -280,6 +303,13 @@ fn lanes(db: &Connection, sink: &str) -> Result<Vec<super::LanePosition>, Delive
         .query_map([sink], lane_at)?
         .collect::<Result<_, _>>()?;
     Ok(lanes)
+}
+
+fn standing(db: &Connection, sink: &str) -> Result<Option<Standing>, DeliveryError> {
+    let mut told = db.prepare_cached("SELECT told FROM standing WHERE sink = ?1")?;
+    let told: Option<String> = told.query_row([sink], |row| row.get(0)).optional()?;
+    // Another version may have told it in its own way.
+    Ok(told.and_then(|told| serde_json::from_str(&told).ok()))
 }
 
 /// Ids as a JSON list.

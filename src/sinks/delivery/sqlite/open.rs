@@ -21,7 +21,9 @@ use crate::{
 };
 
 /// The format that this version writes. Each step from one to the next is an entry of [`STEPS`].
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
+/// The first format with the table `standing`.
+const WITH_STANDINGS: i64 = 2;
 /// Tells our files from other databases: "wpdl".
 const APPLICATION: i64 = 0x7770_646c;
 /// A command beside us may be reading; nobody holds the file for longer than this.
@@ -33,7 +35,8 @@ const WAL_KEPT: i64 = 4 << 20;
 const PAGE: i64 = 1 << 10;
 
 /// What leads from each format to the next, from an empty file on.
-const STEPS: [&str; FORMAT as usize] = ["
+const STEPS: [&str; FORMAT as usize] = [
+    "
     CREATE TABLE sink (
         name TEXT PRIMARY KEY,
         started INTEGER NOT NULL,
@@ -75,7 +78,14 @@ const STEPS: [&str; FORMAT as usize] = ["
         events INTEGER NOT NULL,
         created_at INTEGER NOT NULL
     ) STRICT;
-"];
+",
+    "
+    CREATE TABLE standing (
+        sink TEXT PRIMARY KEY REFERENCES sink,
+        told TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 impl Sqlite {
     pub(in crate::sinks::delivery) fn open(folder: &Path) -> Result<Self, DeliveryError> {
@@ -100,7 +110,9 @@ impl Sqlite {
         }
         let (db, format) = to_read(folder, &path).map_err(|error| error.of(&path))?;
         // Created a moment ago, and still empty.
-        Ok((format > 0).then_some(Self { db, path }))
+        // Where nobody has the folder, what is told of brokers is of a process that was killed.
+        let tells_standings = format >= WITH_STANDINGS && !matches!(DataDir::holder(folder), Ok(None));
+        Ok((format > 0).then_some(Self { db, path, tells_standings }))
     }
 }
 
@@ -167,7 +179,9 @@ fn to_write(path: &Path) -> Result<Sqlite, DeliveryError> {
     migrate(&mut db, path)?;
     let page: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
     db.pragma_update_and_check(None, "wal_autocheckpoint", WAL_KEPT / page.max(1), |_| Ok(()))?;
-    Ok(Sqlite { db, path: path.to_owned() })
+    // That was another process.
+    db.execute("DELETE FROM standing", [])?;
+    Ok(Sqlite { db, path: path.to_owned(), tells_standings: true })
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
