@@ -170,11 +170,11 @@ fn each_sink_tells_what_it_has_delivered_and_what_fails_and_a_pipe_gets_no_colou
     let rows: Vec<_> = text.lines().map(cells).collect();
     assert_eq!(
         rows[0],
-        ["SINK", "KIND", "DELIVERED", "LAST", "BEHIND", "OLDEST", "DEAD", "FAILING SINCE", "LAST ERROR"]
+        ["SINK", "KIND", "DELIVERED", "LAST", "BEHIND", "OLDEST", "DEAD", "BROKER", "FAILING SINCE", "LAST ERROR"]
     );
     assert_eq!(rows[1][..3], ["alerts", "file", "1234"]);
-    assert_eq!((rows[1][6], rows[1][8]), ("1", "503 Service [2J Unavailable"));
-    assert!(rows[1][3].ends_with(" ago") && rows[1][7].ends_with(" ago)"), "{text}");
+    assert_eq!((rows[1][6], rows[1][7], rows[1][9]), ("1", "-", "503 Service [2J Unavailable"));
+    assert!(rows[1][3].ends_with(" ago") && rows[1][8].ends_with(" ago)"), "{text}");
     assert_eq!((rows[2][0], rows[2][2]), ("screen", "0"));
     assert_eq!(rows[3][..3], ["old", "not in the configuration", "2"]);
     let headings = text.lines().next().unwrap();

@@ -491,6 +491,25 @@ fn mistakes_in_a_sink_are_told() {
             r#"12:13: warning: [sink "out"] discovery: only Home Assistant is told this"#,
             "add home_assistant = true, or leave this out",
         ),
+        (
+            sink("kind = \"mqtt\"\nurl = \"mqtts://broker\"\ntls = { client_key = \"/etc/passwd\" }"),
+            r#"12:22: [sink "out"] tls.client_key: `client_cert` is missing: a certificate and its private key go together"#,
+            r#"add client_cert = "client.pem""#,
+        ),
+        (
+            sink(
+                "kind = \"mqtt\"\nurl = \"mqtts://broker\"\ntls = { client_cert = \"nope.pem\", client_key = \"/etc/passwd\" }",
+            ),
+            r#"12:23: [sink "out"] tls.client_cert: cannot read /nowhere/nope.pem: No such file or directory (os error 2)"#,
+            "",
+        ),
+        (
+            sink(
+                "kind = \"mqtt\"\nurl = \"mqtts://broker\"\ntls = { client_cert = \"/etc/passwd\", client_key = \"/etc/passwd\" }",
+            ),
+            r#"12:51: warning: [sink "out"] tls.client_key: /etc/passwd can be read by every user of this machine"#,
+            "chmod 600 /etc/passwd",
+        ),
         (sink("kind = \"fiel\""), r#"10:8: [sink "out"] kind: unknown value "fiel""#, r#"did you mean "file"?"#),
         (sink(""), r#"8:1: [sink "out"] kind: required, but missing"#, r#"add kind = "stdout""#),
         (sink("kind = \"file\""), r#"8:1: [sink "out"] path: required, but missing"#, r#"add path = "events.jsonl""#),

@@ -272,7 +272,7 @@ const MILESTONE: [(&str, &str); 6] = [
     ("subscribe", ALL),
 ];
 
-const SECTIONS: [Section; 14] = [
+const SECTIONS: [Section; 15] = [
     Section { name: "engine", before: "[engine]\n", required: &[], separator: "\n", after: "", beside: None },
     Section {
         name: "connection",
@@ -334,6 +334,14 @@ const SECTIONS: [Section; 14] = [
         separator: ", ",
         after: "}",
         beside: None,
+    },
+    Section {
+        name: "client",
+        before: "[[sink]]\nname = \"out\"\nkind = \"mqtt\"\nurl = \"mqtts://broker.example.com\"\ntls = { ",
+        required: &[],
+        separator: ", ",
+        after: "}",
+        beside: Some("tls"),
     },
     Section {
         name: "subscribe",

@@ -176,17 +176,25 @@ fn unusable(config: &Config) -> Vec<String> {
         Some(format!("[connection \"{}\"] tls.ca_file: {error}", connection.name))
     });
     let receivers = config.sinks.iter().filter_map(|sink| {
-        let tls = match &sink.kind {
-            SinkKind::Webhook(webhook) => &webhook.tls,
+        let (tls, identity) = match &sink.kind {
+            SinkKind::Webhook(webhook) => (&webhook.tls, None),
             #[cfg(feature = "mqtt")]
-            SinkKind::Mqtt(broker) => &broker.tls,
+            SinkKind::Mqtt(broker) => (&broker.tls, broker.identity.as_ref()),
             #[cfg(feature = "nats")]
-            SinkKind::Nats(nats) => &nats.tls,
+            SinkKind::Nats(nats) => (&nats.tls, nats.identity.as_ref()),
             _ => return None,
         };
-        tls.ca_file.as_ref()?;
-        let error = tls.client_config().err()?;
-        Some(format!("[sink \"{}\"] tls.ca_file: {error}", sink.name))
+        if tls.ca_file.is_none() && identity.is_none() {
+            return None;
+        }
+        let name = &sink.name;
+        match tls.client_config() {
+            Err(error) => Some(format!("[sink \"{name}\"] tls.ca_file: {error}")),
+            Ok(_) => {
+                let error = tls.client_config_as(identity).err()?;
+                Some(format!("[sink \"{name}\"] tls.client_cert: {error}"))
+            }
+        }
     });
     let folders = config.sinks.iter().filter_map(|sink| {
         let SinkKind::File(file) = &sink.kind else { return None };

@@ -3,7 +3,9 @@
 use std::{fmt, time::Duration};
 
 use url::Url;
-use watchpost_actors::settings::{Fields, Mistake, Secret, TlsSettings, mistake::shown};
+use watchpost_actors::settings::{ClientIdentity, Fields, Mistake, Secret, TlsSettings, mistake::shown};
+
+use super::sink::broker_tls;
 
 /// An MQTT broker, spoken to by MQTT 5.
 #[derive(Clone)]
@@ -31,6 +33,8 @@ pub struct MqttSink {
     pub timeout: Duration,
     /// How the broker's certificate is judged.
     pub tls: TlsSettings,
+    /// The certificate that we show the broker if it asks for one.
+    pub identity: Option<ClientIdentity>,
     /// How long after a first refusal of us another login is tried; it doubles from there up to fifteen times. No configuration sets it.
     pub refused_pause: Duration,
 }
@@ -83,6 +87,7 @@ impl fmt::Debug for MqttSink {
             .field("keep_alive", &self.keep_alive)
             .field("timeout", &self.timeout)
             .field("tls", &self.tls)
+            .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
 }
@@ -121,9 +126,14 @@ pub(super) fn read(fields: &mut dyn Fields) -> Option<MqttSink> {
     }
     let keep_alive = fields.duration("keep_alive", Duration::from_secs(1)..=Duration::from_secs(3_600));
     let timeout = fields.duration("timeout", Duration::from_millis(100)..=Duration::from_secs(600));
-    let tls = fields.table("tls", |fields| TlsSettings::read(fields, "the password and what is sent"));
+    let (tls, identity) = fields.table("tls", broker_tls).unwrap_or_default();
+    let url = url?;
+    if identity.is_some() && url.scheme() != "mqtts" {
+        let mistake = Mistake::new("a certificate is shown on an encrypted line alone, and this one is not");
+        fields.warn("tls", mistake.hint(format!("write mqtts://{}", url.host_str().unwrap_or("host"))));
+    }
     Some(MqttSink {
-        url: url?,
+        url,
         username,
         password,
         prefix: prefix.unwrap_or_else(|| MqttSink::PREFIX.to_owned()),
@@ -133,7 +143,8 @@ pub(super) fn read(fields: &mut dyn Fields) -> Option<MqttSink> {
         discovery: discovery.unwrap_or(DiscoveryForm::Device),
         keep_alive: keep_alive.unwrap_or(MqttSink::KEEP_ALIVE),
         timeout: timeout.unwrap_or(MqttSink::TIMEOUT),
-        tls: tls.unwrap_or_default(),
+        tls,
+        identity,
         refused_pause: MqttSink::REFUSED_PAUSE,
     })
 }

@@ -3,7 +3,9 @@
 use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
 use url::Url;
-use watchpost_actors::settings::{ByteSize, Fields, Mistake, Secret, TlsSettings, mistake::shown};
+use watchpost_actors::settings::{ByteSize, ClientIdentity, Fields, Mistake, Secret, TlsSettings, mistake::shown};
+
+use super::sink::broker_tls;
 
 /// A NATS server with JetStream.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub struct NatsSink {
     pub timeout: Duration,
     /// How the server's certificate is judged.
     pub tls: TlsSettings,
+    /// The certificate that we show the server if it asks for one.
+    pub identity: Option<ClientIdentity>,
     /// The connection must be encrypted; else the server decides.
     pub tls_required: bool,
 }
@@ -113,7 +117,7 @@ pub(super) fn read(fields: &mut dyn Fields) -> Option<NatsSink> {
     let limits = limits(fields);
     let timeout = fields.duration("timeout", Duration::from_millis(100)..=600 * SECOND);
     let has_tls = fields.contains("tls");
-    let tls = fields.table("tls", |fields| TlsSettings::read(fields, "the password and what is sent"));
+    let (tls, identity) = fields.table("tls", broker_tls).unwrap_or_default();
     let url = url?;
     Some(NatsSink {
         tls_required: has_tls || url.scheme() == "tls",
@@ -125,7 +129,8 @@ pub(super) fn read(fields: &mut dyn Fields) -> Option<NatsSink> {
         mode,
         limits,
         timeout: timeout.unwrap_or(NatsSink::TIMEOUT),
-        tls: tls.unwrap_or_default(),
+        tls,
+        identity,
     })
 }
 

@@ -68,8 +68,7 @@ fn from_file(reader: &mut Reader<'_, '_>) -> Option<Secret> {
     match read(&path) {
         Ok((secret, metadata)) => {
             if is_open_to_all(&metadata) {
-                let mistake = Mistake::new(format!("{} can be read by every user of this machine", path.display()));
-                fields.warn("file", mistake.hint(format!("chmod 600 {}", path.display())));
+                warn_of_all(fields, "file", &path);
             }
             Some(secret)
         }
@@ -78,6 +77,19 @@ fn from_file(reader: &mut Reader<'_, '_>) -> Option<Secret> {
             None
         }
     }
+}
+
+/// Warns of a file that is nobody else's business, if it can be read by everybody.
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+pub(super) fn warn_if_open(fields: &mut dyn Fields, key: &'static str, path: &Path) {
+    if path.metadata().is_ok_and(|metadata| is_open_to_all(&metadata)) {
+        warn_of_all(fields, key, path);
+    }
+}
+
+fn warn_of_all(fields: &mut dyn Fields, key: &'static str, path: &Path) {
+    let mistake = Mistake::new(format!("{} can be read by every user of this machine", path.display()));
+    fields.warn(key, mistake.hint(format!("chmod 600 {}", path.display())));
 }
 
 fn read(path: &Path) -> Result<(Secret, Metadata), Mistake> {

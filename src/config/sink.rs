@@ -7,11 +7,15 @@ use std::{
 };
 
 use watchpost_actors::settings::{ByteSize, Fields, FilterSettings, Mistake, closest, name};
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+use watchpost_actors::settings::{ClientIdentity, TlsSettings};
 
 #[cfg(feature = "mqtt")]
 use super::mqtt::{self, MqttSink};
 #[cfg(feature = "nats")]
 use super::nats::{self, NatsSink};
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+use super::secret;
 use super::{
     connection::own_name,
     webhook::{self, WebhookSink},
@@ -165,6 +169,17 @@ fn alone(
         let mistake = Mistake::new(format!("another sink has the {key} \"{part}\" of this broker already"));
         fields.error(key, mistake.hint(format!("give each sink a `{key}` of its own")));
     }
+}
+
+/// The `tls` table of a broker: how it is judged, and who we are to it.
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+pub(super) fn broker_tls(fields: &mut dyn Fields) -> (TlsSettings, Option<ClientIdentity>) {
+    let tls = TlsSettings::read(fields, "the password and what is sent");
+    let identity = ClientIdentity::read(fields);
+    if let Some(ClientIdentity { key, .. }) = &identity {
+        secret::warn_if_open(fields, "client_key", key);
+    }
+    (tls, identity)
 }
 
 fn filter(fields: &mut dyn Fields, connections: Option<&[&str]>) -> FilterSettings {

@@ -9,6 +9,7 @@ mod mosquitto;
 #[path = "../common/nats.rs"]
 mod nats;
 
+mod certificates;
 mod mqtt;
 mod streams;
 

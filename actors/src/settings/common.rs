@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{ByteSize, Fields, Mistake};
-pub use crate::transport::TlsSettings;
+pub use crate::transport::{ClientIdentity, TlsSettings};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -102,5 +102,22 @@ impl TlsSettings {
             );
         }
         settings
+    }
+}
+
+impl ClientIdentity {
+    /// Reads the keys of a `tls` table that say who we are: `client_cert` and `client_key`, of which neither is anything without the other.
+    pub fn read(fields: &mut dyn Fields) -> Option<Self> {
+        for (key, other, file) in
+            [("client_cert", "client_key", "client.key"), ("client_key", "client_cert", "client.pem")]
+        {
+            if fields.contains(key) && !fields.contains(other) {
+                let mistake =
+                    Mistake::new(format!("`{other}` is missing: a certificate and its private key go together"));
+                fields.error(key, mistake.hint(format!("add {other} = \"{file}\"")));
+            }
+        }
+        let (certificate, key) = (fields.file("client_cert"), fields.file("client_key"));
+        Some(Self { certificate: certificate?, key: key? })
     }
 }

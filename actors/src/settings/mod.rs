@@ -25,7 +25,7 @@ pub mod size;
 pub(crate) mod testing;
 mod typed;
 
-pub use common::{CommonSettings, Heartbeat, TlsSettings};
+pub use common::{ClientIdentity, CommonSettings, Heartbeat, TlsSettings};
 pub use fields::{At, Fields, Severity, Value};
 pub use filter::FilterSettings;
 pub use mistake::{Mistake, closest};

@@ -48,5 +48,5 @@ pub use error::{CloseReason, Fault, OpenError, RestError, SendError};
 pub use pace::Paces;
 pub use request::{Body, HeaderText, Method, RestAnswer, RestCall, Retry, Wanted, WebSocketRequest};
 pub use rest::RestClient;
-pub use tls::{TlsError, TlsSettings};
+pub use tls::{ClientIdentity, TlsError, TlsSettings, refused_identity};
 pub use websocket::WebSocket;

@@ -28,7 +28,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsConnector;
-use watchpost_actors::settings::Secret;
+use watchpost_actors::{settings::Secret, transport::refused_identity};
 
 /// The largest message that is taken from the broker: what others have put among the topics that are looked at. Larger ones it keeps.
 const LARGEST_HEARD: u32 = 4 << 20;
@@ -397,8 +397,12 @@ fn unadmitted(error: ConnectionError) -> ConnectError {
     let code = match error {
         ConnectionError::ConnectionRefused(code)
         | ConnectionError::MqttState(StateError::ConnFail { reason: code }) => code,
-        ConnectionError::Io(error) | ConnectionError::MqttState(StateError::Io(error)) => {
-            return Unreachable(error.to_string());
+        ConnectionError::Io(error)
+        | ConnectionError::MqttState(StateError::Io(error) | StateError::Deserialization(PacketError::Io(error))) => {
+            return match refused_identity(&error) {
+                Some(why) => Refused(format!("{why}: mend `tls.client_cert` and `tls.client_key`")),
+                None => Unreachable(error.to_string()),
+            };
         }
         ConnectionError::Timeout(_) => return Unreachable("no answer in time".to_owned()),
         ConnectionError::MqttState(StateError::Deserialization(error)) => {

@@ -222,7 +222,7 @@ impl Place {
 
 /// How connections are made.
 fn options(sink: &str, settings: &NatsSink) -> Result<Box<dyn Fn() -> ConnectOptions>, NatsError> {
-    let mut tls = (*settings.tls.client_config()?).clone();
+    let mut tls = (*settings.tls.client_config_as(settings.identity.as_ref())?).clone();
     // That is for HTTP.
     tls.alpn_protocols.clear();
     let (name, timeout, tls_required) = (format!("watchpost {sink}"), settings.timeout, settings.tls_required);

@@ -9,6 +9,7 @@ use async_nats::{
         context::{PublishError, PublishErrorKind},
     },
 };
+use watchpost_actors::transport::refused_identity;
 
 use crate::sinks::outlet::Failure;
 
@@ -58,6 +59,9 @@ pub(super) fn unauthorized() -> Trouble {
 
 /// What an attempt to connect has come to.
 pub(super) fn of_connect(error: &ConnectError) -> Trouble {
+    if let Some(why) = refused_identity(error) {
+        return Trouble::Unauthorized(format!("TLS failed: {why}: mend `tls.client_cert` and `tls.client_key`"));
+    }
     match error.kind() {
         ConnectErrorKind::AuthorizationViolation => unauthorized(),
         ConnectErrorKind::Authentication => Trouble::Unauthorized(

@@ -10,8 +10,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     super::{
-        Budget, Downloads, Fault, Method, OpenError, RestCall, RestClient, RestError, TlsError, TlsSettings,
-        WebSocketClient, WebSocketRequest,
+        Budget, ClientIdentity, Downloads, Fault, Method, OpenError, RestCall, RestClient, RestError, TlsError,
+        TlsSettings, WebSocketClient, WebSocketRequest,
         download::{Limits, Part},
     },
     server::{Peer, Server, TEXT, frame, receive, within},
@@ -178,6 +178,35 @@ fn a_bad_certificate_file_is_named_with_what_is_wrong() {
 
     fs::write(&file, format!("{good}-----BEGIN CERTIFICATE-----\nAAAA\n")).unwrap();
     assert!(matches!(error(&file), TlsError::BadCertificate { number: 2, .. }), "{}", error(&file));
+}
+
+#[test]
+fn a_bad_certificate_or_key_of_our_own_is_named_with_what_is_wrong() {
+    let directory = TempDir::new().unwrap();
+    let [certificate, key] = ["client.pem", "client.key"].map(|name| directory.path().join(name));
+    let identity = ClientIdentity { certificate: certificate.clone(), key: key.clone() };
+    let set_up = || TlsSettings::default().client_config_as(Some(&identity)).map(drop);
+    let error = || set_up().unwrap_err();
+
+    assert!(matches!(error(), TlsError::Unreadable { .. }));
+    let ours = rcgen::generate_simple_self_signed(["watchpost".to_owned()]).unwrap();
+    let others = rcgen::generate_simple_self_signed(["other".to_owned()]).unwrap();
+    fs::write(&certificate, ours.cert.pem()).unwrap();
+    assert!(matches!(error(), TlsError::KeyUnreadable { .. }), "{}", error());
+    fs::write(&key, ours.cert.pem()).unwrap();
+    assert!(matches!(error(), TlsError::NoKey { .. }), "{}", error());
+    fs::write(&key, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n").unwrap();
+    assert!(matches!(error(), TlsError::KeyEncrypted { .. }) && error().to_string().contains("openssl pkey"));
+    fs::write(&key, "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n").unwrap();
+    assert!(matches!(error(), TlsError::BadKey { .. }), "{}", error());
+    assert!(!error().to_string().contains("c2VjcmV0") && !error().to_string().contains("secret"));
+    fs::write(&key, others.signing_key.serialize_pem()).unwrap();
+    assert!(matches!(error(), TlsError::KeyMismatch { .. }), "{}", error());
+    assert!(error().to_string().contains("client.key") && error().to_string().contains("client.pem"));
+    fs::write(&key, ours.signing_key.serialize_pem()).unwrap();
+    set_up().unwrap();
+    fs::write(&certificate, ours.signing_key.serialize_pem()).unwrap();
+    assert!(matches!(error(), TlsError::NoCertificate { .. }), "{}", error());
 }
 
 #[actix_rt::test]
