@@ -91,3 +91,32 @@ fn states_that_a_broker_does_not_take_are_told_once_with_their_number() {
     });
     place.end(program);
 }
+
+#[test]
+fn a_look_tries_where_home_assistant_is_told_in_either_form_and_leaves_nothing() {
+    let place = Place::start(1);
+    let mut broker = Mosquitto::prepared("allow_anonymous true\nacl_file @/acl");
+    fs::write(
+        broker.path("acl"),
+        "topic read #\ntopic write watchpost/#\ntopic write right/device/+/config\ntopic write probe/#\n",
+    )
+    .unwrap();
+    broker.begin();
+    let listener = broker.listen(&["-t", "watchpost/#", "-t", "right/#"]);
+    let look = |more: &str| {
+        place.configure("", &sink("mqtt", &broker.url(), more));
+        answer(&place, &["check", "--connect"])
+    };
+    let (code, text) = look("");
+    assert!(code == Some(0) && text.contains("takes messages\n"), "{text}");
+    let (code, text) = look("home_assistant = true\ndiscovery_prefix = \"right\"");
+    assert!(code == Some(0) && text.contains("and descriptions for Home Assistant"), "{text}");
+    for (prefix, form) in [("homeassistant", "device"), ("right", "component")] {
+        let (code, text) =
+            look(&format!("home_assistant = true\ndiscovery_prefix = \"{prefix}\"\ndiscovery = \"{form}\""));
+        let why = format!("give this user the right to publish to {prefix}/#");
+        assert!(code == Some(1) && text.contains(&why), "{text}");
+    }
+    eventually("all was heard", || listener.all().iter().any(|message| message.topic.starts_with("right/device/")));
+    assert!(listener.all().iter().all(|message| message.body.is_empty()), "{:?}", listener.all());
+}

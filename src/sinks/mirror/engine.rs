@@ -87,6 +87,14 @@ impl EnginePresent {
     }
 }
 
+#[cfg(feature = "mqtt")]
+impl EnginePresent {
+    /// Whether there is anything to put up of an item.
+    pub(in crate::sinks) fn shows(&self, connection: &ConnectionName, item: &str) -> bool {
+        self.states(connection, item).iter().any(|state| state.value() != watchpost_actors::model::vocabulary::UNKNOWN)
+    }
+}
+
 impl Present for EnginePresent {
     async fn connections(&self) -> Option<Vec<Connection>> {
         let all = self.engine.send(ListConnections).await.ok()?;

@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc, time::Duration};
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::{sync::Mutex, time::sleep};
-use watchpost_actors::model::{ConnectionState, State};
+use watchpost_actors::model::{ConnectionName, ConnectionState, State};
 
 use super::{
     home_assistant::{ConnectionFacts, Discovery, GroupFacts, ItemFacts, ItemTopics, Message, parent_of},
@@ -25,11 +25,16 @@ pub(super) const OFFLINE: &str = "offline";
 /// So long after a session has begun, what the broker has retained is known.
 const KNOWN_AFTER: Duration = Duration::from_secs(2);
 
+/// Whether anything is put up of an item.
+pub(super) type IsShown = Box<dyn Fn(&ConnectionName, &str) -> bool>;
+
 /// The retained messages of one sink.
 pub(super) struct Retained {
     link: Rc<Link>,
     topics: Topics,
     discovery: Option<Discovery>,
+    /// Whether anything is put up of an item: the filter may hide it.
+    is_shown: IsShown,
     /// Of whom what Home Assistant was told formerly was, as far as it was found in this session.
     told_of: RefCell<HashMap<String, Place>>,
     /// What Home Assistant was told in the other form, and is to hear of in this one.
@@ -39,9 +44,9 @@ pub(super) struct Retained {
 }
 
 impl Retained {
-    pub(super) fn new(link: Rc<Link>, topics: Topics, discovery: Option<Discovery>) -> Self {
+    pub(super) fn new(link: Rc<Link>, topics: Topics, discovery: Option<Discovery>, is_shown: IsShown) -> Self {
         let (told_of, other_form) = (RefCell::default(), RefCell::default());
-        Self { link, topics, discovery, told_of, other_form, prepared: Mutex::new(0) }
+        Self { link, topics, discovery, is_shown, told_of, other_form, prepared: Mutex::new(0) }
     }
 
     fn of_connection(&self, connection: &Connection) -> Vec<Document> {
@@ -82,7 +87,8 @@ impl Retained {
                 vendor: connection.vendor,
                 id,
                 name: item.name.as_deref(),
-                parent: parent_of(id),
+                // A device below one that is not described would be below nothing.
+                parent: parent_of(id).filter(|parent| (self.is_shown)(name, parent)),
                 groups: groups.collect(),
                 kinds: std::collections::BTreeSet::new(),
                 topics: ItemTopics { connection: &availability, events: &events, commands: &commands },
@@ -207,5 +213,51 @@ impl Board for Retained {
 
     fn settled(&self, key: &str, refused: Option<&str>) {
         self.link.herald().settled(key, refused);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::{sync::Arc, time::Duration};
+
+    use watchpost_actors::model::{Item, Meaning, Origin, Sequence, StateMeaning};
+
+    use super::{super::home_assistant::Form, *};
+    use crate::sinks::standing::Herald;
+
+    #[test]
+    fn a_device_below_a_system_that_the_filter_hides_is_below_its_connection() {
+        let name: ConnectionName = "home".parse().unwrap();
+        let connection =
+            Connection { name: name.clone(), vendor: "simplisafe", title: None, state: ConnectionState::Online };
+        let group = StateMeaning {
+            group: "contact".into(),
+            value: "open".into(),
+            vendor_group: "contact".into(),
+            vendor_value: "open".into(),
+            text: None,
+        };
+        let state = State {
+            connection: name,
+            item: Arc::new(Item { id: "systems/1/devices/2".into(), name: None }),
+            meaning: Arc::new(Meaning { kind: "contact.opened".into(), name: None, state: Some(group) }),
+            time: "2026-06-11T09:17:59Z".into(),
+            sequence: Sequence(7),
+            origin: Origin::Live,
+            stale: false,
+        };
+        let via = |is_shown: bool| {
+            let topics = Topics::new("watchpost");
+            let discovery = Discovery::new("homeassistant", Form::Device, "watchpost", &topics.program());
+            let link = Link::new(Duration::from_secs(1), Herald::new("broker", "127.0.0.1:1883"));
+            let board = Retained::new(link, topics, Some(discovery), Box::new(move |_, _| is_shown));
+            let documents = board.documents(About::Item(&connection, std::slice::from_ref(&state)));
+            let described = documents.iter().find(|document| document.key.starts_with("homeassistant/")).unwrap();
+            let described: Value = serde_json::from_slice(&described.body).unwrap();
+            described["device"]["via_device"].as_str().unwrap().to_owned()
+        };
+        assert!(via(true).contains("-home-systems-1-"), "{}", via(true));
+        assert!(!via(false).contains("systems") && via(false).contains("-home-"), "{}", via(false));
     }
 }

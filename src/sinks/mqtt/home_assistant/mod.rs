@@ -215,6 +215,16 @@ impl Discovery {
         }
     }
 
+    /// A topic among ours at which nothing ever is, to learn whether we may publish there.
+    pub(crate) fn trial(&self) -> String {
+        let nobody = self.names.nobody();
+        let levels = match self.form {
+            Form::Device => format!("device/{nobody}"),
+            Form::Component => format!("sensor/{nobody}/check"),
+        };
+        format!("{}/{levels}/config", self.prefix)
+    }
+
     /// What to publish at a topic of ours, not to be kept, before it is taken away because devices are described in the other [`Form`] now: Home
     /// Assistant then lets go of the entity, but keeps what people have set for it, and takes that up with the message in the new form. For all of a
     /// device's old topics this comes first, then the new message, then the empty ones. Without it, a new message is ignored as long as the old one

@@ -28,6 +28,11 @@ impl Namespace {
         self.id(&[connection.as_str(), item])
     }
 
+    /// An id that begins like those and is none of them, for all have a hash at their end.
+    pub(super) fn nobody(&self) -> String {
+        format!("{}check", self.0)
+    }
+
     /// What can be read of it is not unique; the hash behind it is.
     fn id(&self, parts: &[&str]) -> String {
         let mut id = self.0.clone();
