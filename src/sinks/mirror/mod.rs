@@ -110,6 +110,25 @@ pub(super) trait Present: 'static {
     fn states(&self, connection: &ConnectionName, item: &str) -> Vec<State>;
 }
 
+/// The states of an item, each with the name of its group in a key: the shared one, or the vendor's own where several have the same. No name is there
+/// twice, as no item has a vendor's group twice.
+pub(super) fn by_group(states: &[State]) -> Vec<(&str, &State)> {
+    let mut named: Vec<_> = states.iter().map(|state| (state.group(), state)).collect();
+    // A vendor may call one group as another is called by all: so until nothing changes any more.
+    while let Some(at) = (0..named.len()).find(|&at| {
+        let (name, state) = named[at];
+        name != vendor_group(state) && named.iter().enumerate().any(|(other, (taken, _))| other != at && *taken == name)
+    }) {
+        let (name, _) = named[at];
+        named.iter_mut().filter(|(same, _)| *same == name).for_each(|(name, state)| *name = vendor_group(state));
+    }
+    named
+}
+
+fn vendor_group(state: &State) -> &str {
+    state.meaning.state.as_ref().map_or("", |state| &state.vendor_group)
+}
+
 /// A state as a document: what the API shows of it, but for `stale`, which is as long as its connection is not online: that would be another
 /// document for each state whenever a connection breaks, and is told once for all of them.
 pub(super) fn state_json(state: &State) -> Bytes {

@@ -434,3 +434,24 @@ fn a_state_as_a_document_does_not_change_with_its_connection() {
     );
     assert!(json.get("stale").is_none());
 }
+
+#[test]
+fn states_of_one_item_have_different_names_whatever_their_vendor_calls_them() {
+    let named = |groups: &[(&str, &str)]| {
+        let of = |(group, own): &(&str, &str)| {
+            let mut state = state(&"hq".parse().unwrap(), "cameras/1", group, "clear");
+            let meaning = Arc::make_mut(&mut state.meaning);
+            meaning.state.as_mut().unwrap().vendor_group = (*own).into();
+            state
+        };
+        let states: Vec<_> = groups.iter().map(of).collect();
+        by_group(&states).into_iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(named(&[("motion", "v1"), ("recording", "v2")]), ["motion", "recording"]);
+    assert_eq!(named(&[("motion", "v1"), ("recording", "v2"), ("motion", "v3")]), ["v1", "recording", "v3"]);
+    assert_eq!(named(&[("motion", "motion"), ("motion", "v3")]), ["motion", "v3"]);
+    // What two are called by is what all call a third.
+    assert_eq!(named(&[("motion", "v1"), ("v1", "v2"), ("motion", "v3")]), ["v1", "v2", "v3"]);
+    assert_eq!(named(&[("motion", "v1"), ("v1", "v2"), ("motion", "v3"), ("v2", "v4")]), ["v1", "v2", "v3", "v4"]);
+    assert_eq!(named(&[("motion", ""), ("motion", "")]), ["", ""]);
+}

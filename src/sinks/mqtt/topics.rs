@@ -2,7 +2,10 @@
 
 use watchpost_actors::model::{ConnectionName, State};
 
-use crate::sinks::{level, mirror::Place};
+use crate::sinks::{
+    level,
+    mirror::{Place, by_group},
+};
 
 /// The level in the place of an item for events that have none. No item is called so: all have a `/` in their names.
 const NO_ITEM: &str = "-";
@@ -55,14 +58,11 @@ impl Topics {
 
     /// The states of an item, each where it is published: under its shared group, or under the vendor's id where several have the same.
     pub(super) fn states<'a>(&self, states: &'a [State]) -> Vec<(String, &'a State)> {
-        let vendor_group = |state: &'a State| state.meaning.state.as_ref().map_or("", |state| &*state.vendor_group);
-        let topic = |state: &'a State| {
-            let is_alone = states.iter().filter(|other| other.group() == state.group()).count() == 1;
-            let group = level::encode(if is_alone { state.group() } else { vendor_group(state) });
-            let (connection, item) = (level::encode(state.connection.as_str()), level::encode(&state.item.id));
-            (self.of(&[&connection, &item, STATES, &group]), state)
+        let topic = |(group, state): (&str, &'a State)| {
+            let levels = [state.connection.as_str(), &state.item.id, group].map(level::encode);
+            (self.of(&[&levels[0], &levels[1], STATES, &levels[2]]), state)
         };
-        states.iter().map(topic).collect()
+        by_group(states).into_iter().map(topic).collect()
     }
 
     /// Where commands for an item would go, if any were taken.

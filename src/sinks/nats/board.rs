@@ -32,7 +32,7 @@ use crate::{
     sinks::{
         backoff::Backoff,
         level,
-        mirror::{About, Board, Document, Place, state_json},
+        mirror::{About, Board, Document, Place, by_group, state_json},
         outlet::Failure,
     },
 };
@@ -221,10 +221,10 @@ impl Board for Buckets {
                 let body = json!({"connection": name.as_str(), "state": ConnectionState::Connecting});
                 vec![Document { key: key_of(name), body: body.to_string().into() }]
             }
-            About::Item(connection, states) => states
-                .iter()
-                .map(|state| {
-                    let (item, group) = (level::encode(&state.item.id), level::encode(state.group()));
+            About::Item(connection, states) => by_group(states)
+                .into_iter()
+                .map(|(group, state)| {
+                    let (item, group) = (level::encode(&state.item.id), level::encode(group));
                     Document { key: format!("{}.{item}.{group}", key_of(&connection.name)), body: state_json(state) }
                 })
                 .collect(),

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use watchpost_actors::model::{
-    ConnectionName, Event, EventId, Item, Meaning, Origin, Sequence,
+    ConnectionName, Event, EventId, Item, Meaning, Origin, Sequence, State, StateMeaning,
     event::{Committed, SharedEvent},
 };
 
@@ -225,4 +225,41 @@ proptest! {
             prop_assert_eq!(sent, event.get().full_id());
         }
     }
+}
+
+#[test]
+fn two_groups_of_the_vendor_that_are_one_of_ours_have_a_key_each() {
+    use crate::sinks::mirror::{About, Board, Connection};
+    let board = Buckets::new(Rc::new(Session::new("n", &settings("")).unwrap()));
+    let connection = Connection {
+        name: "hq".parse().unwrap(),
+        vendor: "milestone",
+        title: None,
+        state: watchpost_actors::model::ConnectionState::Online,
+    };
+    let state = |own: &str| State {
+        connection: connection.name.clone(),
+        item: Arc::new(Item { id: "cameras/1".into(), name: None }),
+        meaning: Arc::new(Meaning {
+            kind: "test".into(),
+            name: None,
+            state: Some(StateMeaning {
+                group: "motion".into(),
+                value: "clear".into(),
+                vendor_group: own.into(),
+                vendor_value: "0".into(),
+                text: None,
+            }),
+        }),
+        time: "2026-06-11T09:17:59Z".into(),
+        sequence: Sequence(7),
+        origin: Origin::Live,
+        stale: false,
+    };
+    let keys = |states: &[State]| {
+        let documents = board.documents(About::Item(&connection, states));
+        documents.into_iter().map(|document| document.key).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(&[state("left")]), ["hq.cameras=2F1.motion"]);
+    assert_eq!(keys(&[state("left"), state("right")]), ["hq.cameras=2F1.left", "hq.cameras=2F1.right"]);
 }
