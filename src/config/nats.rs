@@ -33,6 +33,8 @@ pub struct NatsSink {
     pub identity: Option<ClientIdentity>,
     /// The connection must be encrypted; else the server decides.
     pub tls_required: bool,
+    /// How often the bucket is looked at, whether it still holds what was put there; 30 s. No configuration sets it.
+    pub look_every: Duration,
 }
 
 /// As whom to log in.
@@ -87,6 +89,8 @@ impl NatsSink {
     pub const BUCKET: &str = "watchpost-states";
     /// The default of `timeout`.
     pub const TIMEOUT: Duration = Duration::from_secs(10);
+    /// The default of `look_every`.
+    pub const LOOK_EVERY: Duration = Duration::from_secs(30);
 }
 
 impl Default for NatsLimits {
@@ -121,6 +125,7 @@ pub(super) fn read(fields: &mut dyn Fields) -> Option<NatsSink> {
     let url = url?;
     Some(NatsSink {
         tls_required: has_tls || url.scheme() == "tls",
+        look_every: NatsSink::LOOK_EVERY,
         url,
         login: login?,
         stream: stream?,

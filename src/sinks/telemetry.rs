@@ -159,6 +159,36 @@ impl DocumentRefused<'_> {
     }
 }
 
+/// Somebody else has put something in the place of documents of the present, or removed them.
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+pub(super) struct DocumentsSpoilt<'a> {
+    pub(super) sink: &'a str,
+    /// One of them.
+    pub(super) key: &'a str,
+    /// How often that was noticed since it was told last.
+    pub(super) times: usize,
+    /// It was not for a long time.
+    pub(super) news: bool,
+}
+
+#[cfg(any(feature = "mqtt", feature = "nats"))]
+impl DocumentsSpoilt<'_> {
+    pub(super) fn emit(self) {
+        let Self { sink, key, times, news } = self;
+        if news {
+            warn!(
+                sink,
+                key,
+                times,
+                "Somebody else writes where this sink keeps present states; it puts its own there again. If it is another watchpost, give each its \
+                 own `prefix` (MQTT) or `bucket` (NATS); if it is not, find who publishes there"
+            );
+        } else {
+            debug!(sink, key, times, "Somebody else has written where this sink keeps present states.");
+        }
+    }
+}
+
 /// A broker does not want documents of the present, all for the same reason: told once for all of them.
 #[cfg(any(feature = "mqtt", feature = "nats"))]
 pub(super) struct DocumentsRefused<'a> {

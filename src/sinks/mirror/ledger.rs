@@ -10,13 +10,20 @@ use std::{
 use tokio::time::Instant;
 use watchpost_actors::model::{ConnectionName, ConnectionState};
 
-use super::{Connection, Document, Place};
+use super::{
+    Connection, Document, Place,
+    mends::{Mends, Spoilt},
+};
 
 /// For so long after the start, connections may still be added one by one: nothing that was found is taken for a connection's that is gone. So
 /// long after an account came online its children are all there, too.
 pub(super) const NAMES_SETTLE: Duration = Duration::from_secs(10);
 /// So long after a connection came online, every item of it has told its first state, or that it has none (EEN's devices are given 60 s to answer).
 pub(super) const ITEMS_SETTLE: Duration = Duration::from_secs(90);
+
+/// Keys that were found at the broker, and are neither put up nor removed since, at most: what is beyond them is left for another session. A broker
+/// may be made to hold any number.
+pub(super) const MOST_FOUND: usize = 100_000;
 
 /// What is to be done at the broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,13 +48,31 @@ pub(super) struct Ledger {
     /// Names of connections that were there in this run and are gone.
     gone: HashSet<ConnectionName>,
     at_broker: HashMap<Place, HashMap<String, Print>>,
-    due: VecDeque<Place>,
-    /// Those that are due, to tell quickly.
+    /// How many keys there nothing is known of.
+    open: usize,
+    /// Connections that are due. They come before anything else: as long as it is not said how they are, nothing else can be relied on.
+    due_connections: VecDeque<Place>,
+    /// Items that are due.
+    due_items: VecDeque<Place>,
+    /// All that are due, to tell quickly.
     queued: HashSet<Place>,
     /// Those that are being worked on; they are not begun a second time meanwhile.
-    busy: HashSet<Place>,
+    busy: HashMap<Place, Work>,
+    /// When everything is found that is at the broker: before that it is not said that the program is there, as what is left of a former run might be
+    /// taken for what is so.
+    settled_at: Instant,
+    mends: Mends,
     /// Those of which it is not certain yet that nothing stands behind what was found of them.
     uncertain: HashSet<Place>,
+}
+
+/// What is under way at the broker for one place.
+#[derive(Default)]
+struct Work {
+    /// What each key is to read then; nothing where it is to go.
+    to_be: HashMap<String, Print>,
+    /// Keys that somebody else has touched meanwhile: which of the two was first is not known.
+    disturbed: HashSet<String>,
 }
 
 struct Known {
@@ -72,25 +97,36 @@ impl Ledger {
             connections: HashMap::new(),
             gone: HashSet::new(),
             at_broker: HashMap::new(),
-            due: VecDeque::new(),
+            open: 0,
+            due_connections: VecDeque::new(),
+            due_items: VecDeque::new(),
             queued: HashSet::new(),
-            busy: HashSet::new(),
+            busy: HashMap::new(),
+            settled_at: now,
+            mends: Mends::default(),
             uncertain: HashSet::new(),
         }
     }
 
-    /// There is another session: nothing is known of what is at the broker, and nothing is under way.
-    pub(super) fn begin_session(&mut self) {
+    /// There is another session: nothing is known of what is at the broker until `settled_at`, and nothing is under way.
+    pub(super) fn begin_session(&mut self, settled_at: Instant) {
         self.at_broker.clear();
+        self.open = 0;
         self.busy.clear();
         self.uncertain.clear();
+        self.mends = Mends::default();
+        self.settled_at = settled_at;
         self.mark(Place::Program);
     }
 
     /// The documents of a place may have changed.
     pub(super) fn mark(&mut self, place: Place) {
         if self.queued.insert(place.clone()) {
-            self.due.push_back(place);
+            match place {
+                Place::Program => {}
+                Place::Connection(_) => self.due_connections.push_back(place),
+                Place::Item(..) => self.due_items.push_back(place),
+            }
         }
     }
 
@@ -136,26 +172,70 @@ impl Ledger {
         anew
     }
 
-    /// A key was at the broker when this session began.
+    /// A key is at the broker, and it is not known what it reads.
     pub(super) fn found(&mut self, place: Place, key: String) {
         // What we have put there since is known better.
-        self.at_broker.entry(place.clone()).or_default().entry(key).or_insert(None);
+        let is_known = self.at_broker.get(&place).is_some_and(|keys| keys.contains_key(&key));
+        if !is_known && self.open >= MOST_FOUND {
+            return;
+        }
+        if !is_known {
+            self.write_down(&place, key, None);
+        }
         self.mark(place);
     }
 
-    /// The next place to work on; to be told when that is [`done`](Self::done).
-    pub(super) fn next(&mut self) -> Option<Place> {
-        for _ in 0..self.due.len() {
-            let place = self.due.pop_front()?;
-            if self.busy.contains(&place) {
-                self.due.push_back(place);
-            } else {
-                self.queued.remove(&place);
-                self.busy.insert(place.clone());
-                return Some(place);
+    /// This is at the broker since before, or somebody else has put it there; an empty one is a key that is gone.
+    pub(super) fn heard(&mut self, place: Place, key: String, body: &[u8], now: Instant) {
+        let there = (!body.is_empty()).then(|| print(body));
+        let work = self.busy.get_mut(&place);
+        if let Some((work, to_be)) = work.and_then(|work| work.to_be.get(&key).copied().map(|to_be| (work, to_be))) {
+            // It is our own, or as good.
+            if to_be != there {
+                work.disturbed.insert(key);
             }
+            return;
         }
-        None
+        match (self.at_broker.get(&place).and_then(|keys| keys.get(&key)), there) {
+            (Some(Some(ours)), there) if Some(*ours) != there => {
+                if self.mends.spoilt(&place, &key, now) {
+                    self.mend(place, key);
+                }
+            }
+            (None, Some(_)) => self.found(place, key),
+            _ => {}
+        }
+    }
+
+    /// Marks what waits to be put up again since somebody else has touched it. Answers what was touched since this was asked last.
+    pub(super) fn mend_spoilt(&mut self, now: Instant) -> Option<Spoilt> {
+        for (place, key) in self.mends.due(now) {
+            self.mend(place, key);
+        }
+        self.mends.told()
+    }
+
+    fn mend(&mut self, place: Place, key: String) {
+        self.write_down(&place, key, None);
+        self.mark(place);
+    }
+
+    /// The next place to work on; to be told when that is [`done`](Self::done). Connections come first, then the program, then items.
+    pub(super) fn next(&mut self, now: Instant) -> Option<Place> {
+        let connection = next_of(&mut self.due_connections, &self.busy);
+        let place = connection.or_else(|| self.is_program_next(now).then_some(Place::Program));
+        let place = place.or_else(|| next_of(&mut self.due_items, &self.busy))?;
+        self.queued.remove(&place);
+        self.busy.insert(place.clone(), Work::default());
+        Some(place)
+    }
+
+    fn is_program_next(&self, now: Instant) -> bool {
+        let is_told = |place: &Place| !matches!(place, Place::Connection(_) | Place::Program);
+        self.queued.contains(&Place::Program)
+            && now >= self.settled_at
+            && self.due_connections.is_empty()
+            && self.busy.keys().all(is_told)
     }
 
     /// What is to be done so that a place has these documents and no others, in order. `is_known` unless nothing at all is known of the place.
@@ -163,7 +243,7 @@ impl Ledger {
         let at_broker = self.at_broker.get(place);
         let print_of = |key: &str| at_broker.and_then(|keys| keys.get(key));
         let wanted_keys: HashSet<_> = wanted.iter().map(|document| document.key.clone()).collect();
-        let put = wanted.into_iter().filter(|document| print_of(&document.key) != Some(&Some(print(document))));
+        let put = wanted.into_iter().filter(|document| print_of(&document.key) != Some(&Some(print(&document.body))));
         let mut steps: Vec<_> = put.map(Step::Put).collect();
         let is_certain = is_known || self.is_certain(place, now);
         let surplus = at_broker.into_iter().flatten().filter(|(key, _)| !wanted_keys.contains(*key));
@@ -174,30 +254,51 @@ impl Ledger {
         if !is_certain {
             self.uncertain.insert(place.clone());
         }
+        if let Some(work) = self.busy.get_mut(place) {
+            let to_be = |step: &Step| match step {
+                Step::Put(document) => (document.key.clone(), Some(print(&document.body))),
+                Step::Remove(key) => (key.clone(), None),
+            };
+            work.to_be = steps.iter().map(to_be).collect();
+        }
         steps
     }
 
     /// It is not known what is at the broker since this step was tried.
     pub(super) fn left_open(&mut self, place: &Place, step: &Step) {
         let (Step::Put(Document { key, .. }) | Step::Remove(key)) = step;
-        self.at_broker.entry(place.clone()).or_default().insert(key.clone(), None);
+        self.write_down(place, key.clone(), None);
     }
 
     /// The broker has carried out a step.
     pub(super) fn carried_out(&mut self, place: &Place, step: &Step) {
-        let keys = self.at_broker.entry(place.clone()).or_default();
         match step {
-            Step::Put(document) => drop(keys.insert(document.key.clone(), Some(print(document)))),
-            Step::Remove(key) => drop(keys.remove(key)),
+            Step::Put(document) => self.write_down(place, document.key.clone(), Some(print(&document.body))),
+            Step::Remove(key) => self.strike_out(place, key),
         }
+    }
+
+    fn write_down(&mut self, place: &Place, key: String, print: Print) {
+        let before = self.at_broker.entry(place.clone()).or_default().insert(key, print);
+        self.open = self.open + usize::from(print.is_none()) - usize::from(before == Some(None));
+    }
+
+    fn strike_out(&mut self, place: &Place, key: &str) {
+        let Some(keys) = self.at_broker.get_mut(place) else { return };
+        self.open -= usize::from(keys.remove(key) == Some(None));
         if keys.is_empty() {
             self.at_broker.remove(place);
         }
     }
 
     /// The work on a place has ended.
-    pub(super) fn done(&mut self, place: &Place) {
-        self.busy.remove(place);
+    pub(super) fn done(&mut self, place: &Place, now: Instant) {
+        let Some(work) = self.busy.remove(place) else { return };
+        for key in work.disturbed {
+            if self.mends.spoilt(place, &key, now) {
+                self.mend(place.clone(), key);
+            }
+        }
     }
 
     /// Whether what was found of a place of which nothing is known can be taken for what is left of something that is gone.
@@ -220,8 +321,20 @@ impl Ledger {
     }
 }
 
-fn print(document: &Document) -> u64 {
+/// The first of these that nobody works on; the others go behind.
+fn next_of(due: &mut VecDeque<Place>, busy: &HashMap<Place, Work>) -> Option<Place> {
+    for _ in 0..due.len() {
+        let place = due.pop_front()?;
+        if !busy.contains_key(&place) {
+            return Some(place);
+        }
+        due.push_back(place);
+    }
+    None
+}
+
+fn print(body: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    document.body.hash(&mut hasher);
+    body.hash(&mut hasher);
     hasher.finish()
 }

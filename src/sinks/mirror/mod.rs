@@ -8,6 +8,7 @@
 //! - [`Board`]: what a broker's side must be able to do, and which documents there should be. It is asked for the documents of a [`Place`] as
 //!   things are at that moment, so of many changes only the newest is put up, and what waits is bounded by the number of items.
 //! - `ledger`: pure bookkeeping. Of each place it knows which documents are at the broker, puts those that differ and removes what should not be there.
+//! - `mends`: what somebody else has touched at the broker is put up again, but two who fight over a key do not keep each other going.
 //! - `work`: carries that out. With each new session everything is put up anew, as the broker may have lost it; keys that are found there, from a
 //!   former run too, are removed when it is certain that nothing stands behind them any more.
 //!
@@ -15,11 +16,12 @@
 
 mod engine;
 mod ledger;
+mod mends;
 #[cfg(test)]
 mod tests;
 mod work;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde_json::{Value, value::to_raw_value};
@@ -67,6 +69,14 @@ pub(super) struct Document {
     pub(super) body: Bytes,
 }
 
+/// What a board has heard of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub(super) key: String,
+    /// What is there; empty where there is nothing any more.
+    pub(super) body: Bytes,
+}
+
 /// The broker's side. It lives on the sink's own thread, and shares the session with the events.
 pub(super) trait Board: 'static {
     /// What should be there. The same key never belongs to two places.
@@ -78,9 +88,13 @@ pub(super) trait Board: 'static {
     /// Waits for a session with a number above `after`, and answers its number. Numbers begin with 1. May be dropped at any time.
     async fn session(&self, after: u64) -> u64;
 
-    /// Waits for another key that was there when this session began; for ever when there is none. May be dropped at any time, and loses
+    /// Waits for another document that was there when this session began, or that somebody has put there or removed since; for ever when there is none.
+    /// It may be one that we have put there, but no older than the last of the same key that was acknowledged. May be dropped at any time, and loses
     /// nothing then.
-    async fn found(&self, session: u64) -> String;
+    async fn heard(&self, session: u64) -> Heard;
+
+    /// How long after a session has begun all is heard that was there.
+    fn heard_after(&self) -> Duration;
 
     /// Puts a document in the place of the one that is there; comes back when the broker has it.
     ///

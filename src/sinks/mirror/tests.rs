@@ -9,14 +9,15 @@ use std::{
 };
 
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     time::{Instant, sleep, timeout},
 };
 use watchpost_actors::model::{Item, Meaning, Origin, Sequence, StateMeaning};
 
 use super::{
     engine::Changed,
-    ledger::{ITEMS_SETTLE, Ledger, NAMES_SETTLE, Step},
+    ledger::{ITEMS_SETTLE, Ledger, MOST_FOUND, NAMES_SETTLE, Step},
+    mends::MEND_EVERY,
     *,
 };
 use crate::sinks::level;
@@ -25,7 +26,9 @@ use crate::sinks::level;
 struct Shelf {
     sessions: watch::Sender<u64>,
     there: RefCell<BTreeMap<String, String>>,
-    found: RefCell<VecDeque<String>>,
+    heard: RefCell<VecDeque<Heard>>,
+    more: Notify,
+    heard_after: Cell<Duration>,
     /// Every step that was carried out.
     log: RefCell<Vec<String>>,
     /// So many steps fail before others work.
@@ -42,7 +45,9 @@ impl Shelf {
         Rc::new(Self {
             sessions: watch::channel(0).0,
             there: RefCell::default(),
-            found: RefCell::default(),
+            heard: RefCell::default(),
+            more: Notify::new(),
+            heard_after: Cell::new(Duration::ZERO),
             log: RefCell::default(),
             failing: Cell::new(0),
             refused: RefCell::default(),
@@ -54,8 +59,21 @@ impl Shelf {
 
     /// Another session begins; what the broker holds is found in it.
     fn connect(&self) {
-        self.found.replace(self.there.borrow().keys().cloned().collect());
+        let there = self.there.borrow();
+        self.heard.replace(there.iter().map(|(key, body)| heard(key, body)).collect());
+        drop(there);
         self.sessions.send_modify(|session| *session += 1);
+    }
+
+    /// Somebody else puts this there; nothing is as good as removing it.
+    fn meddle(&self, key: &str, body: &str) {
+        if body.is_empty() {
+            self.there.borrow_mut().remove(key);
+        } else {
+            self.there.borrow_mut().insert(key.to_owned(), body.to_owned());
+        }
+        self.heard.borrow_mut().push_back(heard(key, body));
+        self.more.notify_one();
     }
 
     fn holds(&self) -> Vec<String> {
@@ -104,6 +122,9 @@ impl Board for Shelf {
     }
 
     fn place(&self, key: &str) -> Option<Place> {
+        if key == "up" {
+            return Some(Place::Program);
+        }
         let levels: Vec<_> = key.split('/').map(level::decode).collect::<Option<_>>()?;
         match &levels[..] {
             [connection, _] => Some(Place::Connection(connection.parse().ok()?)),
@@ -116,12 +137,18 @@ impl Board for Shelf {
         *self.sessions.subscribe().wait_for(|session| *session > after).await.unwrap()
     }
 
-    async fn found(&self, _: u64) -> String {
-        let found = self.found.borrow_mut().pop_front();
-        match found {
-            Some(key) => key,
-            None => std::future::pending().await,
+    async fn heard(&self, _: u64) -> Heard {
+        loop {
+            let heard = self.heard.borrow_mut().pop_front();
+            match heard {
+                Some(heard) => return heard,
+                None => self.more.notified().await,
+            }
         }
+    }
+
+    fn heard_after(&self) -> Duration {
+        self.heard_after.get()
     }
 
     async fn put(&self, session: u64, document: &Document) -> Result<(), Failure> {
@@ -172,6 +199,10 @@ impl Present for Script {
         let states = items.get(&(connection.to_string(), item.to_owned()));
         states.into_iter().flatten().map(|(group, value)| state(connection, item, group, value)).collect()
     }
+}
+
+fn heard(key: &str, body: &str) -> Heard {
+    Heard { key: key.to_owned(), body: body.to_owned().into() }
 }
 
 fn connection(name: &str, state: ConnectionState) -> Connection {
@@ -396,7 +427,7 @@ fn what_was_said_of_a_connection_that_is_not_there_yet_is_taken_back_and_removed
     let steps = ledger.steps(&child, vec![missing.clone()], false, much_later);
     assert_eq!(steps, [Step::Put(missing.clone())]);
     steps.iter().for_each(|step| ledger.carried_out(&child, step));
-    ledger.done(&child);
+    ledger.done(&child, much_later);
     ledger.note(vec![connection("stores", Online)], much_later);
     let settled = much_later + NAMES_SETTLE;
     ledger.note(vec![connection("stores", Online)], settled);
@@ -454,4 +485,122 @@ fn states_of_one_item_have_different_names_whatever_their_vendor_calls_them() {
     assert_eq!(named(&[("motion", "v1"), ("v1", "v2"), ("motion", "v3")]), ["v1", "v2", "v3"]);
     assert_eq!(named(&[("motion", "v1"), ("v1", "v2"), ("motion", "v3"), ("v2", "v4")]), ["v1", "v2", "v3", "v4"]);
     assert_eq!(named(&[("motion", ""), ("motion", "")]), ["", ""]);
+}
+
+#[test]
+fn what_somebody_else_has_written_over_or_removed_is_put_up_again() {
+    mirrored(|shelf, script| async move {
+        script.connect("hq", Online);
+        script.set("hq", "cameras/1", "motion", "clear");
+        shelf.connect();
+        let all = ["hq/cameras=2F1/motion=clear", "hq/up=online", "up=online"];
+        until(&shelf, &all).await;
+        for (key, body) in [("up", "offline"), ("hq/up", "offline"), ("hq/cameras=2F1/motion", "")] {
+            let begun = Instant::now();
+            shelf.meddle(key, body);
+            until(&shelf, &all).await;
+            assert!(begun.elapsed() < Duration::from_secs(1), "{key}");
+        }
+        // What reads as it should is no reason.
+        let before = shelf.log.borrow().len();
+        shelf.meddle("hq/up", "online");
+        // What was put where nothing belongs goes, once it is certain that nothing does.
+        shelf.meddle("hq/cameras=2F9/motion", "clear");
+        sleep(ITEMS_SETTLE).await;
+        until(&shelf, &all).await;
+        assert_eq!(shelf.log.borrow()[before..], ["remove hq/cameras=2F9/motion"]);
+    });
+}
+
+#[test]
+fn two_who_fight_over_a_key_do_not_keep_each_other_going() {
+    mirrored(|shelf, script| async move {
+        script.connect("hq", Online);
+        shelf.connect();
+        until(&shelf, &["hq/up=online", "up=online"]).await;
+        let before = shelf.log.borrow().len();
+        let begun = Instant::now();
+        while begun.elapsed() < 10 * MEND_EVERY {
+            let is_ours = shelf.there.borrow().get("hq/up").is_some_and(|body| body == "online");
+            if is_ours {
+                shelf.meddle("hq/up", "theirs");
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        let puts = shelf.log.borrow().len() - before;
+        assert!((8..=11).contains(&puts), "{puts}");
+        // In the end it is as it should be.
+        until(&shelf, &["hq/up=online", "up=online"]).await;
+    });
+}
+
+#[test]
+fn what_is_touched_while_it_is_being_put_up_is_put_up_once_more() {
+    mirrored(|shelf, script| async move {
+        script.connect("hq", Connecting);
+        shelf.connect();
+        until(&shelf, &["hq/up=connecting", "up=online"]).await;
+        shelf.pause.set(Duration::from_millis(200));
+        script.connect("hq", Online);
+        let puts = || shelf.log.borrow().iter().filter(|line| *line == "put hq/up=online").count();
+        while shelf.under_way.get() == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        shelf.meddle("hq/up", "theirs");
+        while puts() < 2 {
+            sleep(Duration::from_millis(10)).await;
+        }
+        // Our own that comes back is nobody else's, even before it is acknowledged.
+        script.connect("hq", Delayed);
+        while shelf.under_way.get() == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        shelf.meddle("hq/up", "delayed");
+        sleep(5 * MEND_EVERY).await;
+        assert_eq!(shelf.log.borrow().iter().filter(|line| *line == "put hq/up=delayed").count(), 1);
+    });
+}
+
+#[test]
+fn the_program_is_not_said_to_be_there_before_it_is_said_how_each_connection_is() {
+    mirrored(|shelf, script| async move {
+        let left = ["hq/up", "gone/up", "stores/up", "stores=2F1/up"];
+        left.iter().for_each(|key| drop(shelf.there.borrow_mut().insert((*key).to_owned(), "online".to_owned())));
+        script.connect("hq", Connecting);
+        script.connect("stores", Connecting);
+        (0..500).for_each(|camera| script.set("hq", &format!("cameras/{camera}"), "motion", "clear"));
+        shelf.pause.set(Duration::from_millis(50));
+        shelf.heard_after.set(Duration::from_secs(2));
+        for _ in 0..2 {
+            shelf.log.borrow_mut().clear();
+            shelf.there.borrow_mut().remove("up");
+            shelf.connect();
+            while !shelf.there.borrow().contains_key("up") {
+                sleep(Duration::from_millis(1)).await;
+            }
+            let there = shelf.there.borrow();
+            assert!(there.iter().all(|(key, body)| key == "up" || body != "online"), "{there:?}");
+            assert!(shelf.log.borrow().len() < 500, "no item is waited for that is not told in that time");
+        }
+    });
+}
+
+#[test]
+fn of_any_number_of_keys_that_are_found_only_so_many_are_remembered() {
+    let begun = Instant::now();
+    let mut ledger = Ledger::new(begun);
+    let item = |at: usize| Place::Item("hq".parse().unwrap(), format!("cameras/{at}").into());
+    ledger.note(vec![connection("hq", Online)], begun);
+    (0..MOST_FOUND + 1_000).for_each(|at| ledger.heard(item(at), at.to_string(), b"x", begun));
+    let mut remembered = 0;
+    while let Some(place) = ledger.next(begun) {
+        let steps = ledger.steps(&place, Vec::new(), true, begun);
+        remembered += steps.len();
+        steps.iter().for_each(|step| ledger.carried_out(&place, step));
+        ledger.done(&place, begun);
+    }
+    assert_eq!(remembered, MOST_FOUND);
+    // There is room again.
+    ledger.heard(item(0), "k".to_owned(), b"x", begun);
+    assert_eq!(ledger.next(begun), Some(item(0)));
 }

@@ -11,11 +11,16 @@ use tokio::{
 use watchpost_actors::model::{State, vocabulary};
 
 use super::{
-    About, Board, Connection, Document, Place, Present,
+    About, Board, Connection, Document, Heard, Place, Present,
     engine::{Changed, Since},
     ledger::{Ledger, Step},
+    mends::Spoilt,
 };
-use crate::sinks::{backoff::Backoff, outlet::Failure, telemetry::DocumentRefused};
+use crate::sinks::{
+    backoff::Backoff,
+    outlet::Failure,
+    telemetry::{DocumentRefused, DocumentsSpoilt},
+};
 
 /// Places that are worked on at the same time; of each, one step at a time is under way.
 const WIDTH: usize = 8;
@@ -25,6 +30,10 @@ const AT_A_TIME: usize = 64;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often every item is looked at, for what no change tells: that an item was given a name.
 const LOOK_AT_ALL_EVERY: u32 = 60;
+/// How often it is complained of others who touch our keys.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(3_600);
+/// What is heard so soon in a session may have been on its way from the start.
+const AT_FIRST: Duration = Duration::from_secs(5);
 
 /// Keeps the board equal to the present, for ever; where the engine ends, so does this. Dropped, it leaves what is there.
 pub(in crate::sinks) async fn run<B: Board, P: Present>(sink: &str, board: Rc<B>, present: Rc<P>, changed: &Changed) {
@@ -38,6 +47,8 @@ pub(in crate::sinks) async fn run<B: Board, P: Present>(sink: &str, board: Rc<B>
         present: Rc::clone(&present),
         ledger: Ledger::new(Instant::now()),
         session: 0,
+        begun: Instant::now(),
+        complained: None,
         working: FuturesUnordered::new(),
         paused: None,
         backoff: Backoff::new(),
@@ -49,7 +60,7 @@ pub(in crate::sinks) async fn run<B: Board, P: Present>(sink: &str, board: Rc<B>
         select! {
             session = board.session(mirror.session) => mirror.begin_session(session),
             Some(worked) = mirror.working.next(), if !mirror.working.is_empty() => mirror.take_note(worked),
-            key = board.found(mirror.session), if mirror.session > 0 => mirror.found(key),
+            heard = board.heard(mirror.session), if mirror.session > 0 => mirror.hear(heard),
             since = changed.take() => mirror.mark(since),
             connections = async { match looking.as_mut() { Some(looking) => looking.await, None => None } }, if looking.is_some() => {
                 looking = None;
@@ -57,6 +68,7 @@ pub(in crate::sinks) async fn run<B: Board, P: Present>(sink: &str, board: Rc<B>
                 mirror.meet(connections);
             }
             _ = look.tick() => {
+                mirror.mend();
                 looks = looks.wrapping_add(1);
                 if looks.is_multiple_of(LOOK_AT_ALL_EVERY) {
                     mirror.mark_everything();
@@ -78,6 +90,9 @@ struct Mirror<'a, B, P> {
     present: Rc<P>,
     ledger: Ledger,
     session: u64,
+    /// When it has begun.
+    begun: Instant,
+    complained: Option<Instant>,
     working: FuturesUnordered<LocalBoxFuture<'static, Worked>>,
     /// The broker wants to be left alone until then.
     paused: Option<Instant>,
@@ -102,7 +117,8 @@ impl<B: Board, P: Present> Mirror<'_, B, P> {
         // What was under way is known to have come to nothing.
         self.working = FuturesUnordered::new();
         (self.paused, self.backoff) = (None, Backoff::new());
-        self.ledger.begin_session();
+        self.begun = Instant::now();
+        self.ledger.begin_session(self.begun + self.board.heard_after());
         self.mark_everything();
     }
 
@@ -129,10 +145,21 @@ impl<B: Board, P: Present> Mirror<'_, B, P> {
         }
     }
 
-    fn found(&mut self, key: String) {
+    fn hear(&mut self, Heard { key, body }: Heard) {
         if let Some(place) = self.board.place(&key) {
-            self.ledger.found(place, key);
+            self.ledger.heard(place, key, &body, Instant::now());
         }
+    }
+
+    fn mend(&mut self) {
+        let now = Instant::now();
+        let Some(Spoilt { key, times }) = self.ledger.mend_spoilt(now) else { return };
+        let is_news = now.saturating_duration_since(self.begun) > AT_FIRST
+            && self.complained.is_none_or(|at| now.saturating_duration_since(at) >= COMPLAIN_EVERY);
+        if is_news {
+            self.complained = Some(now);
+        }
+        DocumentsSpoilt { sink: self.sink, key: &key, times, news: is_news }.emit();
     }
 
     /// Begins what is due, as far as there is room. Whether there may be more.
@@ -140,15 +167,16 @@ impl<B: Board, P: Present> Mirror<'_, B, P> {
         if self.session == 0 || !self.is_met || self.paused.is_some() {
             return false;
         }
+        let now = Instant::now();
         for _ in 0..AT_A_TIME {
             if self.working.len() >= WIDTH {
                 return false;
             }
-            let Some(place) = self.ledger.next() else { return false };
+            let Some(place) = self.ledger.next(now) else { return false };
             let (wanted, is_known) = self.wanted(&place);
-            let steps = self.ledger.steps(&place, wanted, is_known, Instant::now());
+            let steps = self.ledger.steps(&place, wanted, is_known, now);
             if steps.is_empty() {
-                self.ledger.done(&place);
+                self.ledger.done(&place, now);
             } else {
                 self.working.push(Box::pin(carry_out(Rc::clone(&self.board), self.session, place, steps)));
             }
@@ -181,7 +209,6 @@ impl<B: Board, P: Present> Mirror<'_, B, P> {
         if session != self.session {
             return;
         }
-        self.ledger.done(&place);
         if !done.is_empty() {
             self.backoff = Backoff::new();
         }
@@ -195,11 +222,14 @@ impl<B: Board, P: Present> Mirror<'_, B, P> {
             // Tried again when everything is looked at: the broker may think otherwise by then.
             self.ledger.left_open(&place, step);
         }
-        let Some((step, failure)) = failed else { return };
+        if let Some((step, _)) = &failed {
+            // It may have been carried out all the same.
+            self.ledger.left_open(&place, step);
+        }
+        self.ledger.done(&place, Instant::now());
+        let Some((_, failure)) = failed else { return };
         let after = if let Failure::Again { after, .. } = failure { after } else { None };
         self.paused = Some(Instant::now() + self.backoff.pause(after));
-        // It may have been carried out all the same.
-        self.ledger.left_open(&place, &step);
         self.ledger.mark(place);
     }
 }

@@ -10,11 +10,11 @@ use watchpost_actors::model::{ConnectionName, ConnectionState, State};
 use super::{
     home_assistant::{ConnectionFacts, Discovery, GroupFacts, ItemFacts, ItemTopics, Message, parent_of},
     link::Link,
-    session::{PublishError, Session},
+    session::{self, PublishError, Session},
     topics::Topics,
 };
 use crate::sinks::{
-    mirror::{About, Board, Connection, Document, Place, state_json},
+    mirror::{About, Board, Connection, Document, Heard, Place, state_json},
     outlet::Failure,
 };
 
@@ -24,6 +24,10 @@ pub(super) const OFFLINE: &str = "offline";
 
 /// So long after a session has begun, what the broker has retained is known.
 const KNOWN_AFTER: Duration = Duration::from_secs(2);
+/// The longest description, in bytes, that is looked at for whose it is; ours have some ten thousand. Anybody may put anything there.
+const LONGEST_DESCRIPTION: usize = 256 << 10;
+/// Of so many topics of Home Assistant's it is known at most whose they are.
+const MOST_TOLD: usize = 100_000;
 
 /// Whether anything is put up of an item.
 pub(super) type IsShown = Box<dyn Fn(&ConnectionName, &str) -> bool>;
@@ -35,7 +39,7 @@ pub(super) struct Retained {
     discovery: Option<Discovery>,
     /// Whether anything is put up of an item: the filter may hide it.
     is_shown: IsShown,
-    /// Of whom what Home Assistant was told formerly was, as far as it was found in this session.
+    /// Of whom each topic tells Home Assistant: those that we put there, and those that were found.
     told_of: RefCell<HashMap<String, Place>>,
     /// What Home Assistant was told in the other form, and is to hear of in this one.
     other_form: RefCell<Vec<(String, &'static str)>>,
@@ -61,7 +65,8 @@ impl Retained {
                 topic: &topic,
                 events: Some(&events),
             };
-            documents.extend(discovery.connection(&facts).into_iter().map(told));
+            let place = Place::Connection(connection.name.clone());
+            documents.extend(discovery.connection(&facts).into_iter().map(|message| self.told(&place, message)));
         }
         documents
     }
@@ -93,9 +98,36 @@ impl Retained {
                 kinds: std::collections::BTreeSet::new(),
                 topics: ItemTopics { connection: &availability, events: &events, commands: &commands },
             };
-            documents.extend(discovery.item(&facts).into_iter().map(told));
+            let place = Place::Item(name.clone(), id.into());
+            documents.extend(discovery.item(&facts).into_iter().map(|message| self.told(&place, message)));
         }
         documents
+    }
+
+    /// A description as a document. It is remembered whose it is, since the topic does not say it.
+    fn told(&self, place: &Place, Message { topic, payload }: Message) -> Document {
+        let mut told_of = self.told_of.borrow_mut();
+        if told_of.get(&topic) != Some(place) {
+            told_of.insert(topic.clone(), place.clone());
+        }
+        Document { key: topic, body: payload.into() }
+    }
+
+    /// Takes note of a description that is at the broker. Whether it is known whose it is.
+    fn note(&self, session: u64, discovery: &Discovery, heard: &session::Heard) -> bool {
+        let is_prepared = self.prepared.try_lock().is_ok_and(|prepared| *prepared == session);
+        if let Some(word) = discovery.migration(&heard.topic).filter(|_| !is_prepared && !heard.body.is_empty()) {
+            self.other_form.borrow_mut().push((heard.topic.clone(), word));
+        }
+        if self.told_of.borrow().contains_key(&heard.topic) {
+            return true;
+        }
+        if heard.body.len() > LONGEST_DESCRIPTION || self.told_of.borrow().len() >= MOST_TOLD {
+            return false;
+        }
+        let Some(place) = self.told_of(&heard.body) else { return false };
+        self.told_of.borrow_mut().insert(heard.topic.clone(), place);
+        true
     }
 
     /// Of whom Home Assistant was told: every description refers to topics of its own item or connection.
@@ -128,9 +160,13 @@ impl Retained {
         let mut prepared = self.prepared.lock().await;
         if *prepared != session {
             sleep(KNOWN_AFTER).await;
-            let topics = self.other_form.take();
-            for (topic, word) in &topics {
-                publish(present, topic, word.as_bytes().into(), false).await?;
+            loop {
+                let Some((topic, word)) = self.other_form.borrow_mut().pop() else { break };
+                if let Err(failure) = publish(present, &topic, word.as_bytes().into(), false).await {
+                    // The other form must not go before Home Assistant has heard that.
+                    self.other_form.borrow_mut().push((topic, word));
+                    return Err(failure);
+                }
             }
             *prepared = session;
         }
@@ -153,10 +189,6 @@ fn document(key: String, body: &'static str) -> Document {
     Document { key, body: Bytes::from_static(body.as_bytes()) }
 }
 
-fn told(message: Message) -> Document {
-    Document { key: message.topic, body: message.payload.into() }
-}
-
 fn texts_in<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
     match value {
         Value::String(text) => texts.push(text),
@@ -177,30 +209,29 @@ impl Board for Retained {
     }
 
     fn place(&self, key: &str) -> Option<Place> {
-        self.topics.place(key).or_else(|| self.told_of.borrow_mut().remove(key))
+        self.topics.place(key).or_else(|| self.told_of.borrow().get(key).cloned())
     }
 
     async fn session(&self, after: u64) -> u64 {
         self.link.after(after).await.0
     }
 
-    async fn found(&self, session: u64) -> String {
+    async fn heard(&self, session: u64) -> Heard {
         let Some(present) = self.link.numbered(session) else { return std::future::pending().await };
         loop {
             let heard = present.heard().await;
-            if self.topics.place(&heard.topic).is_some() {
-                return heard.topic;
-            }
-            let Some(discovery) = self.discovery.as_ref().filter(|discovery| discovery.owns(&heard.topic)) else {
-                continue;
+            let is_described = || {
+                let discovery = self.discovery.as_ref().filter(|discovery| discovery.owns(&heard.topic));
+                discovery.is_some_and(|discovery| self.note(session, discovery, &heard))
             };
-            if let Some(place) = self.told_of(&heard.body) {
-                let word = discovery.migration(&heard.topic).map(|word| (heard.topic.clone(), word));
-                self.other_form.borrow_mut().extend(word);
-                self.told_of.borrow_mut().insert(heard.topic.clone(), place);
-                return heard.topic;
+            if self.topics.place(&heard.topic).is_some() || is_described() {
+                return Heard { key: heard.topic, body: heard.body };
             }
         }
+    }
+
+    fn heard_after(&self) -> Duration {
+        KNOWN_AFTER
     }
 
     async fn put(&self, session: u64, document: &Document) -> Result<(), Failure> {
@@ -208,7 +239,9 @@ impl Board for Retained {
     }
 
     async fn remove(&self, session: u64, key: &str) -> Result<(), Failure> {
-        self.publish(session, key, Bytes::new()).await
+        self.publish(session, key, Bytes::new()).await?;
+        self.told_of.borrow_mut().remove(key);
+        Ok(())
     }
 
     fn settled(&self, key: &str, refused: Option<&str>) {

@@ -32,6 +32,8 @@ use watchpost_actors::{settings::Secret, transport::refused_identity};
 
 /// The largest message that is taken from the broker: what others have put among the topics that are looked at. Larger ones it keeps.
 const LARGEST_HEARD: u32 = 4 << 20;
+/// What was heard and is not looked at yet, in bytes at most: it is looked at as fast as it comes, and what is beyond it is left out.
+const MOST_HEARD: usize = 16 << 20;
 /// Publishes that the library may have under way; the broker may want fewer.
 const IN_FLIGHT: u16 = 512;
 /// For how long a tidy end is waited for.
@@ -52,7 +54,7 @@ pub(super) struct Settings {
     pub(super) will: Option<(String, &'static str)>,
     pub(super) keep_alive: Duration,
     pub(super) timeout: Duration,
-    /// Of these topics, what the broker has retained is heard.
+    /// Of these topics, what the broker has retained is heard, and what others put there later.
     pub(super) filters: Vec<String>,
 }
 
@@ -84,10 +86,16 @@ pub(super) enum PublishError {
     Refused(String),
 }
 
-/// What the broker has retained.
+/// What the broker has retained; nothing of what was removed.
 pub(super) struct Heard {
     pub(super) topic: String,
     pub(super) body: Bytes,
+}
+
+impl Heard {
+    fn size(&self) -> usize {
+        self.topic.len() + self.body.len()
+    }
 }
 
 /// How a session has ended.
@@ -118,6 +126,8 @@ pub(super) struct Session {
     can_retain: bool,
     flight: Rc<Flight>,
     heard: Mutex<mpsc::UnboundedReceiver<Heard>>,
+    /// How much of that waits, in bytes.
+    unread: Rc<Cell<usize>>,
     polling: JoinHandle<()>,
 }
 
@@ -164,8 +174,9 @@ impl Session {
         let unreachable = || ConnectError::Unreachable(format!("no answer within {:?}", settings.timeout));
         let admitted = timeout(settings.timeout, admitted(&mut events)).await.map_err(|_| unreachable())??;
         let limits = admitted.properties.as_ref();
-        // What is in it is what the broker holds, and it is read at once.
+        // What waits in it is counted in bytes.
         let (say, heard) = mpsc::unbounded_channel();
+        let unread = Rc::new(Cell::new(0));
         let flight = Rc::new(Flight {
             next: Cell::new(1),
             waiting: RefCell::default(),
@@ -174,10 +185,14 @@ impl Session {
             is_blamed: Cell::new(false),
         });
         if !settings.filters.is_empty() {
-            let filters = settings
-                .filters
-                .iter()
-                .map(|filter| SubscribeFilter { nolocal: true, ..SubscribeFilter::new(filter, QoS::AtMostOnce) });
+            // What we put there ourselves need not come back. But a will may come late that an older session with our client_id has left.
+            let will = settings.will.as_ref().map(|(topic, _)| topic);
+            let filters = settings.filters.iter().map(|filter| SubscribeFilter {
+                nolocal: will != Some(filter),
+                // What others retain is told from what they only say.
+                preserve_retain: true,
+                ..SubscribeFilter::new(filter, QoS::AtMostOnce)
+            });
             // A broker that does not allow it says so in its answer, and then nothing is heard.
             let _ = client.try_subscribe_many(filters);
         }
@@ -186,8 +201,9 @@ impl Session {
             timeout: settings.timeout,
             largest: limits.and_then(|limits| limits.max_packet_size).and_then(|size| size.try_into().ok()),
             can_retain: limits.and_then(|limits| limits.retain_available) != Some(0),
-            polling: spawn_local(poll(events, Rc::clone(&flight), say)),
+            polling: spawn_local(poll(events, Rc::clone(&flight), say, Rc::clone(&unread))),
             flight,
+            unread,
             heard: Mutex::new(heard),
         })
     }
@@ -216,10 +232,13 @@ impl Session {
         Ok(Ticket { notice, waiting, timeout: self.timeout, sent: Instant::now() })
     }
 
-    /// Waits for the next message that the broker had retained when this session began; for ever when there is none.
+    /// Waits for the next message that the broker has retained, since before or from somebody else since; for ever when there is none.
     pub(super) async fn heard(&self) -> Heard {
         match self.heard.lock().await.recv().await {
-            Some(heard) => heard,
+            Some(heard) => {
+                self.unread.set(self.unread.get().saturating_sub(heard.size()));
+                heard
+            }
             None => std::future::pending().await,
         }
     }
@@ -436,19 +455,31 @@ fn unadmitted(error: ConnectionError) -> ConnectError {
 }
 
 /// Keeps the library going until the session ends.
-async fn poll(mut events: EventLoop, flight: Rc<Flight>, heard: mpsc::UnboundedSender<Heard>) {
+async fn poll(mut events: EventLoop, flight: Rc<Flight>, heard: mpsc::UnboundedSender<Heard>, unread: Rc<Cell<usize>>) {
+    let mut has_left_out = false;
     let error = loop {
         match events.poll().await {
-            Ok(Event::Incoming(Packet::Publish(message))) if message.retain && !message.payload.is_empty() => {
-                if let Ok(topic) = std::str::from_utf8(&message.topic) {
+            Ok(Event::Incoming(Packet::Publish(message))) if message.retain => {
+                let Ok(topic) = std::str::from_utf8(&message.topic) else { continue };
+                let told = Heard { topic: topic.to_owned(), body: message.payload.clone() };
+                let waits = unread.get() + told.size();
+                if waits <= MOST_HEARD {
+                    unread.set(waits);
                     // Nobody listens any more when the session is being dropped.
-                    let _ = heard.send(Heard { topic: topic.to_owned(), body: message.payload.clone() });
+                    let _ = heard.send(told);
+                } else if !std::mem::replace(&mut has_left_out, true) {
+                    tracing::warn!(
+                        topic,
+                        "the broker holds more among our topics than can be looked at so fast: some of what is left of items that are gone \
+                         is not removed before the next session"
+                    );
                 }
             }
             Ok(Event::Incoming(Packet::SubAck(answer))) => {
                 if answer.return_codes.iter().any(|code| !matches!(code, rumqttc::SubscribeReasonCode::Success(_))) {
                     tracing::warn!(
-                        "the broker does not let us see what it has retained: what is left there of items that are gone is not removed"
+                        "the broker does not let us see what it has retained: what is left there of items that are gone is not removed, and \
+                         it is not noticed when somebody else writes over what is ours"
                     );
                 }
             }

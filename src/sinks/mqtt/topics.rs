@@ -71,8 +71,8 @@ impl Topics {
     }
 
     /// Filters for everything that is retained under the prefix.
-    pub(super) fn retained(&self) -> [String; 2] {
-        [self.of(&["+", AVAILABILITY]), self.of(&["+", "+", STATES, "+"])]
+    pub(super) fn retained(&self) -> [String; 3] {
+        [self.program(), self.of(&["+", AVAILABILITY]), self.of(&["+", "+", STATES, "+"])]
     }
 
     /// Whose retained message a topic is; `None` if it is none of these.

@@ -5,13 +5,20 @@
 //! | `<connection>` | how the connection is doing |
 //! | `<connection>.<item>.<group>` | a state of an item |
 
-use std::{cell::RefCell, collections::VecDeque, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::{HashMap, VecDeque},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 
 use async_nats::jetstream::{
     context::PublishError,
-    kv::Store,
+    kv::{Entry, Operation, PutError, Store},
     stream::{Config, DiscardPolicy, StorageType},
 };
+use bytes::Bytes;
 use futures_util::StreamExt;
 use serde_json::json;
 use tokio::{
@@ -32,11 +39,15 @@ use crate::{
     sinks::{
         backoff::Backoff,
         level,
-        mirror::{About, Board, Document, Place, by_group, state_json},
+        mirror::{About, Board, Document, Heard, Place, by_group, state_json},
         outlet::Failure,
     },
 };
 
+/// What was heard and is not looked at yet, at most; the rest waits at the server.
+const MOST_HEARD: usize = 256;
+/// A bucket that is emptied again and again is looked at less and less often, up to so many times the first pause.
+const SELDOM: u32 = 32;
 /// The longest key; it is part of a subject.
 const LONGEST_KEY: usize = 3_000;
 
@@ -48,34 +59,44 @@ pub(super) struct Buckets {
     /// The number of the present session; 0 before the first.
     number: watch::Sender<u64>,
     present: RefCell<Option<(Rc<Link>, Store)>>,
-    /// Keys that were there when the session began, and are not asked for yet.
-    held: RefCell<VecDeque<String>>,
+    /// What was there when the session began or was put there since, and is not asked for yet; with the numbers that the server gave it.
+    heard: RefCell<VecDeque<(u64, Heard)>>,
     more: Notify,
+    room: Notify,
+    /// What we have put in this session, and the number that the server gave it.
+    put: RefCell<HashMap<String, u64>>,
+    look_every: Duration,
+    /// How often in a row the bucket was emptied, as a factor of that.
+    seldom: Cell<u32>,
     /// The bucket is not there any more.
     gone: Notify,
 }
 
 impl Buckets {
     pub(super) fn new(session: Rc<Session>) -> Self {
-        let NatsSink { bucket, limits, .. } = session.settings();
+        let NatsSink { bucket, limits, look_every, .. } = session.settings();
         Self {
             name: bucket.clone(),
             replicas: usize::from(limits.replicas),
+            look_every: *look_every,
+            seldom: Cell::new(1),
             session,
             number: watch::Sender::default(),
             present: RefCell::default(),
-            held: RefCell::default(),
+            heard: RefCell::default(),
             more: Notify::new(),
+            room: Notify::new(),
+            put: RefCell::default(),
             gone: Notify::new(),
         }
     }
 
     /// Opens the bucket, and opens it anew whenever the connection or the bucket is lost. For ever.
-    pub(super) async fn keep(&self) {
+    pub(super) async fn keep(&self, sink: &str) {
         let mut backoff = Backoff::new();
         loop {
             let after = match self.session.connection().await {
-                Ok(link) => match self.hold(&link).await {
+                Ok(link) => match self.hold(sink, &link).await {
                     Ok(()) => {
                         backoff = Backoff::new();
                         None
@@ -94,40 +115,70 @@ impl Buckets {
         }
     }
 
-    /// Opens the bucket over a connection; comes back when either is lost.
-    async fn hold(&self, link: &Rc<Link>) -> Result<(), Trouble> {
+    /// Opens the bucket over a connection; comes back when either is lost, or the bucket is another or emptied.
+    async fn hold(&self, sink: &str, link: &Rc<Link>) -> Result<(), Trouble> {
         let store = open(link, &self.name, self.replicas).await?;
-        self.held.borrow_mut().clear();
+        self.heard.borrow_mut().clear();
+        self.put.borrow_mut().clear();
         *self.present.borrow_mut() = Some((Rc::clone(link), store.clone()));
         self.session.herald().remark("bucket", Vec::new());
         self.number.send_modify(|number| *number += 1);
         let ended = select! {
-            listed = self.list(link, &store) => match listed {
-                Ok(()) => select! {
-                    () = link.lost() => Ok(()),
-                    () = self.gone.notified() => Ok(()),
-                },
-                Err(trouble) => Err(trouble),
-            },
+            watched = self.watch(link, &store) => watched,
+            () = link.lost() => Ok(()),
             () = self.gone.notified() => Ok(()),
+            () = self.emptied(sink, link) => Ok(()),
         };
         // The connection is closed when nobody holds it any more.
         *self.present.borrow_mut() = None;
         ended
     }
 
-    /// Finds the keys that are there.
-    async fn list(&self, link: &Link, store: &Store) -> Result<(), Trouble> {
-        let unreadable =
-            |why: String| Trouble::Later(format!("the keys of the bucket {} cannot be read: {why}", self.name));
+    /// Finds what is there, and hears what is put there. For ever, but for trouble.
+    async fn watch(&self, link: &Link, store: &Store) -> Result<(), Trouble> {
+        let unreadable = |why: String| Trouble::Later(format!("the bucket {} cannot be read: {why}", self.name));
         let subject = format!("$JS.API.CONSUMER.CREATE.KV_{}", self.name);
-        let keys = link.within(&subject, store.keys()).await?.map_err(|error| unreadable(chain(&error)))?;
-        let mut keys = std::pin::pin!(keys);
-        while let Some(key) = link.within(&subject, keys.next()).await? {
-            self.held.borrow_mut().push_back(key.map_err(|error| unreadable(chain(&error)))?);
+        let entries = link.within(&subject, store.watch_with_history(">")).await?;
+        let mut entries = entries.map_err(|error| unreadable(chain(&error)))?;
+        while let Some(entry) = link.within(&subject, entries.next()).await? {
+            let Entry { key, value, revision, operation, .. } = entry.map_err(|error| unreadable(chain(&error)))?;
+            let body = if operation == Operation::Put { value } else { Bytes::new() };
+            while self.heard.borrow().len() >= MOST_HEARD {
+                self.room.notified().await;
+            }
+            self.heard.borrow_mut().push_back((revision, Heard { key, body }));
             self.more.notify_one();
         }
-        Ok(())
+        Err(unreadable("the server tells nothing more of it".to_owned()))
+    }
+
+    /// Comes back when the bucket is not the one any more that it was, or holds less than was put there: nobody tells that.
+    async fn emptied(&self, sink: &str, link: &Link) {
+        let mut made = None;
+        loop {
+            // What is put there meanwhile may or may not be counted.
+            let put = u64::try_from(self.put.borrow().len()).unwrap_or(u64::MAX);
+            match stream::find(link, &stream_of(&self.name)).await {
+                Ok(Some(info)) if *made.get_or_insert(info.created) == info.created && info.state.messages >= put => {
+                    if put > 0 {
+                        self.seldom.set(1);
+                    }
+                }
+                // It is seen elsewhere if the connection is lost.
+                Err(_) => {}
+                Ok(found) => {
+                    let what = if found.is_some() { "emptied" } else { "deleted" };
+                    tracing::warn!(
+                        sink,
+                        bucket = self.name,
+                        "The bucket with present states was {what}; everything is put there anew."
+                    );
+                    self.seldom.set((self.seldom.get() * 2).min(SELDOM));
+                    return;
+                }
+            }
+            sleep(self.look_every * self.seldom.get()).await;
+        }
     }
 
     /// What this session works with.
@@ -250,14 +301,29 @@ impl Board for Buckets {
         }
     }
 
-    async fn found(&self, session: u64) -> String {
+    async fn heard(&self, session: u64) -> Heard {
         loop {
-            let key = if *self.number.borrow() == session { self.held.borrow_mut().pop_front() } else { None };
-            match key {
-                Some(key) => return key,
-                None => self.more.notified().await,
+            let heard = if *self.number.borrow() == session { self.heard.borrow_mut().pop_front() } else { None };
+            let Some((revision, heard)) = heard else {
+                self.more.notified().await;
+                continue;
+            };
+            self.room.notify_one();
+            let mut put = self.put.borrow_mut();
+            // What was there before we put something else, or is what we put.
+            if put.get(&heard.key).is_some_and(|ours| revision <= *ours) {
+                continue;
             }
+            if heard.body.is_empty() {
+                put.remove(&heard.key);
+            }
+            return heard;
         }
+    }
+
+    fn heard_after(&self) -> Duration {
+        // Nothing is said of the program here that would have to wait for it.
+        Duration::ZERO
     }
 
     async fn put(&self, session: u64, document: &Document) -> Result<(), Failure> {
@@ -267,7 +333,11 @@ impl Board for Buckets {
             let why = format!("its key would have {} bytes, more than the {LONGEST_KEY} that servers take", key.len());
             return Err(Trouble::Refused(why).into());
         }
-        let put = async { store.put(key, body.clone()).await.map(drop) };
+        let put = async {
+            let revision = store.put(key, body.clone()).await?;
+            self.put.borrow_mut().insert(key.clone(), revision);
+            Ok::<_, PutError>(())
+        };
         self.judge(&link, link.within(&self.subject(key), put).await)
     }
 
