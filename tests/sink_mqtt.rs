@@ -9,7 +9,7 @@ mod mosquitto;
 use std::{collections::HashMap, fs, sync::Arc, time::Duration};
 
 use durable_support::{Line, Place, SECOND, Walk, assert_all_in_order, eventually, kill, program};
-use mosquitto::{Listener, Message, Mosquitto, Way};
+use mosquitto::{Listener, Message, Mosquitto, Way, retain};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 use watchpost::{
@@ -345,5 +345,192 @@ fn a_broker_with_its_own_authority_is_trusted_when_that_is_named_and_check_says_
     let program = place.run();
     eventually("it is told", || secure.log().contains("'watchpost/availability', ... (6 bytes)"));
     eventually("an event", || secure.log().contains("/events/"));
+    place.end(program);
+}
+
+/// The topic of a state of a camera, and how to change it.
+fn motion_of(place: &Place) -> (String, String) {
+    let camera = place.simulator().sources("cameras").remove(0);
+    let topic = format!("watchpost/a/{}/states/motion", camera.replace('/', "=2F"));
+    (camera, topic)
+}
+
+fn value_of(listener: &Listener, topic: &str) -> Option<String> {
+    let body = listener.last().remove(topic)?;
+    Some(serde_json::from_str::<Value>(&body).ok()?["value"].as_str()?.to_owned())
+}
+
+#[test]
+fn what_somebody_else_writes_over_what_is_retained_or_clears_is_right_again_and_is_told() {
+    let (place, broker) = (Place::start(1), Mosquitto::start());
+    place.configure("", &(Place::file_sink("file", "") + &mqtt_sink(&broker.url(), "home_assistant = true")));
+    let listener = broker.listen(&["-t", "watchpost/#", "-t", "homeassistant/#"]);
+    let program = place.run_until_online(&mut place.tail("file.jsonl"));
+    let (camera, state) = motion_of(&place);
+    place.simulator().emit_one(&camera, "MotionStarted").unwrap();
+    eventually("the state is there", || value_of(&listener, &state).as_deref() == Some("detected"));
+    let of_camera = format!("homeassistant/device/watchpost-{}", "");
+    eventually("all is there", || {
+        let kept = kept(&listener);
+        kept.get("watchpost/availability").is_some_and(|body| body == "online")
+            && kept.get("watchpost/a/availability").is_some_and(|body| body == "online")
+            && kept.keys().filter(|topic| topic.starts_with(&of_camera)).count() >= 11
+    });
+    let said = |topic: &str| listener.all().iter().filter(|message| message.topic == topic).count();
+    assert_eq!(said("watchpost/availability"), 1, "what comes back to us of our own is nobody else's");
+    let before = kept(&listener);
+    let told = before.keys().find(|topic| topic.starts_with(&of_camera)).unwrap().clone();
+    for topic in ["watchpost/availability", "watchpost/a/availability", &state, &told] {
+        for body in ["offline", ""] {
+            let heard = listener.all().len();
+            broker.publish(&["-r", "-t", topic, "-m", body]);
+            eventually("it is written over", || listener.all()[heard..].iter().any(|message| message.topic == topic));
+            // The second time, not before ten seconds later.
+            eventually("it is right again", || listener.last().get(topic) == before.get(topic));
+        }
+    }
+    assert!(place.read("stderr").contains("Somebody else writes where this sink keeps present states"));
+    assert_eq!(place.read("stderr").matches("Somebody else writes where").count(), 1);
+    place.end(program);
+}
+
+#[test]
+fn nothing_is_said_to_be_online_that_was_so_in_a_former_run() {
+    let (place, broker) = (Place::start(1), Mosquitto::start());
+    // An account that cannot be reached; of what was below it nothing is known.
+    let account = "[[connection]]\nname = \"stores\"\nvendor = \"milestone\"\nurl = \"http://127.0.0.1:9\"\n\
+                   username = \"watchpost\"\npassword = { env = \"SITE_PASSWORD\" }\nsubscribe = [{ modifier = \"include\", \
+                   resource_types = [\"*\"], sources = [\"*\"], events = [\"*\"] }]\n";
+    let sinks = Place::file_sink("file", "") + &mqtt_sink(&broker.url(), "") + account;
+    let listener = broker.listen(&["-t", "watchpost/#"]);
+    let left = ["watchpost/a", "watchpost/gone", "watchpost/stores", "watchpost/stores=2F42"];
+    for of in left {
+        broker.publish(&["-r", "-t", &format!("{of}/availability"), "-m", "online"]);
+    }
+    let state = "watchpost/stores=2F42/cameras=2F1/states/motion";
+    broker.publish(&["-r", "-t", state, "-m", "{}"]);
+    eventually("it is there", || kept(&listener).len() == 5);
+    place.configure("", &sinks);
+    place.simulator().pause_listening();
+    for _ in 0..2 {
+        let mut program = place.run();
+        let before = listener.all().len();
+        eventually("it is there", || {
+            listener.all()[before..].iter().any(|message| message.topic == "watchpost/availability")
+        });
+        let mut last = HashMap::new();
+        for message in listener.all().into_iter().filter(|message| message.topic.ends_with("/availability")) {
+            let is_program = message.topic == "watchpost/availability";
+            last.insert(message.topic, message.body.clone());
+            if is_program && message.body == "online" {
+                let online: Vec<_> =
+                    last.iter().filter(|(_, body)| *body == "online").map(|(topic, _)| topic).collect();
+                assert_eq!(online, ["watchpost/availability"], "{last:?}");
+            }
+        }
+        eventually("what is of nobody goes", || !kept(&listener).contains_key("watchpost/gone/availability"));
+        // What is below an account that is away may still be there.
+        let kept = kept(&listener);
+        assert_eq!(kept.get("watchpost/stores=2F42/availability").map(String::as_str), Some("offline"));
+        assert!(kept.contains_key(state));
+        kill(&mut program);
+        eventually("the last will", || listener.last()["watchpost/availability"] == "offline");
+        for of in left {
+            broker.publish(&["-r", "-t", &format!("{of}/availability"), "-m", "online"]);
+        }
+        eventually("all of it is back", || {
+            left.iter().all(|of| listener.last()[&format!("{of}/availability")] == "online")
+        });
+    }
+    place.simulator().resume_listening().unwrap();
+    let program = place.run_until_online(&mut place.tail("file.jsonl"));
+    eventually("it is online", || {
+        ["watchpost", "watchpost/a"].iter().all(|of| listener.last()[&format!("{of}/availability")] == "online")
+    });
+    let before = listener.all().len();
+    place.end(program);
+    eventually("it has said so", || listener.last()["watchpost/availability"] == "offline");
+    let said: Vec<_> = listener.all().drain(before..).filter(|message| !message.topic.contains("/events/")).collect();
+    assert_eq!(said.iter().map(|message| &*message.topic).collect::<Vec<_>>(), ["watchpost/availability"]);
+}
+
+#[test]
+fn whatever_others_have_retained_among_our_topics_does_no_harm_and_goes_where_it_is_in_our_place() {
+    let (place, broker) = (Place::start(1), Mosquitto::start());
+    let deep = "[".repeat(100_000).into_bytes();
+    let payloads = [b"\xff\xfe\xc3".to_vec(), vec![b'x'; 256 << 10], deep, b"{\"a\":{}}".to_vec()];
+    let mut all = Vec::new();
+    for (at, payload) in payloads.iter().enumerate() {
+        for topic in [
+            format!("watchpost/gone{at}/availability"),
+            format!("watchpost/a/cameras=2Fgone{at}/states/motion"),
+            format!("watchpost/gone/cameras=2F{at}/states/motion"),
+            format!("homeassistant/device/watchpost-gone{at}/config"),
+        ] {
+            all.push((topic, payload.clone()));
+        }
+    }
+    all.push(("watchpost/availability".to_owned(), payloads[0].clone()));
+    all.push(("watchpost/a/availability".to_owned(), payloads[1].clone()));
+    let odd =
+        ["watchpost//availability", "watchpost/a=/availability", "watchpost/a=ff/x/states/y", "watchpost/a/b/c/d/e/f"];
+    all.extend(odd.map(|topic| (topic.to_owned(), b"odd".to_vec())));
+    let many =
+        |count| (0..count).map(|at| (format!("watchpost/gone/cameras=2F{at}/states/recording"), vec![b'y'; 2_000]));
+    // The broker sends no more than a thousand at once.
+    all.extend(many(900));
+    retain(broker.port, all);
+    place.configure("", &(Place::file_sink("file", "") + &mqtt_sink(&broker.url(), "home_assistant = true")));
+    let program = place.run_until_online(&mut place.tail("file.jsonl"));
+    let listener = broker.listen(&["-t", "watchpost/#"]);
+    eventually("what is in our place is right", || {
+        let kept = kept(&listener);
+        ["watchpost", "watchpost/a"]
+            .iter()
+            .all(|of| kept.get(&format!("{of}/availability")).is_some_and(|is| is == "online"))
+    });
+    let left = || kept(&listener).keys().filter(|topic| topic.starts_with("watchpost/gone")).count();
+    eventually("what is of nobody goes", || left() == 0);
+    assert!(odd.iter().all(|topic| kept(&listener).contains_key(*topic)), "what has no place of ours is left alone");
+    // And while it runs.
+    retain(
+        broker.port,
+        payloads.iter().cycle().take(20).map(|payload| ("watchpost/a/availability".to_owned(), payload.clone())),
+    );
+    eventually("it is right again", || listener.last()["watchpost/a/availability"] == "online");
+    let status = fs::read_to_string(format!("/proc/{}/status", program.0.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim().trim_end_matches(" kB");
+    assert!(peak.parse::<u64>().unwrap() < 300_000, "{peak} kB");
+    place.end(program);
+    assert!(!place.read("stderr").contains("panicked"));
+}
+
+#[test]
+fn a_state_that_was_taken_though_no_answer_came_is_followed_by_what_is_so() {
+    let (place, broker) = (Place::start(1), Mosquitto::start());
+    let way = Way::to(broker.port);
+    place.configure("", &(Place::file_sink("file", "") + &mqtt_sink(&way.url(), "timeout = \"5s\"")));
+    let listener = broker.listen(&["-t", "watchpost/#"]);
+    let program = place.run_until_online(&mut place.tail("file.jsonl"));
+    let (camera, topic) = motion_of(&place);
+    let emit = |event: &str| place.simulator().emit_one(&camera, event).unwrap();
+    emit("MotionStopped");
+    eventually("nothing moves", || value_of(&listener, &topic).as_deref() == Some("clear"));
+    for _ in 0..3 {
+        // By then nothing else is under way.
+        eventually("it is there", || {
+            listener.last().get("watchpost/availability").is_some_and(|body| body == "online")
+        });
+        way.mute(true);
+        emit("MotionStarted");
+        eventually("the broker has it", || value_of(&listener, &topic).as_deref() == Some("detected"));
+        // It reads as was acknowledged last.
+        emit("MotionStopped");
+        way.close();
+        way.mute(false);
+        eventually("it is not there", || listener.last()["watchpost/availability"] == "offline");
+        way.open();
+        eventually("it is right", || value_of(&listener, &topic).as_deref() == Some("clear"));
+    }
     place.end(program);
 }

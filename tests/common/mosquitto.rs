@@ -161,6 +161,36 @@ impl Mosquitto {
     }
 }
 
+/// Retains messages at a broker over one connection (MQTT 3.1.1), whatever is in them.
+pub fn retain(port: u16, messages: impl IntoIterator<Item = (String, Vec<u8>)>) {
+    let mut line = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    line.write_all(b"\x10\x0e\0\x04MQTT\x04\x02\0\x3c\0\x02hx").unwrap();
+    let mut answer = [0; 4];
+    line.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, [0x20, 2, 0, 0]);
+    let mut all = Vec::new();
+    for (topic, body) in messages {
+        all.push(0x31);
+        let mut left = 2 + topic.len() + body.len();
+        loop {
+            let digit = u8::try_from(left % 128).unwrap();
+            left /= 128;
+            all.push(if left > 0 { digit | 0x80 } else { digit });
+            if left == 0 {
+                break;
+            }
+        }
+        all.extend(u16::try_from(topic.len()).unwrap().to_be_bytes());
+        all.extend(topic.as_bytes());
+        all.extend(body);
+    }
+    // Answered when all that is before it is done.
+    all.extend([0xc0, 0]);
+    line.write_all(&all).unwrap();
+    line.read_exact(&mut answer[..2]).unwrap();
+    line.write_all(&[0xe0, 0]).unwrap();
+}
+
 impl Drop for Mosquitto {
     fn drop(&mut self) {
         self.kill();
@@ -200,7 +230,8 @@ impl Listener {
                 let mut parts = line.splitn(3, ' ');
                 let (retained, topic, hex) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap_or(""));
                 let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-                let body = String::from_utf8((0..hex.len()).step_by(2).map(byte).collect()).unwrap();
+                let bytes: Vec<u8> = (0..hex.len()).step_by(2).map(byte).collect();
+                let body = String::from_utf8_lossy(&bytes).into_owned();
                 told.lock().unwrap().push(Message { topic: topic.to_owned(), body, retained: retained == "1" });
             }
         });
@@ -262,6 +293,8 @@ pub struct Way {
     open: Arc<AtomicBool>,
     /// Milliseconds that each piece takes.
     dawdle: Arc<AtomicU64>,
+    /// What the broker says is lost.
+    mute: Arc<AtomicBool>,
     lines: Arc<Mutex<Vec<TcpStream>>>,
 }
 
@@ -272,18 +305,21 @@ impl Way {
             port: listener.local_addr().unwrap().port(),
             open: Arc::new(AtomicBool::new(true)),
             dawdle: Arc::default(),
+            mute: Arc::default(),
             lines: Arc::default(),
         };
         let (open, dawdle, lines) = (Arc::clone(&way.open), Arc::clone(&way.dawdle), Arc::clone(&way.lines));
+        let (never, mute) = (Arc::<AtomicBool>::default(), Arc::clone(&way.mute));
         thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
                 let Some(far) = TcpStream::connect(("127.0.0.1", broker)).ok().filter(|_| open.load(Ordering::SeqCst))
                 else {
                     continue;
                 };
-                for (from, to) in [(&near, &far), (&far, &near)] {
-                    let (from, to, dawdle) = (from.try_clone().unwrap(), to.try_clone().unwrap(), Arc::clone(&dawdle));
-                    thread::spawn(move || carry(from, to, &dawdle));
+                for (from, to, mute) in [(&near, &far, &never), (&far, &near, &mute)] {
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    let (dawdle, mute) = (Arc::clone(&dawdle), Arc::clone(mute));
+                    thread::spawn(move || carry(from, to, &dawdle, &mute));
                 }
                 lines.lock().unwrap().extend([near, far]);
             }
@@ -307,13 +343,18 @@ impl Way {
         self.open.store(true, Ordering::SeqCst);
     }
 
+    /// Whether what the broker says is lost from now on.
+    pub fn mute(&self, is_mute: bool) {
+        self.mute.store(is_mute, Ordering::SeqCst);
+    }
+
     /// From now on each piece takes so long.
     pub fn dawdle(&self, time: Duration) {
         self.dawdle.store(time.as_millis().try_into().unwrap(), Ordering::SeqCst);
     }
 }
 
-fn carry(mut from: TcpStream, mut to: TcpStream, dawdle: &AtomicU64) {
+fn carry(mut from: TcpStream, mut to: TcpStream, dawdle: &AtomicU64, mute: &AtomicBool) {
     // Small pieces, so that much of it takes long.
     let mut piece = [0; 2_048];
     while let Ok(size @ 1..) = from.read(&mut piece) {
@@ -321,7 +362,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, dawdle: &AtomicU64) {
         if time > 0 {
             thread::sleep(Duration::from_millis(time));
         }
-        if to.write_all(&piece[..size]).is_err() {
+        if !mute.load(Ordering::SeqCst) && to.write_all(&piece[..size]).is_err() {
             break;
         }
     }
