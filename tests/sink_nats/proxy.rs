@@ -21,6 +21,7 @@ pub(crate) struct Proxy {
 struct Shared {
     delay_ms: AtomicU64,
     is_stalled: AtomicBool,
+    is_mute: AtomicBool,
     connections: AtomicUsize,
 }
 
@@ -34,10 +35,10 @@ impl Proxy {
             for client in listener.incoming().map_while(Result::ok) {
                 of_thread.connections.fetch_add(1, Ordering::SeqCst);
                 let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { continue };
-                for (from, to) in [(&client, &server), (&server, &client)] {
+                for (from, to, is_answer) in [(&client, &server, false), (&server, &client, true)] {
                     let (from, to, shared) =
                         (from.try_clone().unwrap(), to.try_clone().unwrap(), Arc::clone(&of_thread));
-                    thread::spawn(move || pass(from, to, &shared));
+                    thread::spawn(move || pass(from, to, is_answer, &shared));
                 }
             }
         });
@@ -58,17 +59,22 @@ impl Proxy {
         self.shared.is_stalled.store(is_stalled, Ordering::SeqCst);
     }
 
+    /// What the server answers comes later; it gets what it is told.
+    pub(crate) fn mute(&self, is_mute: bool) {
+        self.shared.is_mute.store(is_mute, Ordering::SeqCst);
+    }
+
     /// How many connections were made.
     pub(crate) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
 }
 
-fn pass(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
+fn pass(mut from: TcpStream, mut to: TcpStream, is_answer: bool, shared: &Shared) {
     let mut buffer = [0; 16 << 10];
     while let Ok(read @ 1..) = from.read(&mut buffer) {
         thread::sleep(Duration::from_millis(shared.delay_ms.load(Ordering::SeqCst)));
-        while shared.is_stalled.load(Ordering::SeqCst) {
+        while shared.is_stalled.load(Ordering::SeqCst) || (is_answer && shared.is_mute.load(Ordering::SeqCst)) {
             thread::sleep(Duration::from_millis(5));
         }
         if to.write_all(&buffer[..read]).is_err() {
