@@ -196,14 +196,11 @@ impl Ledger {
             }
             return;
         }
-        match (self.at_broker.get(&place).and_then(|keys| keys.get(&key)), there) {
-            (Some(Some(ours)), there) if Some(*ours) != there => {
-                if self.mends.spoilt(&place, &key, now) {
-                    self.mend(place, key);
-                }
-            }
-            (None, Some(_)) => self.found(place, key),
-            _ => {}
+        let known = self.at_broker.get(&place).and_then(|keys| keys.get(&key)).copied();
+        if known.is_none() && there.is_some() {
+            self.found(place, key);
+        } else if known.flatten().is_some_and(|ours| Some(ours) != there) && self.mends.spoilt(&place, &key, now) {
+            self.mend(place, key);
         }
     }
 

@@ -586,6 +586,39 @@ fn the_program_is_not_said_to_be_there_before_it_is_said_how_each_connection_is(
 }
 
 #[test]
+fn the_program_comes_when_all_is_found_and_no_connection_is_under_way_and_before_items() {
+    let begun = Instant::now();
+    let settled = begun + Duration::from_secs(2);
+    let mut ledger = Ledger::new(begun);
+    let [one, two] = ["one", "two"].map(|name| Place::Connection(name.parse().unwrap()));
+    let item = Place::Item("one".parse().unwrap(), "cameras/1".into());
+    ledger.begin_session(settled);
+    [&item, &one].into_iter().for_each(|place| ledger.mark(place.clone()));
+    assert_eq!(
+        [ledger.next(begun), ledger.next(begun), ledger.next(begun)],
+        [Some(one.clone()), Some(item.clone()), None]
+    );
+    [&one, &item].into_iter().for_each(|place| ledger.done(place, begun));
+    assert_eq!(ledger.next(begun), None, "more may be found");
+    // Another is found at the last moment, and is under way.
+    ledger.heard(two.clone(), "up".to_owned(), b"online", begun);
+    ledger.mark(item.clone());
+    assert_eq!(
+        [ledger.next(settled), ledger.next(settled), ledger.next(settled)],
+        [Some(two.clone()), Some(item.clone()), None]
+    );
+    ledger.mark(two.clone());
+    [&two, &item].into_iter().for_each(|place| ledger.done(place, settled));
+    ledger.mark(item.clone());
+    assert_eq!(ledger.next(settled), Some(two.clone()));
+    ledger.done(&two, settled);
+    assert_eq!(
+        [ledger.next(settled), ledger.next(settled), ledger.next(settled)],
+        [Some(Place::Program), Some(item), None]
+    );
+}
+
+#[test]
 fn of_any_number_of_keys_that_are_found_only_so_many_are_remembered() {
     let begun = Instant::now();
     let mut ledger = Ledger::new(begun);
