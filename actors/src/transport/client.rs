@@ -1,5 +1,7 @@
 //! The `awc` client that both REST and WebSocket stand on, and what its errors mean.
 
+#[cfg(feature = "windows-auth")]
+use std::{cell::Cell, rc::Rc};
 use std::{sync::Arc, time::Duration};
 
 use actix_http::error::{ParseError, PayloadError};
@@ -33,7 +35,20 @@ pub(super) const OUR_NAME: &str = concat!("watchpost/", env!("CARGO_PKG_VERSION"
 /// `max_http_version` would build another configuration and lose ours. That HTTP/1.1 is spoken
 /// follows from the ALPN list in it.
 pub(super) fn client(tls: &Arc<ClientConfig>) -> Client {
-    let tcp = TcpConnector::new(Resolver::default()).service().map(|connection: Connection<Uri, TcpStream>| {
+    // Each open WebSocket holds a permit of the pool; 0 means no limit.
+    limited(tls, 0, || ())
+}
+
+/// Makes such a client that has one connection at a time, and counts in `opened` how many it has opened.
+#[cfg(feature = "windows-auth")]
+pub(super) fn single(tls: &Arc<ClientConfig>, opened: &Rc<Cell<u32>>) -> Client {
+    let opened = Rc::clone(opened);
+    limited(tls, 1, move || opened.set(opened.get() + 1))
+}
+
+fn limited(tls: &Arc<ClientConfig>, limit: usize, on_open: impl Fn() + Clone + 'static) -> Client {
+    let tcp = TcpConnector::new(Resolver::default()).service().map(move |connection: Connection<Uri, TcpStream>| {
+        on_open();
         // Only latency is lost if this fails.
         let _ = connection.io_ref().set_nodelay(true);
         let (stream, connection) = connection.replace_io(());
@@ -44,8 +59,7 @@ pub(super) fn client(tls: &Arc<ClientConfig>) -> Client {
         .rustls_0_23(Arc::clone(tls))
         .timeout(CONNECT_TIMEOUT)
         .handshake_timeout(CONNECT_TIMEOUT)
-        // Each open WebSocket holds a permit of the pool; 0 means no limit.
-        .limit(0);
+        .limit(limit);
     Client::builder()
         .connector(connector)
         .disable_redirects()

@@ -33,6 +33,9 @@ pub enum Fault {
     /// The server answered something that is not HTTP, or not the upgrade that was asked for.
     #[error("the server does not keep to the protocol: {0}")]
     Protocol(String),
+    /// A Windows user cannot log in there: the server offers no NTLM, or another than is spoken here. No password was shown.
+    #[error("the server does not let Windows users log in: {0}")]
+    Windows(String),
     /// The request cannot be sent as it is.
     #[error("the request cannot be sent: {0}")]
     Unsendable(String),
@@ -45,7 +48,7 @@ impl Fault {
         match self {
             Self::Timeout(_) | Self::Connect(_) | Self::Lost(_) => true,
             Self::Tls { lasting, .. } => !lasting,
-            Self::Protocol(_) | Self::Unsendable(_) => false,
+            Self::Protocol(_) | Self::Windows(_) | Self::Unsendable(_) => false,
         }
     }
 
@@ -57,7 +60,7 @@ impl Fault {
             Self::Connect(_) => Cause::Unreachable,
             Self::Lost(_) => Cause::Closed,
             Self::Tls { .. } => Cause::Tls,
-            Self::Protocol(_) | Self::Unsendable(_) => Cause::Protocol,
+            Self::Protocol(_) | Self::Windows(_) | Self::Unsendable(_) => Cause::Protocol,
         }
     }
 

@@ -12,6 +12,7 @@
 //!   way: `send` → `outbox` → socket.
 //! - [`pace`] keeps the connections of one server from opening their sockets all at once.
 //! - [`brake`] leaves a service alone that blocks this machine's address.
+//! - `windows` authenticates a call by NTLM, on a connection of its own.
 //! - `early` lets an answer be read that came before the request was written.
 //! - [`budget`] bounds the memory that large messages may take in the whole process.
 //!
@@ -35,6 +36,8 @@ pub mod request;
 pub mod rest;
 pub mod tls;
 pub mod websocket;
+#[cfg(feature = "windows-auth")]
+pub mod windows;
 
 #[cfg(test)]
 mod tests;
@@ -50,3 +53,5 @@ pub use request::{Body, HeaderText, Method, RestAnswer, RestCall, Retry, Wanted,
 pub use rest::RestClient;
 pub use tls::{ClientIdentity, TlsError, TlsSettings, refused_identity};
 pub use websocket::WebSocket;
+#[cfg(feature = "windows-auth")]
+pub use windows::{WindowsLogin, WindowsUser, WindowsUserError};

@@ -10,6 +10,9 @@ use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+#[cfg(feature = "windows-auth")]
+use super::windows::WindowsLogin;
+
 /// How long one REST call may take, unless the call says otherwise.
 pub const DEFAULT_CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -168,6 +171,10 @@ pub struct RestCall {
     pub headers: Fields,
     /// What the request carries.
     pub body: Body,
+    /// The Windows user that the call is made as. It then has a connection of its own, on which it is sent three times: what it
+    /// carries must bear that. The answer has status 401 if the server did not take the password.
+    #[cfg(feature = "windows-auth")]
+    pub windows: Option<WindowsLogin>,
     /// How long the call may take from the look-up of the host name to the last byte of the answer,
     /// further tries and pauses included.
     pub timeout: Duration,
@@ -189,6 +196,8 @@ impl RestCall {
             url,
             headers: Fields::new(),
             body: Body::None,
+            #[cfg(feature = "windows-auth")]
+            windows: None,
             timeout: DEFAULT_CALL_TIMEOUT,
             retry: Retry::Never,
             wanted: Wanted::Whole,
@@ -213,11 +222,15 @@ impl RestCall {
 
 impl fmt::Debug for RestCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RestCall")
+        let mut shown = f.debug_struct("RestCall");
+        shown
             .field("method", &self.method)
-            .field("url", &shown(&self.url))
+            .field("url", &self::shown(&self.url))
             .field("headers", &self.headers)
-            .field("body", &self.body)
+            .field("body", &self.body);
+        #[cfg(feature = "windows-auth")]
+        shown.field("windows", &self.windows);
+        shown
             .field("timeout", &self.timeout)
             .field("retry", &self.retry)
             .field("wanted", &self.wanted)

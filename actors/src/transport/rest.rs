@@ -40,6 +40,9 @@ const BEGINNING: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct RestClient {
     client: Client,
+    /// For connections of their own.
+    #[cfg(feature = "windows-auth")]
+    tls: Arc<ClientConfig>,
 }
 
 impl RestClient {
@@ -47,7 +50,11 @@ impl RestClient {
     /// where an actix runtime is.
     #[must_use]
     pub fn new(tls: &Arc<ClientConfig>) -> Self {
-        Self { client: client::client(tls) }
+        Self {
+            client: client::client(tls),
+            #[cfg(feature = "windows-auth")]
+            tls: Arc::clone(tls),
+        }
     }
 
     /// Makes one call, and repeats it as [`RestCall::retry`] allows. Dropping the future gives the
@@ -75,37 +82,46 @@ impl RestClient {
 
     /// One try of a call that was begun at `started`.
     async fn once(&self, call: &RestCall, started: Instant) -> Result<RestAnswer, RestError> {
-        let left = || call.timeout.saturating_sub(started.elapsed());
-        let late = |_| failed(call, Fault::Timeout(call.timeout));
-        let unsent = |fault| failed(call, fault);
-        let uri = client::address(&call.url, ["http", "https"]).map_err(unsent)?;
-        let mut request = self.client.request(method(call.method), uri).no_decompress();
-        let (content_type, body) = encode(&call.body);
-        if let Some(content_type) = content_type {
-            request = request.insert_header((CONTENT_TYPE, HeaderValue::from_static(content_type)));
+        #[cfg(feature = "windows-auth")]
+        if let Some(login) = &call.windows {
+            return super::windows::handshake::call(&self.tls, call, login, started).await;
         }
-        for (name, value) in client::headers(&call.headers).map_err(unsent)? {
-            // Those that are there already are not doubled.
-            request = if matches!(name, CONTENT_TYPE | USER_AGENT) {
-                request.insert_header((name, value))
-            } else {
-                request.append_header((name, value))
-            };
-        }
-        let sent = match body {
-            Some(body) => request.send_body(body),
-            None => request.send(),
-        };
-        let response = timeout(left(), sent).await.map_err(late)?;
-        let response = response.map_err(|error| failed(call, client::fault(error, call.timeout)))?;
-        match call.wanted {
-            Wanted::Whole => timeout(left(), whole(response, call)).await.map_err(late)?,
-            Wanted::Beginning => Ok(beginning(response, call.max_body, left()).await),
-        }
+        send(&self.client, call, started).await
     }
 }
 
-fn failed(call: &RestCall, fault: Fault) -> RestError {
+/// Sends a call that was begun at `started` once, and reads the answer.
+pub(super) async fn send(client: &Client, call: &RestCall, started: Instant) -> Result<RestAnswer, RestError> {
+    let left = || call.timeout.saturating_sub(started.elapsed());
+    let late = |_| failed(call, Fault::Timeout(call.timeout));
+    let unsent = |fault| failed(call, fault);
+    let uri = client::address(&call.url, ["http", "https"]).map_err(unsent)?;
+    let mut request = client.request(method(call.method), uri).no_decompress();
+    let (content_type, body) = encode(&call.body);
+    if let Some(content_type) = content_type {
+        request = request.insert_header((CONTENT_TYPE, HeaderValue::from_static(content_type)));
+    }
+    for (name, value) in client::headers(&call.headers).map_err(unsent)? {
+        // Those that are there already are not doubled.
+        request = if matches!(name, CONTENT_TYPE | USER_AGENT) {
+            request.insert_header((name, value))
+        } else {
+            request.append_header((name, value))
+        };
+    }
+    let sent = match body {
+        Some(body) => request.send_body(body),
+        None => request.send(),
+    };
+    let response = timeout(left(), sent).await.map_err(late)?;
+    let response = response.map_err(|error| failed(call, client::fault(error, call.timeout)))?;
+    match call.wanted {
+        Wanted::Whole => timeout(left(), whole(response, call)).await.map_err(late)?,
+        Wanted::Beginning => Ok(beginning(response, call.max_body, left()).await),
+    }
+}
+
+pub(super) fn failed(call: &RestCall, fault: Fault) -> RestError {
     RestError::Failed { at: call.shown(), fault }
 }
 
