@@ -20,7 +20,7 @@ use watchpost_actors::{
     settings::{ByteSize, CommonSettings, FilterSettings, Heartbeat, TlsSettings},
     vendors::{
         VendorSettings,
-        milestone::config::{EventType, FilterRow, MilestoneConfig, Modifier, Selection},
+        milestone::config::{EventType, FilterRow, MilestoneConfig, Modifier, Selection, User},
     },
 };
 
@@ -175,7 +175,7 @@ filter = {{ connections = ["hq", "stores/*"], types = ["motion.*", "gap"], items
     assert_eq!((connection.name.as_str(), connection.vendor.name()), ("hq", "milestone"));
     let settings = milestone(&config);
     assert_eq!(settings.url.as_str(), "https://xprotect.example.com/");
-    assert_eq!(settings.username, "svc-watchpost");
+    assert_eq!(settings.user, User::Basic("svc-watchpost".to_owned()));
     assert_eq!(settings.password.expose(), PASSWORD);
     assert_eq!(
         settings.subscribe,

@@ -1,7 +1,7 @@
 //! A password of signs that forms, URLs and JSON treat specially works, and nothing secret is ever logged.
 //!
 //! A binary of its own: it takes everything that any part logs, at every level.
-#![cfg(feature = "simulator")]
+#![cfg(all(feature = "simulator", feature = "windows-auth"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -13,6 +13,8 @@ use common::{DEADLINE, MS, Plan, eventually, options, pace};
 use tracing_subscriber::fmt::MakeWriter;
 use watchpost::actors::model::ConnectionState;
 use watchpost::actors::settings::Secret;
+use watchpost::actors::transport::WindowsUser;
+use watchpost::actors::vendors::milestone::User;
 use watchpost::simulator::milestone::{DropHow, Options};
 
 /// What was logged.
@@ -80,13 +82,31 @@ fn any_password_works_and_no_secret_is_logged_at_any_level() {
     refused.wait_for(ConnectionState::Halted);
     assert_eq!(refused.sim.counters().logins.len(), 1);
     rig.shut_down();
+    for (password, state) in [(PASSWORD, ConnectionState::Online), (WRONG, ConnectionState::Halted)] {
+        let windows = Plan::new(options())
+            .vendor(move |vendor| {
+                vendor.user = User::Windows(WindowsUser::parse("SIMULATED\\watchpost").unwrap());
+                vendor.password = Secret::from(password);
+            })
+            .start();
+        windows.wait_for(state);
+        assert_eq!(windows.sim.counters().logins.len(), 1);
+        let service = Plan::new(options())
+            .vendor(move |vendor| {
+                vendor.user = User::Service("watchpost".to_owned());
+                vendor.password = Secret::from(password);
+            })
+            .start();
+        service.wait_for(state);
+    }
 
     let text = log.text();
     for part in ["watchpost_actors", "actix_http", "rustls", "TRACE", "DEBUG"] {
         assert!(text.contains(part), "{part} logs nothing, so this test sees too little");
     }
-    // The beginning of each of the simulator's tokens.
-    let secrets = [PASSWORD, WRONG].into_iter().flat_map(spellings).chain(["eyJhbGciOi".to_owned()]);
+    // The beginning of each of the simulator's tokens, and of each answer to a challenge.
+    let begun = ["eyJhbGciOi".to_owned(), "TlRMTVNTUAAD".to_owned()];
+    let secrets = [PASSWORD, WRONG].into_iter().flat_map(spellings).chain(begun);
     for secret in secrets {
         let line = text.lines().find(|line| line.contains(&secret));
         assert_eq!(line, None, "{secret:?} is logged");

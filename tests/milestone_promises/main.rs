@@ -12,4 +12,6 @@ mod login;
 mod names;
 mod snapshots;
 mod subscriptions;
+#[cfg(feature = "windows-auth")]
+mod users;
 mod watchers;

@@ -12,3 +12,4 @@ mod rest;
 mod runner;
 mod sessions;
 mod sockets;
+mod windows;

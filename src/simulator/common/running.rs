@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
         mpsc::{self as std_mpsc, Receiver, Sender},
     },
     thread::{self, JoinHandle},
@@ -280,8 +281,15 @@ async fn tick<S: Served>(hub: Arc<Hub<S>>) {
     }
 }
 
-/// Keeps a copy of each TCP connection beside the server's own, so that it can be reset.
+/// Which TCP connection of this process a request came on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::simulator) struct ConnectionId(pub(in crate::simulator) u64);
+
+static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
+
+/// Keeps a copy of each TCP connection beside the server's own, so that it can be reset, and numbers it.
 fn remember_socket(connection: &dyn Any, extensions: &mut Extensions) {
+    extensions.insert(ConnectionId(CONNECTIONS.fetch_add(1, Ordering::Relaxed)));
     if let Some(connection) = connection.downcast_ref::<TcpStream>() {
         match duplicate(connection) {
             Ok(socket) => {

@@ -31,7 +31,10 @@ pub struct SimulateArgs {
     /// The user that can log in
     #[arg(long, value_name = "NAME", default_value = "watchpost")]
     pub user: String,
-    /// The user's password; a simulator keeps no secrets
+    /// The Windows user that can log in
+    #[arg(long, value_name = "DOMAIN\\NAME", default_value = "SIMULATED\\watchpost")]
+    pub windows_user: String,
+    /// The users' password; a simulator keeps no secrets
     #[arg(long, value_name = "PASSWORD", default_value = "watchpost")]
     pub password: String,
     /// What goes wrong, see below; may be given several times
@@ -62,6 +65,7 @@ impl SimulateArgs {
             rate: self.rate,
             window: self.window,
             username: self.user,
+            windows_username: self.windows_user,
             password: self.password,
             seed: self.seed,
             faults: self.faults,
@@ -81,11 +85,15 @@ impl SimulateArgs {
 /// When it cannot listen, or standard output is closed.
 pub async fn run(args: SimulateArgs) -> Result<(), RunError> {
     let (user, password) = (args.user.clone(), args.password.clone());
+    let windows_user = args.windows_user.clone();
     let simulator = Simulator::start(args.options())?;
     let url = simulator.url();
     {
         let mut out = io::stdout().lock();
-        writeln!(out, "Milestone XProtect simulator on {url} (user {user}, password {password})")?;
+        writeln!(
+            out,
+            "Milestone XProtect simulator on {url} (user {user}, Windows user {windows_user}, password {password})"
+        )?;
         writeln!(
             out,
             "log in: curl -d grant_type=password -d client_id=GrantValidatorClient \

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub use crate::simulator::common::faults::{FaultError, Refusal, Size, Status};
+pub use crate::simulator::common::faults::{FaultError, Refusal, Size, Status, Times};
 use crate::simulator::common::faults::{faults, none_or, refusal};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -44,6 +44,13 @@ faults! {
     RefuseToken(status: Status, "STATUS", Status(400)) = "refuse-token", "refuses every login";
     LockedOut = "locked-out", "answers every login as if the user were locked out";
     TokenExpires(after: Duration, "DURATION", 10 * SECOND) = "token-expires", "refuses tokens this long after they were issued, whatever `expires_in` promised; live sockets stay";
+    NtlmClose(times: Times, "TIMES", Times(Some(1))) = "ntlm-close", "announces with the challenge to a Windows user that the connection ends, and ends it; so often, or `all`";
+    NtlmHangUp(times: Times, "TIMES", Times(Some(1))) = "ntlm-hang-up", "ends the connection behind the challenge to a Windows user without a word; so often, or `all`";
+    NtlmLongBody(size: Size, "SIZE", Size(256 << 10)) = "ntlm-long-body", "gives a Windows user's 401s bodies of this size";
+    NtlmChunked = "ntlm-chunked", "writes the bodies of a Windows user's 401s in chunks";
+    NtlmGarbage = "ntlm-garbage", "challenges Windows users with a message that is cut off";
+    NtlmNegotiate = "ntlm-negotiate", "offers Windows users `Negotiate` alone";
+    NtlmUnoffered = "ntlm-unoffered", "offers Windows users neither NTLM nor Negotiate";
     RestDown = "rest-down", "answers REST with 503 and plain text";
     RestSlow(wait: Duration, "DURATION", 5 * SECOND) = "rest-slow", "takes this long for each REST answer";
     RestHang = "rest-hang", "never answers REST";

@@ -16,6 +16,7 @@ use super::{
     ledger::{LoginTry, UpgradeTry},
     rest,
     upgrade::upgrade,
+    windows,
 };
 
 /// A host name that cannot be resolved: `.invalid` is reserved for this.
@@ -40,7 +41,7 @@ pub(super) async fn route(request: HttpRequest, payload: web::Payload, hub: web:
     match endpoint {
         "discovery" => discovery(&request, &hub),
         "openid" => json_response(200, &identity::openid(&root(&request, &hub.lock()))),
-        "token" => token(&request, payload, &hub).await,
+        "token" => token(&request, payload, &hub, path.starts_with("/idp/")).await,
         "ws" => upgrade(&request, payload, hub),
         "rest" => rest::answer(&request, rest_path.unwrap_or_default(), &hub).await,
         // As observed for `/api/ws/events` without a version.
@@ -72,12 +73,18 @@ fn root(request: &HttpRequest, core: &Core) -> String {
     }
 }
 
-async fn token(request: &HttpRequest, payload: web::Payload, hub: &Hub) -> HttpResponse {
+/// `is_direct` if it did not come through the gateway.
+async fn token(request: &HttpRequest, payload: web::Payload, hub: &Hub, is_direct: bool) -> HttpResponse {
     if request.method() != Method::POST {
         return plain(405, "Method Not Allowed");
     }
     let form = web::Form::<TokenForm>::from_request(request, &mut payload.into_inner()).await;
     let mut core = hub.lock();
+    let is_windows = is_direct && form.as_ref().is_ok_and(|form| form.is_of_windows_user());
+    if is_windows && !core.switches.on(FaultKind::RefuseToken) {
+        drop(core);
+        return windows::token(request, hub);
+    }
     let (status, body) = match (core.switches.status(FaultKind::RefuseToken), form) {
         (Some(400), _) => identity::refusal("InvalidCredential"),
         (Some(status), _) => (status, Value::Null),

@@ -21,6 +21,7 @@ use super::{
     link::Link,
     pacer,
     session::Session,
+    windows::Handshakes,
     world::World,
 };
 use crate::simulator::common::{clock::Rate, hub, running::Served, switches::Switches};
@@ -35,6 +36,7 @@ pub(super) struct Core {
     pub(super) world: World,
     pub(super) switches: Switches<Fault>,
     pub(super) identity: Identity,
+    pub(super) handshakes: Handshakes,
     pub(super) ledger: Ledger,
     pub(super) counters: Counters,
     pub(super) sessions: HashMap<String, Session>,
@@ -59,6 +61,7 @@ impl Core {
             options,
             switches,
             identity: Identity::default(),
+            handshakes: Handshakes::default(),
             ledger: Ledger::default(),
             counters: Counters::default(),
             sessions: HashMap::new(),

@@ -114,8 +114,12 @@ pub struct Counters {
     pub requests: BTreeMap<String, u64>,
     /// Commands by name, `invalid` for those that closed the socket.
     pub commands: BTreeMap<String, u64>,
-    /// Every login tried.
+    /// Every login tried; of a Windows user's, when its answer to a challenge was judged.
     pub logins: Vec<LoginTry>,
+    /// Challenges that Windows users were given.
+    pub challenges: u64,
+    /// Answers of Windows users to a challenge that was not given on their connection.
+    pub answers_unasked: u64,
     /// Every WebSocket upgrade tried.
     pub upgrades: Vec<UpgradeTry>,
     /// Sockets that are open now.

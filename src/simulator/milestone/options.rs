@@ -27,7 +27,9 @@ pub struct Options {
     pub buffer: Option<usize>,
     /// The basic user; as a service, its client id. Default `watchpost`.
     pub username: String,
-    /// The password; as a service, its client secret. No secret is kept here. Default `watchpost`.
+    /// The Windows user, `DOMAIN\user`; without a backslash in it there is none. Default `SIMULATED\watchpost`.
+    pub windows_username: String,
+    /// The password of both; as a service, its client secret. No secret is kept here. Default `watchpost`.
     pub password: String,
     /// How long a token is valid, as told in `expires_in`. Default 1 h.
     pub token_life: Duration,
@@ -77,6 +79,7 @@ impl Default for Options {
             window: Duration::from_secs(30),
             buffer: None,
             username: "watchpost".to_owned(),
+            windows_username: "SIMULATED\\watchpost".to_owned(),
             password: "watchpost".to_owned(),
             token_life: Duration::from_secs(3600),
             lockout_after: 5,

@@ -16,12 +16,23 @@ const NTLM: u32 = 0x0000_0200;
 const ALWAYS_SIGN: u32 = 0x0000_8000;
 const EXTENDED_SESSION_SECURITY: u32 = 0x0008_0000;
 const TARGET_INFO: u32 = 0x0080_0000;
+const VERSION: u32 = 0x0200_0000;
 const BITS_128: u32 = 0x2000_0000;
 const BITS_56: u32 = 0x8000_0000;
 
 /// What we offer. Nothing is signed or sealed over HTTP, so no key is exchanged; 128 bits are asked for because Windows may demand that.
-const OFFERED: u32 =
-    UNICODE | REQUEST_TARGET | NTLM | ALWAYS_SIGN | EXTENDED_SESSION_SECURITY | TARGET_INFO | BITS_128 | BITS_56;
+const OFFERED: u32 = UNICODE
+    | REQUEST_TARGET
+    | NTLM
+    | ALWAYS_SIGN
+    | EXTENDED_SESSION_SECURITY
+    | TARGET_INFO
+    | VERSION
+    | BITS_128
+    | BITS_56;
+
+/// 10.0, and the revision of NTLM. Nobody goes by it, but without it servers disagree on where the integrity code stands (pyspnego).
+const OUR_VERSION: [u8; 8] = [10, 0, 0, 0, 0, 0, 0, 15];
 
 // Ids of AV pairs, section 2.2.2.1.
 const AV_END: u16 = 0;
@@ -86,6 +97,7 @@ pub(super) fn negotiate() -> Vec<u8> {
     message.extend_from_slice(&OFFERED.to_le_bytes());
     // No domain, no workstation.
     message.extend_from_slice(&[0; 16]);
+    message.extend_from_slice(&OUR_VERSION);
     message
 }
 
@@ -140,7 +152,8 @@ impl Challenge {
             message.extend_from_slice(&u32::try_from(at).unwrap_or(u32::MAX).to_le_bytes());
             at += field.len();
         }
-        message.extend_from_slice(&(OFFERED & self.flags).to_le_bytes());
+        message.extend_from_slice(&((OFFERED & self.flags) | VERSION).to_le_bytes());
+        message.extend_from_slice(&OUR_VERSION);
         message.resize(PAYLOAD_AT, 0);
         for field in fields {
             message.extend_from_slice(field);

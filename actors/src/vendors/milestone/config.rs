@@ -1,12 +1,14 @@
 //! The settings of one connection to an XProtect system.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use url::Url;
 use uuid::Uuid;
 
 use crate::settings::server::HTTP;
 use crate::settings::{At, Fields, Mistake, Secret, closest, mistake::shown};
+#[cfg(feature = "windows-auth")]
+use crate::transport::WindowsUser;
 
 /// The settings of one connection to an XProtect system.
 #[derive(Clone, Debug)]
@@ -14,9 +16,9 @@ use crate::settings::{At, Fields, Mistake, Secret, closest, mistake::shown};
 pub struct MilestoneConfig {
     /// The management server or API gateway: `https://xprotect.example.com`.
     pub url: Url,
-    /// A basic user.
-    pub username: String,
-    /// Its password.
+    /// Who logs in.
+    pub user: User,
+    /// The user's password, or the service's client secret.
     pub password: Secret,
     /// What to subscribe to: at least one row, and at least one that includes.
     pub subscribe: Vec<FilterRow>,
@@ -29,12 +31,12 @@ pub struct MilestoneConfig {
 }
 
 impl MilestoneConfig {
-    /// Settings with the default of everything that has one.
+    /// Settings for a basic user, with the default of everything that has one. For others, set [`user`](Self::user).
     #[must_use]
     pub fn new(url: Url, username: impl Into<String>, password: Secret, subscribe: Vec<FilterRow>) -> Self {
         Self {
             url,
-            username: username.into(),
+            user: User::Basic(username.into()),
             password,
             subscribe,
             resume_window: Self::RESUME_WINDOW,
@@ -46,6 +48,31 @@ impl MilestoneConfig {
     pub const RESUME_WINDOW: Duration = Duration::from_secs(30);
     /// The default of `snapshot_timeout`.
     pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(180);
+}
+
+/// Who logs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum User {
+    /// A basic user of XProtect, by name.
+    Basic(String),
+    /// A Windows user that has a role in XProtect.
+    #[cfg(feature = "windows-auth")]
+    Windows(WindowsUser),
+    /// A service that is registered as a client of the identity provider, by its client id. It sees everything (Milestone's documentation).
+    Service(String),
+}
+
+impl fmt::Display for User {
+    /// Who it is, in words for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Basic(name) => write!(f, "basic user {name:?}"),
+            #[cfg(feature = "windows-auth")]
+            Self::Windows(user) => write!(f, "Windows user \"{}\"", shown(&user.to_string())),
+            Self::Service(id) => write!(f, "service {id:?}"),
+        }
+    }
 }
 
 /// One row of a subscription's filter. An event fits if it fits all three selections.
@@ -114,20 +141,30 @@ const SUBSCRIBE_EXAMPLE: &str =
 /// Reads the keys of a Milestone connection.
 pub fn read(fields: &mut dyn Fields) -> Option<MilestoneConfig> {
     fields.require("url", r#"url = "https://xprotect.example.com""#);
-    fields.require("username", r#"username = "svc-watchpost""#);
-    fields.require("password", r#"password = { env = "XPROTECT_PASSWORD" }"#);
+    let is_service = fields.contains("client_id") || fields.contains("client_secret");
+    if is_service {
+        fields.require("client_id", r#"client_id = "watchpost""#);
+        fields.require("client_secret", r#"client_secret = { env = "XPROTECT_CLIENT_SECRET" }"#);
+    } else {
+        fields.require("username", r#"username = "svc-watchpost""#);
+        fields.require("password", r#"password = { env = "XPROTECT_PASSWORD" }"#);
+    }
     fields.require("subscribe", SUBSCRIBE_EXAMPLE);
 
     let url = server_url(fields);
-    let username = basic_user(fields);
-    let password = fields.secret("password");
+    let (user, password) = if is_service {
+        no_user_beside(fields);
+        (fields.string("client_id").map(User::Service), fields.secret("client_secret"))
+    } else {
+        (user(fields), fields.secret("password"))
+    };
     let subscribe = subscription(fields);
     let resume_window = fields.duration("resume_window", 100 * MILLISECOND..=HOUR);
     let snapshot_timeout = fields.duration("snapshot_timeout", 100 * MILLISECOND..=HOUR);
 
     Some(MilestoneConfig {
         url: url?,
-        username: username?,
+        user: user?,
         password: password?,
         subscribe: subscribe?,
         resume_window: resume_window.unwrap_or(MilestoneConfig::RESUME_WINDOW),
@@ -142,19 +179,47 @@ fn server_url(fields: &mut dyn Fields) -> Option<Url> {
     Some(url)
 }
 
-/// A Windows user would need NTLM, which the API gateway cannot pass on (Milestone's protocol samples).
-fn basic_user(fields: &mut dyn Fields) -> Option<String> {
-    let username = fields.string("username")?;
-    if username.contains('\\') {
-        fields.error(
-            "username",
-            Mistake::new("DOMAIN\\user is a Windows user, and these cannot log in yet").hint(
-                "create a basic user in XProtect's Management Client (Security > Basic Users) and write its name here",
-            ),
-        );
-        return None;
+/// A service has no user name; which of the two is meant cannot be guessed.
+fn no_user_beside(fields: &mut dyn Fields) {
+    for key in ["username", "password"] {
+        if fields.contains(key) {
+            let mistake = Mistake::new("there is a client_id or client_secret too: who is to log in?");
+            fields.error(
+                key,
+                mistake.hint("write username and password for a user, client_id and client_secret for a service"),
+            );
+        }
     }
-    Some(username)
+}
+
+/// `DOMAIN\user` is a Windows user, anything else a basic user.
+fn user(fields: &mut dyn Fields) -> Option<User> {
+    let name = fields.string("username")?;
+    if !name.contains('\\') {
+        return Some(User::Basic(name));
+    }
+    match windows_user(&name) {
+        Ok(user) => Some(user),
+        Err(mistake) => {
+            fields.error("username", mistake);
+            None
+        }
+    }
+}
+
+#[cfg(feature = "windows-auth")]
+fn windows_user(name: &str) -> Result<User, Mistake> {
+    let mistake = |error: crate::transport::WindowsUserError| {
+        Mistake::new(error.to_string())
+            .hint("write the domain's short name, or the name of the server that has the user: 'CORP\\svc-watchpost'")
+    };
+    WindowsUser::parse(name).map(User::Windows).map_err(mistake)
+}
+
+#[cfg(not(feature = "windows-auth"))]
+fn windows_user(_: &str) -> Result<User, Mistake> {
+    Err(Mistake::new("DOMAIN\\user is a Windows user, and this build has no feature `windows-auth`")
+        .hint("build it with the feature `windows-auth`, or write the name of a basic user (Management Client: Security > Basic Users)"))
 }
 
 fn subscription(fields: &mut dyn Fields) -> Option<Vec<FilterRow>> {

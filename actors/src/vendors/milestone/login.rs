@@ -1,9 +1,12 @@
-//! Finding the gateway and getting a token, for a basic user.
+//! Finding the gateway and getting a token: for a basic user, a Windows user, or a service.
 //!
 //! ```text
-//! GET {url}/api/.well-known/uris ─► which gateway answers? ─► POST {gateway}IDP/connect/token ─► grant
-//!    404: the gateway is taken to be there too      404: the identity provider named by discovery
+//! GET {url}/api/.well-known/uris ─► which gateway answers? ─► POST …/connect/token ─► grant
+//!    404: the gateway is taken to be there too      404: at the next place
 //! ```
+//! A basic user asks for a token through the gateway, then at the identity provider that discovery named. A service asks there first. So does a
+//! Windows user, then below the configured address, and never through the gateway, which cannot pass NTLM on.
+//!
 //! A refused password is asked about once: each further request counts towards the lock-out (five within the identity provider's
 //! defaults, then five minutes).
 
@@ -13,10 +16,12 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
-use super::config::MilestoneConfig;
+use super::config::{MilestoneConfig, User};
 use crate::settings::Secret;
-use crate::transport::RestError;
+#[cfg(feature = "windows-auth")]
+use crate::transport::WindowsLogin;
 use crate::transport::request::{Body, Method, RestAnswer, RestCall, Retry};
+use crate::transport::{Fault, RestError};
 use crate::vendors::{Login, LoginError, LoginStep, Now};
 
 /// The identity provider's words for a refusal (observed), and those of OAuth 2.0 (RFC 6749, section 5.2).
@@ -131,9 +136,13 @@ impl MilestoneLogin {
                 gateways.push(url);
             }
         }
-        let provider =
-            uris.identity_provider.as_deref().and_then(|text| self.advertised(text)).or_else(|| self.at("IDP/"));
-        self.token_urls = provider.and_then(|url| url.join("connect/token").ok()).into_iter().collect();
+        let named = uris.identity_provider.as_deref().and_then(|text| self.advertised(text));
+        let providers = match &self.config.user {
+            User::Basic(_) => [named.or_else(|| self.at("IDP/")), None],
+            _ => [self.at("IDP/").filter(|here| named.as_ref() != Some(here)), named],
+        };
+        let token_url = |provider: Url| provider.join("connect/token").ok();
+        self.token_urls = providers.into_iter().flatten().filter_map(token_url).collect();
         gateways.reverse();
         self.gateways = gateways;
         self.probe()
@@ -161,9 +170,15 @@ impl MilestoneLogin {
 
     fn ask_for_token(&mut self) -> LoginStep<Grant> {
         self.stage = Stage::Token;
-        if let Some(url) = self.gateway.as_ref().and_then(|gateway| gateway.join("IDP/connect/token").ok()) {
-            // Through the gateway first, as Milestone's samples do for basic users; `pop` takes the last.
-            self.token_urls.push(url);
+        let behind_gateway = self.gateway.as_ref().and_then(|gateway| gateway.join("IDP/connect/token").ok());
+        // `pop` takes the last.
+        match &self.config.user {
+            // Through the gateway first, as Milestone's samples do for basic users.
+            User::Basic(_) => self.token_urls.extend(behind_gateway),
+            User::Service(_) => self.token_urls.splice(..0, behind_gateway).for_each(drop),
+            // The gateway cannot pass NTLM on.
+            #[cfg(feature = "windows-auth")]
+            User::Windows(_) => {}
         }
         self.next_token_url()
     }
@@ -173,12 +188,26 @@ impl MilestoneLogin {
             return unavailable("no identity provider answers, neither behind the gateway nor where discovery says");
         };
         let mut call = RestCall::new(Method::Post, url);
-        call.body = Body::Form(vec![
-            ("grant_type".into(), "password".into()),
-            ("username".into(), self.config.username.clone().into()),
-            ("password".into(), SecretString::from(self.config.password.expose().to_owned()).into()),
-            ("client_id".into(), CLIENT_ID.into()),
-        ]);
+        let secret = || SecretString::from(self.config.password.expose().to_owned());
+        call.body = Body::Form(match &self.config.user {
+            User::Basic(name) => vec![
+                ("grant_type".into(), "password".into()),
+                ("username".into(), name.clone().into()),
+                ("password".into(), secret().into()),
+                ("client_id".into(), CLIENT_ID.into()),
+            ],
+            #[cfg(feature = "windows-auth")]
+            User::Windows(user) => {
+                call.windows = Some(WindowsLogin { user: user.clone(), password: secret() });
+                vec![("grant_type".into(), "windows_credentials".into()), ("client_id".into(), CLIENT_ID.into())]
+            }
+            User::Service(id) => vec![
+                ("grant_type".into(), "client_credentials".into()),
+                ("scope".into(), "managementserver".into()),
+                ("client_id".into(), id.clone().into()),
+                ("client_secret".into(), secret().into()),
+            ],
+        });
         call.timeout = self.timeout;
         call.max_body = MAX_BODY;
         // Each refused request counts towards the lock-out.
@@ -206,27 +235,21 @@ impl MilestoneLogin {
         let seconds = token.expires_in.filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
         let lifetime = seconds.map_or(LIFETIME, |seconds| Duration::from_secs_f64(seconds.min(1e9)));
         let version = self.version.as_deref().map_or(String::new(), |version| format!(", XProtect {version}"));
-        let who = format!("basic user {:?} at {gateway}{version}", self.config.username);
+        let who = format!("{} at {gateway}{version}", self.config.user);
         let grant = Grant { gateway, token: token.access_token, version: self.version.clone() };
         LoginStep::Granted { grant, lifetime: Some(lifetime), who }
     }
 
     fn refused(&self, status: u16, refusal: &Refusal) -> LoginStep<Grant> {
-        let user = &self.config.username;
         let Refusal { error, error_description, error_code } = refusal;
         let told = [error, error_description, error_code].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
         // The server may repeat what it was sent, the password included: only words that we know are told on.
         let words = KNOWN_WORDS.into_iter().filter(|word| told.contains(word)).collect::<Vec<_>>().join(", ");
-        let locked = words.contains("LockedOut");
-        let credentials = locked
-            || words.contains("invalid_grant")
-            || words.contains("InvalidCredential")
-            || words.contains("username_or_password");
-        let text = match (locked, credentials) {
-            (true, _) => format!("user {user:?} is locked out ({words}): wait five minutes, then check the password"),
-            (_, true) => format!("wrong user name or password for {user:?} ({words}): correct them in the settings"),
-            _ if words.is_empty() => format!("the identity provider answered with status {status} for user {user:?}"),
-            _ => format!("the identity provider refused user {user:?} with status {status}: {words}"),
+        let text = match &self.config.user {
+            User::Basic(name) => basic_refused(name, status, &words),
+            #[cfg(feature = "windows-auth")]
+            User::Windows(_) => windows_refused(&self.config.user, status, &words),
+            User::Service(_) => service_refused(&self.config.user, status, &words),
         };
         LoginStep::Failed(LoginError::Refused(text))
     }
@@ -261,9 +284,58 @@ impl Login for MilestoneLogin {
             (Stage::Probe, Ok(answer)) if answer.status < 500 => self.ask_for_token(),
             (Stage::Probe, _) => self.probe(),
             (Stage::Token, Ok(answer)) => self.token_answered(&answer),
+            // A name that is known only inside the site; nobody has judged anything yet. A basic user's request goes through a gateway that answers.
+            (Stage::Token, Err(RestError::Failed { fault: Fault::Connect(_), .. }))
+                if !self.token_urls.is_empty() && !matches!(self.config.user, User::Basic(_)) =>
+            {
+                self.next_token_url()
+            }
             (Stage::Token, Err(error)) => unavailable(error.to_string()),
         }
     }
+}
+
+/// The words in brackets, if there are any.
+fn bracketed(words: &str) -> String {
+    if words.is_empty() { String::new() } else { format!(" ({words})") }
+}
+
+fn basic_refused(user: &str, status: u16, words: &str) -> String {
+    let locked = words.contains("LockedOut");
+    let credentials = locked
+        || words.contains("invalid_grant")
+        || words.contains("InvalidCredential")
+        || words.contains("username_or_password");
+    match (locked, credentials) {
+        (true, _) => format!("user {user:?} is locked out ({words}): wait five minutes, then check the password"),
+        (_, true) => format!("wrong user name or password for {user:?} ({words}): correct them in the settings"),
+        _ if words.is_empty() => format!("the identity provider answered with status {status} for user {user:?}"),
+        _ => format!("the identity provider refused user {user:?} with status {status}: {words}"),
+    }
+}
+
+#[cfg(feature = "windows-auth")]
+fn windows_refused(user: &User, status: u16, words: &str) -> String {
+    let words = bracketed(words);
+    match status {
+        // Windows does not say which it was.
+        401 => format!(
+            "wrong domain, user name or password for {user}, or the account is locked{words}: correct them in the settings"
+        ),
+        _ => format!(
+            "the identity provider refused {user} with status {status}{words}: has the user a role in XProtect?"
+        ),
+    }
+}
+
+fn service_refused(user: &User, status: u16, words: &str) -> String {
+    if words.contains("invalid_client") || words.contains("invalid_grant") || status == 401 {
+        return format!(
+            "wrong client_id or client_secret for {user}{}: correct them in the settings",
+            bracketed(words)
+        );
+    }
+    format!("the identity provider refused {user} with status {status}{}", bracketed(words))
 }
 
 fn unavailable(why: impl Into<String>) -> LoginStep<Grant> {

@@ -20,7 +20,7 @@ pub mod wire;
 
 use std::time::Duration;
 
-pub use config::MilestoneConfig;
+pub use config::{MilestoneConfig, User};
 pub use login::Grant;
 pub use rest::trouble;
 
@@ -43,7 +43,11 @@ impl Vendor for Milestone {
     type Session = session::MilestoneSession;
 
     fn account(config: &MilestoneConfig) -> String {
-        format!("milestone {} at {}", config.username, config.url)
+        match &config.user {
+            // As it was before there were others: refusals are remembered by it.
+            User::Basic(name) => format!("milestone {name} at {}", config.url),
+            user => format!("milestone {user} at {}", config.url),
+        }
     }
 
     fn secret(config: &MilestoneConfig) -> &Secret {
