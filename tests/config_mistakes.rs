@@ -128,9 +128,22 @@ fn mistakes_in_a_milestone_connection_are_told() {
         ),
         (line("url = 5"), r#"4:7: [connection "hq"] url: expected an address in quotes, found an integer"#, ""),
         (
-            line("username = 'CORP\\svc'"),
-            r#"5:12: [connection "hq"] username: DOMAIN\user is a Windows user, and these cannot log in yet"#,
-            "create a basic user in XProtect's Management Client (Security > Basic Users) and write its name here",
+            line("username = '.\\svc'"),
+            if cfg!(feature = "windows-auth") {
+                r#"5:12: [connection "hq"] username: `.` means this machine, which is not the server"#
+            } else {
+                r#"5:12: [connection "hq"] username: DOMAIN\user is a Windows user, and this build has no feature `windows-auth`"#
+            },
+            if cfg!(feature = "windows-auth") {
+                r"write the domain's short name, or the name of the server that has the user: 'CORP\svc-watchpost'"
+            } else {
+                "build it with the feature `windows-auth`, or write the name of a basic user (Management Client: Security > Basic Users)"
+            },
+        ),
+        (
+            line("client_id = \"w\""),
+            r#"5:1: [connection "hq"] username: there is a client_id or client_secret too: who is to log in?"#,
+            "write username and password for a user, client_id and client_secret for a service",
         ),
         (line("username = \"\""), r#"5:12: [connection "hq"] username: must not be empty"#, ""),
         (

@@ -29,7 +29,8 @@ fn renewed(rig: &Rig) {
     rig.sim.inject("token-expires=1s".parse().unwrap());
     pace(1_100 * MS);
     rig.sim.drop_sockets(DropHow::Fin);
-    eventually(DEADLINE, "the session is resumed", || rig.resumes() == 1);
+    eventually(DEADLINE, "it is let in again", || rig.sim.counters().upgrades_accepted() == 2);
+    rig.wait_online();
 }
 
 #[test]
