@@ -71,6 +71,32 @@ fn connecting_tells_who_it_is_what_it_sees_and_the_window_that_is_assumed() {
 }
 
 #[test]
+#[cfg(feature = "windows-auth")]
+fn a_windows_user_and_a_service_are_told_as_what_they_are() {
+    let site = Site::start();
+    let basic = site.connection("hq", "\"*\"");
+    let windows = basic.replace("\"watchpost\"", "'SIMULATED\\watchpost'");
+    let service =
+        basic.replace("username", "client_id").replace("password", "client_secret").replace("\"hq\"", "\"svc\"");
+    site.write("watchpost.toml", &(windows + &service + SINK));
+    let (code, stdout, stderr) = finish(site.command(&["check", "--connect"]));
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    for part in
+        ["Windows user \"SIMULATED\\watchpost\" at http://", "service \"watchpost\" at http://", "hq: ok", "svc: ok"]
+    {
+        assert!(stdout.contains(part), "{part} in:\n{stdout}");
+    }
+    assert_eq!(site.simulator.counters().logins.len(), 2);
+    let mut command = site.command(&["check", "--connect"]);
+    command.env("SITE_PASSWORD", "wr0ng");
+    let (code, stdout, _) = finish(command);
+    assert_eq!(code, Some(1));
+    assert!(stdout.contains("wrong domain, user name or password for Windows user"), "{stdout}");
+    assert!(stdout.contains("wrong client_id or client_secret for service"), "{stdout}");
+    assert_eq!(site.simulator.counters().logins.len(), 4, "one try each");
+}
+
+#[test]
 fn a_wrong_password_is_tried_once_and_never_shown() {
     let site = Site::start();
     site.write("watchpost.toml", &(site.connection("hq", "\"*\"") + &site.connection("yard", "\"*\"") + SINK));

@@ -17,6 +17,12 @@ password = { env = "HQ_PASSWORD" }
 subscribe = [ { modifier = "include", resource_types = ["cameras"], sources = ["*"], events = ["*"] } ]
 "#;
 
+const WINDOWS_HINT: &str =
+    r"write the domain's short name, or the name of the server that has the user: 'CORP\svc-watchpost'";
+const WINDOWS_UNBUILT: &str =
+    r#"5:12: [connection "hq"] username: DOMAIN\user is a Windows user, and this build has no feature `windows-auth`"#;
+const WINDOWS_UNBUILT_HINT: &str = "build it with the feature `windows-auth`, or write the name of a basic user (Management Client: Security > Basic Users)";
+
 const SINK: &str = "[[sink]]\nname = \"out\"\nkind = \"stdout\"\n";
 
 fn variable(name: &str) -> Option<OsString> {
@@ -132,18 +138,28 @@ fn mistakes_in_a_milestone_connection_are_told() {
             if cfg!(feature = "windows-auth") {
                 r#"5:12: [connection "hq"] username: `.` means this machine, which is not the server"#
             } else {
-                r#"5:12: [connection "hq"] username: DOMAIN\user is a Windows user, and this build has no feature `windows-auth`"#
+                WINDOWS_UNBUILT
             },
-            if cfg!(feature = "windows-auth") {
-                r"write the domain's short name, or the name of the server that has the user: 'CORP\svc-watchpost'"
-            } else {
-                "build it with the feature `windows-auth`, or write the name of a basic user (Management Client: Security > Basic Users)"
-            },
+            if cfg!(feature = "windows-auth") { WINDOWS_HINT } else { WINDOWS_UNBUILT_HINT },
         ),
         (
-            line("client_id = \"w\""),
-            r#"5:1: [connection "hq"] username: there is a client_id or client_secret too: who is to log in?"#,
+            line("username = 'CORP\\'"),
+            if cfg!(feature = "windows-auth") {
+                r#"5:12: [connection "hq"] username: a Windows user is written DOMAIN\user, with something on both sides of one backslash"#
+            } else {
+                WINDOWS_UNBUILT
+            },
+            if cfg!(feature = "windows-auth") { WINDOWS_HINT } else { WINDOWS_UNBUILT_HINT },
+        ),
+        (
+            CONNECTION.replace("password =", "client_id = \"w\"\nclient_secret =") + SINK,
+            r#"5:12: [connection "hq"] username: there is a client_id or client_secret too: who is to log in?"#,
             "write username and password for a user, client_id and client_secret for a service",
+        ),
+        (
+            CONNECTION.replace("username = \"svc-watchpost\"", "").replace("password =", "client_secret =") + SINK,
+            r#"1:1: [connection "hq"] client_id: required, but missing"#,
+            "add client_id = \"watchpost\"",
         ),
         (line("username = \"\""), r#"5:12: [connection "hq"] username: must not be empty"#, ""),
         (

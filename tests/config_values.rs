@@ -68,6 +68,26 @@ fn webhook(lines: &str) -> WebhookSink {
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
+fn a_milestone_user_is_basic_of_windows_or_a_service() {
+    let user = |lines: &str| {
+        let text = CONNECTION.lines().filter(|line| !line.starts_with("username") && !line.starts_with("password"));
+        let config = read(&format!("{}\n{lines}", text.collect::<Vec<_>>().join("\n")));
+        let settings = milestone(&config).clone();
+        assert_eq!(settings.password.expose(), PASSWORD);
+        settings.user
+    };
+    let password = "password = { env = \"HQ_PASSWORD\" }";
+    assert_eq!(user(&format!("username = \"a@b\"\n{password}")), User::Basic("a@b".to_owned()));
+    let service = user("client_id = \"vms\"\nclient_secret = { env = \"HQ_PASSWORD\" }");
+    assert_eq!(service, User::Service("vms".to_owned()));
+    #[cfg(feature = "windows-auth")]
+    {
+        let windows = watchpost::actors::transport::WindowsUser::parse("CORP\\svc").unwrap();
+        assert_eq!(user(&format!("username = 'CORP\\svc'\n{password}")), User::Windows(windows));
+    }
+}
+
+#[test]
 fn a_webhook_is_read_with_all_that_can_be_said() {
     let bare = webhook("url = \"https://hooks.example.com/vms?k=1\"");
     assert_eq!(bare.url.as_str(), "https://hooks.example.com/vms?k=1");

@@ -181,14 +181,14 @@ fn server_url(fields: &mut dyn Fields) -> Option<Url> {
 
 /// A service has no user name; which of the two is meant cannot be guessed.
 fn no_user_beside(fields: &mut dyn Fields) {
-    for key in ["username", "password"] {
-        if fields.contains(key) {
-            let mistake = Mistake::new("there is a client_id or client_secret too: who is to log in?");
-            fields.error(
-                key,
-                mistake.hint("write username and password for a user, client_id and client_secret for a service"),
-            );
-        }
+    // Both are known keys, whichever is told of.
+    let [username, password] = ["username", "password"].map(|key| fields.contains(key).then_some(key));
+    if let Some(key) = username.or(password) {
+        let mistake = Mistake::new("there is a client_id or client_secret too: who is to log in?");
+        fields.error(
+            key,
+            mistake.hint("write username and password for a user, client_id and client_secret for a service"),
+        );
     }
 }
 
