@@ -174,7 +174,7 @@ pub struct RestCall {
     /// The Windows user that the call is made as. It then has a connection of its own, on which it is sent three times: what it
     /// carries must bear that. The answer has status 401 if the server did not take the password.
     #[cfg(feature = "windows-auth")]
-    pub windows: Option<WindowsLogin>,
+    pub windows: Option<Box<WindowsLogin>>,
     /// How long the call may take from the look-up of the host name to the last byte of the answer,
     /// further tries and pauses included.
     pub timeout: Duration,

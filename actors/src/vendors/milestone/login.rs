@@ -198,7 +198,7 @@ impl MilestoneLogin {
             ],
             #[cfg(feature = "windows-auth")]
             User::Windows(user) => {
-                call.windows = Some(WindowsLogin { user: user.clone(), password: secret() });
+                call.windows = Some(Box::new(WindowsLogin { user: user.clone(), password: secret() }));
                 vec![("grant_type".into(), "windows_credentials".into()), ("client_id".into(), CLIENT_ID.into())]
             }
             User::Service(id) => vec![
