@@ -117,7 +117,8 @@ async fn what_cannot_be_done_is_told_apart() {
     };
     let item = || rig.item();
     assert!(matches!(error("house", item(), "audio_event").await, CommandError::Unknown(_)));
-    let other = error("hq", item(), "audio_event").await;
+    let other = rig.engine.send(ListEventTypes { connection: "hq".parse().unwrap(), item: item() });
+    let other = other.await.unwrap().unwrap_err();
     assert!(matches!(other, CommandError::NotThisVendor { vendor: "milestone", .. }), "{other:?}");
     assert!(matches!(error("cloud", "42".to_owned(), "audio_event").await, CommandError::UnknownItem { .. }));
     assert!(matches!(error("cloud", item(), "lightning").await, CommandError::UnsupportedType { .. }));

@@ -19,8 +19,8 @@ use crate::engine::ConnectionConfig;
 use crate::gate::AuthorizeError;
 use crate::journal::JournalHandle;
 use crate::messages::{
-    AddEventType, AddedEventType, CommandError, CreateEvent, EventType, ListEventTypes, SetEventType, TriggerEvent,
-    Triggered, VendorEvent,
+    AddEventType, AddedEventType, CommandError, CreateEvent, EventType, ListEventTypes, ListSystemEventTypes,
+    SetEventType, SystemEventType, TriggerEvent, Triggered, VendorEvent,
 };
 use crate::model::ids::ConnectionName;
 use crate::settings::CommonSettings;
@@ -67,6 +67,9 @@ macro_rules! commands {
 
 commands! {
     ListEventTypes => Vec<EventType>, "list-event-types", |ask, commands, _| commands.list_event_types(ask);
+    ListSystemEventTypes => Vec<SystemEventType>, "list-system-event-types", |ask, commands, _| {
+        commands.list_system_event_types(ask)
+    };
     AddEventType => AddedEventType, "add-event-type", |ask, commands, _| commands.add_event_type(ask);
     SetEventType => EventType, "set-event-type", |ask, commands, _| commands.set_event_type(ask);
     CreateEvent => VendorEvent, "create-event", |ask, commands, unique| commands.create_event(ask, unique);
@@ -191,7 +194,8 @@ fn unsure(error: CommandError, doubt: Option<String>) -> CommandError {
         | CommandError::Unavailable(_)
         | CommandError::Refused(_)
         | CommandError::UnknownItem { .. }
-        | CommandError::UnsupportedType { .. } => CommandError::Unsure(format!("{error}; {doubt}")),
+        | CommandError::UnsupportedType { .. }
+        | CommandError::UnknownType { .. } => CommandError::Unsure(format!("{error}; {doubt}")),
         error => error,
     }
 }

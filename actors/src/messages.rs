@@ -22,8 +22,8 @@ use crate::transport::download::{DownloadError, FileError};
 use crate::watch::{Subject, WatchId, WatchUpdate};
 
 pub use commands::{
-    AddEventType, AddedEventType, CommandError, CreateEvent, EventType, EventTypeCaps, ListEventTypes, SetEventType,
-    TriggerEvent, Triggered, VendorEvent,
+    AddEventType, AddedEventType, CommandError, CreateEvent, EventType, EventTypeCaps, ListEventTypes,
+    ListSystemEventTypes, SetEventType, SystemEventState, SystemEventType, TriggerEvent, Triggered, VendorEvent,
 };
 
 /// Every connection, by name.

@@ -7,10 +7,11 @@
 //! - `sinks`, `dead_letters`, `replay`: deliveries, as they are stored in the data folder (`data`), or as a running watchpost tells of them.
 //! - `descriptors`: as many as the system allows. `table`: tables for people. `words`: states and events for people. `terminal`: standard output and standard error, without a panic when nobody reads them. `signals`: Ctrl-C and SIGTERM.
 //! - `login`: the steps of a login that need a person; `person`: who answers its questions.
-//! - `media`: pictures and recordings, fetched to files. `vxg`: what VXG's cameras can be asked to do.
+//! - `media`: pictures and recordings, fetched to files. `carry_out`: a command that a vendor has.
 //! - `vendors`: what commands can do with a connection's vendor; `milestone`, `een`, `simplisafe` and `vxg` are such rooms. `logins`, `trial`: one login and one subscription, as the engine makes them.
 
 mod api;
+mod carry_out;
 mod check;
 mod client;
 #[cfg(feature = "sqlite")]
@@ -115,6 +116,7 @@ enum Command {
     Login(login::LoginArgs),
     #[cfg(feature = "sqlite")]
     Media(media::MediaArgs),
+    Milestone(milestone::MilestoneArgs),
     Vxg(vxg::VxgArgs),
     #[cfg(feature = "sqlite")]
     Sinks(sinks::SinksArgs),
@@ -179,6 +181,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Login(args) => on_runtime(login::run(args)),
         #[cfg(feature = "sqlite")]
         Command::Media(args) => on_runtime(media::run(args)),
+        Command::Milestone(args) => on_runtime(milestone::run(args)),
         Command::Vxg(args) => on_runtime(vxg::run(args)),
         #[cfg(feature = "sqlite")]
         Command::Sinks(args) => on_runtime(sinks::run(args)),
@@ -221,6 +224,7 @@ impl Command {
             | Self::State(_)
             | Self::Events(_)
             | Self::Connections(_)
+            | Self::Milestone(_)
             | Self::Vxg(_)
             | Self::Completions(_) => "error,async_nats=off",
             #[cfg(feature = "sqlite")]

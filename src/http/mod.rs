@@ -9,7 +9,7 @@
 //! - `query`: query strings, read with every mistake named. `list`: lists that are handed out page by page. `problem`: errors (RFC 9457).
 //! - `connections`, `states`, `items`, `events`, `health`: one room for each resource of the API. `openapi`: what they say of themselves.
 //! - `dashboard`: the page for people, which asks the API like anybody else.
-//! - `deliveries`: sinks, dead letters and replays. `vxg`: what VXG's cameras can be asked. `media`: pictures and recordings, fetched.
+//! - `deliveries`: sinks, dead letters and replays. `vxg`, `milestone`: what VXG's cameras and Milestone's systems can be asked. `media`: pictures and recordings, fetched.
 //! - [`streams`]: events and states as they come, as server-sent events. `telemetry`: things that happen here, each with its counters.
 //! - [`metrics`]: what is counted, as Prometheus reads it.
 //!
@@ -31,6 +31,7 @@ mod items;
 mod line;
 mod list;
 mod media;
+mod milestone;
 mod openapi;
 mod problem;
 mod query;
@@ -61,5 +62,6 @@ fn routes(config: &mut ServiceConfig) {
     metrics::routes(config);
     deliveries::routes(config);
     vxg::routes(config);
+    milestone::routes(config);
     media::routes(config);
 }

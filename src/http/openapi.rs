@@ -49,7 +49,7 @@ use utoipa::{
 use super::{
     connections, deliveries, events,
     guard::is_open,
-    health, items, media, metrics,
+    health, items, media, metrics, milestone,
     problem::{Answer, Mistake, Problem, read},
     query::Query,
     site::Site,
@@ -174,6 +174,7 @@ fn document(has_token: bool) -> utoipa::openapi::OpenApi {
     document.merge(streams::described());
     document.merge(deliveries::Described::openapi());
     document.merge(vxg::Described::openapi());
+    document.merge(milestone::Described::openapi());
     document.merge(media::Described::openapi());
     document.merge(metrics::Described::openapi());
     for (path, item) in &mut document.paths.paths {

@@ -7,10 +7,13 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::{IntoParams, IntoResponses, OpenApi, ToSchema};
 use watchpost_actors::{
-    messages::{AddEventType, CommandError, CreateEvent, ListEventTypes, SetEventType, TriggerEvent},
+    messages::{AddEventType, CommandError, CreateEvent, GetConnection, ListEventTypes, SetEventType, TriggerEvent},
     model::ConnectionName,
     settings::mistake::shown,
-    vendors::vxg::wire::time,
+    vendors::{
+        Vendor as _,
+        vxg::{Vxg, wire::time},
+    },
 };
 
 use super::{
@@ -50,8 +53,18 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 }
 
 /// The connection of a path.
-fn connection(name: &str) -> Answer<ConnectionName> {
+pub(super) fn connection(name: &str) -> Answer<ConnectionName> {
     name.parse().map_err(|_| absent(name))
+}
+
+/// The connection of a path, if it is of this vendor: where several vendors know a command, it goes to none that was not meant.
+pub(super) async fn connection_of(site: &Site, name: &str, vendor: &str) -> Answer<ConnectionName> {
+    let name = connection(name)?;
+    let info = site.engine.send(GetConnection(name.clone())).await?.ok_or_else(|| absent(name.as_str()))?;
+    if info.vendor != vendor {
+        return Err(CommandError::NotThisVendor { connection: name, vendor: info.vendor }.into());
+    }
+    Ok(name)
 }
 
 impl From<CommandError> for Problem {
@@ -66,6 +79,9 @@ impl From<CommandError> for Problem {
             }
             CommandError::UnsupportedType { .. } => {
                 (StatusCode::CONFLICT, "no-event-type", "The camera has no such event type")
+            }
+            CommandError::UnknownType { .. } => {
+                (StatusCode::CONFLICT, "no-event-type", "The system has no such event type")
             }
             CommandError::NotCapable { .. } => (StatusCode::CONFLICT, "not-capable", "This event type cannot do that"),
             CommandError::NotTriggerable { .. } => {
@@ -305,7 +321,8 @@ async fn trigger(
         return Err(Problem::wrong("wait", format!("{LONGEST_WAIT:?} is the most")));
     }
     let (time, meta) = (time.map(|time| moment(&time)).transpose()?, tags(meta)?);
-    let ask = TriggerEvent { connection: connection(&name)?, item, name: kind, time, meta, wait };
+    let connection = connection_of(&site, &name, Vxg::NAME).await?;
+    let ask = TriggerEvent { connection, item: Some(item), name: kind, time, meta, wait };
     let triggered = site.engine.send(ask).await??;
     let status = if triggered.occurrence.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok(HttpResponse::build(status).json(triggered))

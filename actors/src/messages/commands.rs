@@ -93,17 +93,29 @@ impl CreateEvent {
     }
 }
 
-/// Asks an item to make an event. That the vendor has taken it means that the item is asked; whether there is an event only [`wait`](Self::wait) tells.
+/// The types of event that a system has, whatever the item, with what is needed to subscribe to them. In order of their titles.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Vec<SystemEventType>, CommandError>")]
+pub struct ListSystemEventTypes {
+    /// The connection.
+    pub connection: ConnectionName,
+}
+
+/// Has an event made.
 ///
-/// It goes out with a tag of its own in `meta`, `watchpost-` and a UUID, by which the event is known when it comes.
+/// With VXG an item is asked to make it. That the vendor has taken it means that the item is asked; whether there is an event only
+/// [`wait`](Self::wait) tells. It goes out with a tag of its own in `meta`, `watchpost-` and a UUID, by which the event is known when it comes.
+///
+/// With Milestone the system makes it, with an item as its source or with none; [`time`](Self::time), [`meta`](Self::meta) and
+/// [`wait`](Self::wait) are refused. It is sent once: where the answer is lost, the error is [`CommandError::Unsure`].
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Triggered, CommandError>")]
 pub struct TriggerEvent {
     /// The connection.
     pub connection: ConnectionName,
-    /// The item, as in [`ListEventTypes`].
-    pub item: String,
-    /// The name of the type.
+    /// The item. With VXG as in [`ListEventTypes`], and there must be one; with Milestone `cameras/<GUID>`, or `cameras/` and its name.
+    pub item: Option<String>,
+    /// The name of the type; with Milestone its id will do.
     pub name: String,
     /// The time that the event is to have; `None`: now.
     pub time: Option<Timestamp>,
@@ -117,8 +129,56 @@ impl TriggerEvent {
     /// One that happens now, and is not waited for.
     #[must_use]
     pub fn new(connection: ConnectionName, item: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { connection, item: item.into(), name: name.into(), time: None, meta: Vec::new(), wait: None }
+        Self { item: Some(item.into()), ..Self::of_system(connection, name) }
     }
+
+    /// One of no item in particular, that happens now and is not waited for.
+    #[must_use]
+    pub fn of_system(connection: ConnectionName, name: impl Into<String>) -> Self {
+        Self { connection, item: None, name: name.into(), time: None, meta: Vec::new(), wait: None }
+    }
+}
+
+/// A type of event that a system has.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SystemEventType {
+    /// The vendor's id.
+    pub id: String,
+    /// What the vendor shows to people: `Motion Started`.
+    pub title: String,
+    /// The vendor's own name for it: `MotionStarted`.
+    pub name: String,
+    /// The type that its events have in the engine: `motion.started`.
+    pub kind: String,
+    /// The state that such an event sets, if it sets one.
+    pub state: Option<SystemEventState>,
+    /// The kinds of items that it comes from, in the vendor's words: `Camera`.
+    pub sources: Vec<String>,
+    /// What makes such events, in the vendor's words: `External`.
+    pub generator: Option<String>,
+    /// The heading that the vendor puts it under.
+    pub category: Option<String>,
+    /// Whether a user with the right to do so can trigger one; `None` where the vendor does not say.
+    pub can_be_triggered: Option<bool>,
+}
+
+/// The state that events of a type set.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SystemEventState {
+    /// The group, as the engine calls it: `motion`.
+    pub group: String,
+    /// What it then reads in the engine: `detected`.
+    pub value: String,
+    /// The vendor's id of the group.
+    pub group_id: String,
+    /// What the vendor calls the group.
+    pub group_title: Option<String>,
+    /// What the vendor calls this state: `No Motion`.
+    pub text: Option<String>,
+    /// All states of the group, as the vendor calls them.
+    pub states: Vec<String>,
 }
 
 /// A type of event that an item has. What the vendor does not tell is `None`; a type that can do no recordings, say, tells nothing of
@@ -189,12 +249,12 @@ pub struct VendorEvent {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Triggered {
-    /// The item was asked for an event of this time.
+    /// The item was asked for an event of this time; with Milestone, when the event was asked for.
     pub asked: Timestamp,
-    /// The event, if it was waited for.
+    /// The event, if it was waited for; with Milestone, as the answer tells it, if it does.
     pub occurrence: Option<VendorEvent>,
     /// Whether that is certain to be the one that was asked for: it has the tag that went out with the trigger. If not, it is one of this type that has
-    /// appeared since. `None` if none was waited for.
+    /// appeared since. `None` if there is none.
     pub confirmed: Option<bool>,
 }
 
@@ -233,6 +293,16 @@ pub enum CommandError {
         name: String,
         /// The names of the types that it has.
         known: Vec<String>,
+    },
+    /// The system has no events of this type.
+    #[error("connection {connection} has no event type \"{name}\"{}", nearest(.near))]
+    UnknownType {
+        /// The connection.
+        connection: ConnectionName,
+        /// The name or id that was asked for.
+        name: String,
+        /// The names that are most like it.
+        near: Vec<String>,
     },
     /// Events of this type cannot do that.
     #[error("{what} cannot be set for \"{name}\" of {item}: {why}")]
@@ -306,6 +376,7 @@ impl CommandError {
             | Self::Invalid(_)
             | Self::UnknownItem { .. }
             | Self::UnsupportedType { .. }
+            | Self::UnknownType { .. }
             | Self::NotCapable { .. }
             | Self::NotTriggerable { .. }
             | Self::NoPermission(_)
@@ -328,6 +399,11 @@ fn listed(name: &str, known: &[String]) -> String {
     let near = closest(name, known.iter().map(String::as_str));
     let hint = near.map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"));
     if known.is_empty() { "it has none at all".to_owned() } else { format!("it has {}{hint}", known.join(", ")) }
+}
+
+fn nearest(near: &[String]) -> String {
+    let quoted: Vec<_> = near.iter().map(|name| format!("\"{name}\"")).collect();
+    if quoted.is_empty() { String::new() } else { format!("; did you mean {}?", quoted.join(" or ")) }
 }
 
 fn others(triggerable: &[String]) -> String {

@@ -124,6 +124,18 @@ impl RestError {
             Self::Braked(_) => true,
         }
     }
+
+    /// Whether the request may have reached the server: if not, it has certainly done nothing.
+    #[must_use]
+    pub fn may_have_been_sent(&self) -> bool {
+        match self {
+            Self::Failed { fault, .. } => {
+                !matches!(fault, Fault::Connect(_) | Fault::Tls { .. } | Fault::Unsendable(_))
+            }
+            Self::BodyTooLarge { .. } => true,
+            Self::Braked(_) => false,
+        }
+    }
 }
 
 /// Why a WebSocket did not open.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Now;
 use crate::messages::{
-    AddEventType, AddedEventType, CommandError, CreateEvent, EventType, ListEventTypes, SetEventType, TriggerEvent,
-    Triggered, VendorEvent,
+    AddEventType, AddedEventType, CommandError, CreateEvent, EventType, ListEventTypes, ListSystemEventTypes,
+    SetEventType, SystemEventType, TriggerEvent, Triggered, VendorEvent,
 };
 use crate::transport::RestError;
 use crate::transport::request::{RestAnswer, RestCall};
@@ -20,6 +20,10 @@ pub trait Commands: Send + Sync {
 
     /// See [`ListEventTypes`].
     fn list_event_types(&self, _: &ListEventTypes) -> Option<BoxedJob<Self::Grant, Vec<EventType>>> {
+        None
+    }
+    /// See [`ListSystemEventTypes`].
+    fn list_system_event_types(&self, _: &ListSystemEventTypes) -> Option<BoxedJob<Self::Grant, Vec<SystemEventType>>> {
         None
     }
     /// See [`AddEventType`].

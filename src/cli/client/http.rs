@@ -99,6 +99,26 @@ impl Client {
         &self,
         path: &[&str],
         query: &[(&'static str, String)],
+        each: impl FnMut(Box<RawValue>) -> Result<bool, ClientError>,
+    ) -> Result<(), ClientError> {
+        self.walk(path, query, Duration::ZERO, each).await
+    }
+
+    /// The same of a list that a vendor is asked for, with as long as `patience` for each page beyond what an answer may take.
+    pub(super) async fn slow_list(
+        &self,
+        path: &[&str],
+        patience: Duration,
+        each: impl FnMut(Box<RawValue>) -> Result<bool, ClientError>,
+    ) -> Result<(), ClientError> {
+        self.walk(path, &[], patience, each).await
+    }
+
+    async fn walk(
+        &self,
+        path: &[&str],
+        query: &[(&'static str, String)],
+        patience: Duration,
         mut each: impl FnMut(Box<RawValue>) -> Result<bool, ClientError>,
     ) -> Result<(), ClientError> {
         let mut after: Option<String> = None;
@@ -106,7 +126,9 @@ impl Client {
             let mut query = query.to_vec();
             query.push(("limit", PAGE.to_string()));
             query.extend(after.take().map(|after| ("after", after)));
-            let page: Page = self.get(path, &query).await?;
+            let mut call = RestCall { retry: Retry::Safe { tries: TRIES }, ..self.call(Method::Get, path, &query) };
+            call.timeout = call.timeout.saturating_add(patience);
+            let page: Page = self.answered(path, &call).await?;
             for item in page.items {
                 if !each(item)? {
                     return Ok(());

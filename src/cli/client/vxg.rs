@@ -1,8 +1,5 @@
 //! What a running watchpost is asked of VXG's cameras.
 
-use std::time::Duration;
-
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use watchpost::actors::{
     messages::{
@@ -10,21 +7,10 @@ use watchpost::actors::{
         VendorEvent,
     },
     transport::Method,
+    vendors::vxg::Vxg,
 };
 
-use super::{Client, ClientError};
-
-/// How long the vendor may take: what is created is looked for again where an answer was lost.
-const PATIENCE: Duration = Duration::from_secs(150);
-
-/// A command that a running watchpost can be asked for.
-pub(in crate::cli) trait Remote {
-    /// What comes of it.
-    type Output: DeserializeOwned;
-
-    /// Has it done.
-    async fn ask(&self, client: &Client) -> Result<Self::Output, ClientError>;
-}
+use super::{Client, ClientError, Remote, remote::PATIENCE};
 
 /// The members of a body that are there.
 fn body<const N: usize>(members: [(&str, Value); N]) -> Value {
@@ -36,7 +22,7 @@ fn meta(tags: &[(String, String)]) -> Value {
     Value::Object(tags.iter().map(|(name, data)| (name.clone(), data.clone().into())).collect::<Map<_, _>>())
 }
 
-impl Remote for ListEventTypes {
+impl Remote<Vxg> for ListEventTypes {
     type Output = Vec<EventType>;
 
     async fn ask(&self, client: &Client) -> Result<Self::Output, ClientError> {
@@ -51,7 +37,7 @@ impl Remote for ListEventTypes {
     }
 }
 
-impl Remote for AddEventType {
+impl Remote<Vxg> for AddEventType {
     type Output = AddedEventType;
 
     async fn ask(&self, client: &Client) -> Result<Self::Output, ClientError> {
@@ -61,7 +47,7 @@ impl Remote for AddEventType {
     }
 }
 
-impl Remote for SetEventType {
+impl Remote<Vxg> for SetEventType {
     type Output = EventType;
 
     async fn ask(&self, client: &Client) -> Result<Self::Output, ClientError> {
@@ -77,7 +63,7 @@ impl Remote for SetEventType {
     }
 }
 
-impl Remote for CreateEvent {
+impl Remote<Vxg> for CreateEvent {
     type Output = VendorEvent;
 
     async fn ask(&self, client: &Client) -> Result<Self::Output, ClientError> {
@@ -88,13 +74,20 @@ impl Remote for CreateEvent {
     }
 }
 
-impl Remote for TriggerEvent {
+impl Remote<Vxg> for TriggerEvent {
     type Output = Triggered;
 
     async fn ask(&self, client: &Client) -> Result<Self::Output, ClientError> {
         let wait = self.wait.map(|wait| humantime::format_duration(wait).to_string());
         let body = body([("meta", meta(&self.meta)), ("wait", json!(wait))]);
-        let path = ["vxg", self.connection.as_str(), "cameras", &self.item, "trigger", &self.name];
+        let path = [
+            "vxg",
+            self.connection.as_str(),
+            "cameras",
+            self.item.as_deref().unwrap_or_default(),
+            "trigger",
+            &self.name,
+        ];
         client.act(Method::Post, &path, &body, PATIENCE.saturating_add(self.wait.unwrap_or_default())).await
     }
 }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use watchpost::actors::vendors::vxg::wire::time;
 
-use crate::cli::client::Place;
+pub(super) use crate::cli::carry_out::Common;
 
 /// List and change the event types of VXG cameras, create events, and have cameras make them
 ///
@@ -40,15 +40,6 @@ pub(super) struct Target {
     pub(super) connection: String,
     /// The camera: its id, or its name
     pub(super) camera: String,
-}
-
-#[derive(Args)]
-pub(super) struct Common {
-    #[command(flatten)]
-    pub(super) place: Place,
-    /// JSON in place of text
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 /// List the event types that a camera has, and what can be done with them

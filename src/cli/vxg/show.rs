@@ -1,38 +1,28 @@
 //! What has come of a command, for people and as JSON.
 
-use serde::Serialize;
-use watchpost::actors::messages::{AddedEventType, EventType, Triggered, VendorEvent};
+use watchpost::actors::{
+    messages::{AddedEventType, EventType, Triggered, VendorEvent},
+    vendors::vxg::Vxg,
+};
 
-use crate::cli::table::{self, Cell, Side, Table, Tone, clean};
+use crate::cli::{
+    carry_out::Shown,
+    table::{Cell, Side, Table, Tone, clean},
+};
 
-/// What can be shown.
-pub(super) trait Shown: Serialize {
-    /// In lines for people.
-    fn lines(&self, colour: bool) -> String;
-}
-
-/// The text to print.
-pub(super) fn text(output: &impl Shown, json: bool) -> String {
-    if json {
-        serde_json::to_string(output).map_or_else(|error| error.to_string(), |json| json + "\n")
-    } else {
-        output.lines(table::colours())
-    }
-}
-
-impl Shown for Vec<EventType> {
+impl Shown<Vxg> for Vec<EventType> {
     fn lines(&self, colour: bool) -> String {
         if self.is_empty() { "no event types\n".to_owned() } else { types(self, colour) }
     }
 }
 
-impl Shown for EventType {
+impl Shown<Vxg> for EventType {
     fn lines(&self, colour: bool) -> String {
         types(std::slice::from_ref(self), colour)
     }
 }
 
-impl Shown for AddedEventType {
+impl Shown<Vxg> for AddedEventType {
     fn lines(&self, colour: bool) -> String {
         let name = clean(&self.event_type.name);
         let told = if self.existed {
@@ -44,13 +34,13 @@ impl Shown for AddedEventType {
     }
 }
 
-impl Shown for VendorEvent {
+impl Shown<Vxg> for VendorEvent {
     fn lines(&self, _: bool) -> String {
         format!("Created: {}\n", event(self))
     }
 }
 
-impl Shown for Triggered {
+impl Shown<Vxg> for Triggered {
     fn lines(&self, _: bool) -> String {
         match &self.occurrence {
             Some(occurrence) if self.confirmed == Some(false) => format!(

@@ -229,14 +229,69 @@ pub(in crate::http) struct VendorEvent {
     meta: (),
 }
 
+/// A type of event that a system of Milestone's has
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its fields are told, and never read")]
+pub(in crate::http) struct SystemEventType {
+    /// Its GUID
+    #[schema(example = "6eb95dd6-7ccc-4bce-99f8-af0d0b582d77")]
+    id: String,
+    /// What Milestone shows to people
+    #[schema(example = "Motion Started")]
+    title: String,
+    /// Milestone's own name for it
+    #[schema(example = "MotionStarted")]
+    name: String,
+    /// The `type` of its events
+    #[schema(example = "motion.started")]
+    kind: String,
+    /// The state that such an event sets
+    #[schema(required)]
+    state: Option<SystemEventState>,
+    /// The kinds of items that it comes from
+    #[schema(example = json!(["Camera"]))]
+    sources: Vec<String>,
+    /// What makes such events
+    #[schema(required, example = "External")]
+    generator: Option<String>,
+    /// The heading that Milestone puts it under
+    #[schema(required)]
+    category: Option<String>,
+    /// Whether a user may trigger one, if the role lets it; `null` where Milestone does not say
+    #[schema(required)]
+    can_be_triggered: Option<bool>,
+}
+
+/// The state that events of a type set
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "its fields are told, and never read")]
+pub(in crate::http) struct SystemEventState {
+    /// The group, as events and states have it
+    #[schema(example = "motion")]
+    group: String,
+    /// What it then reads
+    #[schema(example = "detected")]
+    value: String,
+    /// Milestone's id of the group
+    group_id: String,
+    /// What Milestone calls the group
+    #[schema(required)]
+    group_title: Option<String>,
+    /// What Milestone calls this state
+    #[schema(required)]
+    text: Option<String>,
+    /// All states of the group, as Milestone calls them
+    states: Vec<String>,
+}
+
 /// What has come of a trigger
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "its fields are told, and never read")]
 pub(in crate::http) struct Triggered {
-    /// The camera was asked for an event of this time
+    /// The camera was asked for an event of this time; of Milestone's, when it was asked for
     #[schema(format = DateTime)]
     asked: String,
-    /// The event, if it was waited for
+    /// The event, if it was waited for; of Milestone's, as the gateway tells it
     #[schema(required)]
     occurrence: Option<VendorEvent>,
     /// Whether that is certain to be the one that was asked for

@@ -58,6 +58,9 @@ faults! {
     Rest403 = "rest-403", "answers REST with 403: no permission";
     Page400 = "page-400", "refuses `page` and `size` with 400";
     BulkRefused(status: Status, "STATUS", Status(400)) = "bulk-refused", "refuses REST lists; single items work";
+    TriggerRefused(how: Refusal, "STATUS[:COUNT]", refusal(403)) = "trigger-refused", "refuses to trigger events, for ever or so many times";
+    TriggerLost(times: Times, "COUNT", Times(None)) = "trigger-lost", "triggers so many events and ends the connection without an answer";
+    TriggerSlow(wait: Duration, "DURATION", 5 * SECOND) = "trigger-slow", "triggers an event at once and takes this long to answer";
     NoDiscovery = "no-discovery", "has no `/api/.well-known/uris`";
     InternalGateway = "internal-gateway", "advertises a host name that does not resolve";
     SeveralGateways(count: usize, "COUNT", 2) = "several-gateways", "advertises so many gateways, all alive, on ports of their own";

@@ -14,7 +14,7 @@ use super::{
     hub::{Core, Hub},
     identity::{self, TokenFault, TokenForm},
     ledger::{LoginTry, UpgradeTry},
-    rest,
+    rest, trigger,
     upgrade::upgrade,
     windows,
 };
@@ -43,6 +43,9 @@ pub(super) async fn route(request: HttpRequest, payload: web::Payload, hub: web:
         "openid" => json_response(200, &identity::openid(&root(&request, &hub.lock()))),
         "token" => token(&request, payload, &hub, path.starts_with("/idp/")).await,
         "ws" => upgrade(&request, payload, hub),
+        "rest" if rest_path == Some("events") && request.method() == Method::POST => {
+            trigger::answer(&request, payload, &hub).await
+        }
         "rest" => rest::answer(&request, rest_path.unwrap_or_default(), &hub).await,
         // As observed for `/api/ws/events` without a version.
         _ => plain(404, "Not Found"),

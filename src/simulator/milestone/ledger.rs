@@ -128,6 +128,8 @@ pub struct Counters {
     pub pings: u64,
     /// Events that happened, floods not counted.
     pub generated: u64,
+    /// Those among them that clients have triggered.
+    pub triggered: u64,
     /// Events handed to sockets, repeats included, floods not.
     pub sent: u64,
     /// Those among them that had been handed to a socket of the same session before.

@@ -11,16 +11,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
-use secrecy::ExposeSecret;
 
 use super::login::Grant;
-use super::rest::trouble;
+pub use super::rest::bearer;
+use super::rest::{self, MAX_LIST, trouble};
 use crate::transport::RestError;
-use crate::transport::request::{HeaderText, Method, RestAnswer, RestCall};
+use crate::transport::request::{Method, RestAnswer, RestCall};
 use crate::vendors::{Directory, Forget, Learned, NameKey, Now, Taken};
 
 pub use known::Catalog;
 use known::Known;
+pub(super) use known::squeezed;
 
 /// How long "no permission" and "no such item" are believed.
 const REFUSED_FOR: Duration = Duration::from_secs(300);
@@ -28,8 +29,6 @@ const REFUSED_FOR: Duration = Duration::from_secs(300);
 const MANY: usize = 20;
 /// The time that a list may take: on large sites minutes were observed.
 const LIST_TIMEOUT: Duration = Duration::from_secs(180);
-/// The size that a list may have, 64 MiB: enough for 50,000 cameras, as 2,659 are 2.9 MB (observed). Ten may be under way at a time.
-const MAX_LIST: usize = 64 << 20;
 /// Prefixes of sources that REST does not know (Milestone's component samples).
 const NOT_IN_REST: [&str; 2] = ["services", "mipKinds"];
 
@@ -156,11 +155,7 @@ impl Directory for MilestoneDirectory {
             Ask::List(kind) => (kind.to_string(), true),
             Ask::Item(id) => (id.to_string(), false),
         };
-        let mut url = grant.gateway.clone();
-        let root = if self.lower_case_root { url.path().to_ascii_lowercase() } else { url.path().to_owned() };
-        // Ids came from the server: `set_path` encodes what is no part of a path, and nothing of it can leave the root.
-        url.set_path(&format!("{root}rest/v1/{}", path.replace('%', "%25").replace("..", "")));
-        let mut call = RestCall::new(Method::Get, url).header("authorization", bearer(grant));
+        let mut call = rest::call(grant, self.lower_case_root, Method::Get, &path);
         (call.timeout, call.max_body) = if many { (LIST_TIMEOUT, MAX_LIST) } else { (self.timeout, 1 << 20) };
         call
     }
@@ -211,11 +206,6 @@ impl Directory for MilestoneDirectory {
             }
         }
     }
-}
-
-/// The header that every call and the upgrade carry.
-pub fn bearer(grant: &Grant) -> HeaderText {
-    HeaderText::secret(format!("Bearer {}", grant.token.expose_secret()))
 }
 
 #[cfg(test)]

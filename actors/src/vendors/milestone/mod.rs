@@ -5,11 +5,13 @@
 //! - [`wire`]: what frames and commands look like.
 //! - [`session`]: start or resume, subscribe, take the states, follow; what is a gap.
 //! - [`checkpoint`]: what a session needs to go on after a break.
+//! - [`commands`]: lists event types, and has the system make an event.
 //! - [`directory`]: ids to names, by REST (`rest` reads the answers); [`vocabulary`]: GUIDs of built-in types to shared words.
 //!
 //! `docs/vendors/milestone.md` tells the protocol as we understand it, and how sure we are of each fact.
 
 pub mod checkpoint;
+pub mod commands;
 pub mod config;
 pub mod directory;
 pub mod login;
@@ -20,11 +22,12 @@ pub mod wire;
 
 use std::time::Duration;
 
+pub use commands::MilestoneCommands;
 pub use config::{MilestoneConfig, User};
 pub use login::Grant;
 pub use rest::trouble;
 
-use super::{Resume, Vendor};
+use super::{Commands, Resume, Vendor};
 use crate::settings::{CommonSettings, Heartbeat, Secret};
 
 /// Milestone XProtect.
@@ -52,6 +55,10 @@ impl Vendor for Milestone {
 
     fn secret(config: &MilestoneConfig) -> &Secret {
         &config.password
+    }
+
+    fn commands(_: &MilestoneConfig, common: &CommonSettings) -> Option<Box<dyn Commands<Grant = Grant>>> {
+        Some(Box::new(MilestoneCommands::new(common.request_timeout)))
     }
 
     fn resume_window(config: &MilestoneConfig) -> Duration {

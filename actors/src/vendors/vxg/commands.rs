@@ -73,7 +73,7 @@ impl Commands for VxgCommands {
         ask: &messages::TriggerEvent,
         unique: &str,
     ) -> Option<BoxedJob<Grant, messages::Triggered>> {
-        self.job(&ask.item, trigger::Trigger::new(ask, unique))
+        self.job(ask.item.as_deref().unwrap_or_default(), trigger::Trigger::new(ask, unique))
     }
 }
 
@@ -292,11 +292,7 @@ fn once_more(known: &Known, error: CallError, may: bool) -> Result<Duration, Sto
 
 /// A request that was never sent has done nothing.
 fn was_sent(answer: Result<&RestAnswer, &RestError>) -> bool {
-    use crate::transport::Fault;
-    !matches!(
-        answer,
-        Err(RestError::Failed { fault: Fault::Connect(_) | Fault::Tls { .. } | Fault::Unsendable(_), .. })
-    )
+    answer.err().is_none_or(RestError::may_have_been_sent)
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ impl Catalog {
 }
 
 /// `Motion Started`, `MotionStarted` and `motion_started` are one name.
-fn squeezed(name: &str) -> String {
+pub(in crate::vendors::milestone) fn squeezed(name: &str) -> String {
     slug(name).replace('_', "")
 }
 

@@ -10,7 +10,7 @@ use crate::settings::closest;
 use crate::transport::OpenError;
 use crate::transport::request::WebSocketRequest;
 use crate::vendors::milestone::config::{EventType, Selection};
-use crate::vendors::milestone::directory::bearer;
+use crate::vendors::milestone::rest::bearer;
 use crate::vendors::{Action, SessionEnd, Todo};
 
 /// How long a first session waits for event types that nobody named: with them, events have their names from the first one on.
