@@ -51,6 +51,61 @@ fn vxg_is_commanded_through_the_one_that_runs_as_straight() {
 }
 
 #[test]
+fn milestone_lists_types_and_makes_events_through_the_one_that_runs_as_straight() {
+    let (simulator, connection) = vxg_cloud();
+    let mut place = Place::stopped("", &connection);
+    keep_secret(&place, "vxg.token", &simulator.group_token());
+    place.run();
+    let milestone = |words: &[&str]| place.text(&[&["milestone"], words].concat());
+    let listed = milestone(&["types", "hq", "--json"]);
+    let (code, straight, stderr) =
+        finish(place.command(&["milestone", "types", "hq", "--json", "--config", "watchpost.toml"]));
+    assert_eq!((code, &straight), (Some(0), &listed), "{stderr}");
+    let types = rows(&listed);
+    let motion = types.iter().find(|kind| kind["title"] == "Motion Stopped").unwrap();
+    assert_eq!((&motion["kind"], &motion["state"]["value"]), (&"motion.stopped".into(), &"clear".into()));
+    let table = milestone(&["types", "hq"]);
+    assert!(table.starts_with("TITLE "), "{table}");
+    assert_eq!(table.lines().count(), types.len() + 1);
+
+    let line = milestone(&["trigger", "hq", "Panic button"]);
+    assert!(line.starts_with("Triggered: event ") && line.contains("\"Panic button\" of userDefinedEvents/"), "{line}");
+    let camera = place.milestone.sources("cameras").remove(0);
+    let source = format!("cameras/{}", place.milestone.name_of(&camera).unwrap());
+    let json = milestone(&["trigger", "hq", "panicbutton", "--source", &source, "--json"]);
+    let triggered: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(triggered["occurrence"]["item"], camera);
+    let id = format!("hq:{}", triggered["occurrence"]["id"].as_str().unwrap());
+    let find = || place.text(&["events", "--json", "type=milestone.panic_button"]);
+    eventually("the event is stored", || find().contains(&id));
+    assert_eq!(find().lines().filter(|line| line.contains(&id)).count(), 1);
+
+    let fails = |words: &[&str], status: i32, expected: &[&str]| {
+        place.fails(&[&["milestone"], words].concat(), status, expected);
+    };
+    fails(&["trigger", "hq", "Panik button"], 1, &["no event type \"Panik button\"", "did you mean \"Panic button\"?"]);
+    fails(
+        &["trigger", "hq", "CommunicationStarted"],
+        2,
+        &["several event types", "dd3e6464-7dc0-405a-a92f-6150587563e8"],
+    );
+    fails(&["trigger", "hq", "Lockdown", "--source", "Lobby 1"], 2, &["is no source", "write cameras/"]);
+    fails(&["trigger", "hq", "Motion Started"], 1, &["may not trigger", "a service client may"]);
+    fails(&["trigger", "hk", "Lockdown"], 1, &["no connection \"hk\""]);
+    // What one vendor is asked for goes to none of another.
+    fails(&["types", "cloud"], 1, &["of vendor \"vxg\""]);
+    fails(&["trigger", "cloud", "audio_event", "--source", "cameras/237863"], 1, &["of vendor \"vxg\""]);
+    place.fails(&["vxg", "trigger", "hq", "cameras/1", "Lockdown"], 1, &["of vendor \"milestone\""]);
+    place.milestone.inject("trigger-refused=403".parse().unwrap());
+    fails(&["trigger", "hq", "Lockdown"], 1, &["may not trigger \"Lockdown\"", "Security > Roles > External Event"]);
+    place.milestone.inject("trigger-refused=500".parse().unwrap());
+    fails(&["trigger", "hq", "Lockdown"], 1, &["is not known", "not sent again"]);
+    assert_eq!(place.milestone.counters().triggered, 2);
+    let refused = finish(place.command(&["milestone", "types", "cloud", "--config", "watchpost.toml"]));
+    assert_eq!(refused.0, Some(1), "the one that runs is asked: {}", refused.2);
+}
+
+#[test]
 fn media_is_fetched_by_the_one_that_runs_and_its_token_is_spent_once() {
     let (simulator, connection) = house();
     let mut place = Place::stopped("", &connection);

@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Value, json};
 use watchpost::simulator::milestone::{FaultKind, Options, Simulator};
 
-use crate::client::{get, parse, start, token};
+use crate::client::{Answer, get, http, parse, start, subscribed, token};
 
 fn list(simulator: &Simulator, token: &str, path: &str) -> Vec<Value> {
     let answer = get(simulator, &format!("/api/rest/v1/{path}"), token);
@@ -157,4 +157,64 @@ async fn a_removed_item_is_gone_and_a_renamed_one_has_its_new_name() {
         .collect();
     assert_eq!(data[0]["Action"], "Deleted");
     assert_eq!(data[1]["RelatedItem"], json!({"RelatedItemRestResource": cameras[1], "Name": "Vault"}));
+}
+
+fn post(simulator: &Simulator, token: &str, body: &str) -> Answer {
+    let bearer = format!("Bearer {token}");
+    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
+    http(simulator.address(), "POST", "/API/rest/v1/events", &headers, body)
+}
+
+#[actix_rt::test]
+async fn an_event_that_is_triggered_comes_over_the_socket() {
+    let simulator = start(Options::default());
+    let (mut client, _) = subscribed(&simulator).await;
+    let token = token(&simulator);
+    let own = list(&simulator, &token, "userDefinedEvents").remove(4);
+    let kind = own["id"].as_str().unwrap();
+    let camera = simulator.sources("cameras")[0].clone();
+    let bodies = [json!({"type": kind}), json!({"type": kind.to_uppercase(), "source": camera})];
+    let sources = [format!("userDefinedEvents/{kind}"), camera];
+    for (body, source) in bodies.iter().zip(sources) {
+        let answer = post(&simulator, &token, &body.to_string());
+        assert_eq!(answer.status, 202, "{}", answer.text());
+        let told = answer.json()["data"].clone();
+        let event = client.events(1).await.remove(0);
+        assert_eq!((&told["id"], &told["type"], &told["source"]), (&event["id"], &event["type"], &event["source"]));
+        assert_eq!((event["type"].as_str(), event["source"].as_str()), (Some(kind), Some(source.as_str())));
+    }
+    assert_eq!(simulator.counters().triggered, 2);
+}
+
+#[actix_rt::test]
+async fn what_may_not_or_cannot_be_triggered_is_refused() {
+    let simulator = start(Options::default());
+    let token = token(&simulator);
+    let own = list(&simulator, &token, "userDefinedEvents").remove(0)["id"].clone();
+    let nowhere = "cameras/00000000-0000-4000-8000-000000000000";
+    for (body, status) in [
+        (json!({"type": "6eb95dd6-7ccc-4bce-99f8-af0d0b582d77"}), 403),
+        (json!({"type": "no-such-type"}), 400),
+        (json!({"source": nowhere}), 400),
+        (json!({"type": own, "source": nowhere}), 404),
+        (json!("x"), 400),
+    ] {
+        assert_eq!(post(&simulator, &token, &body.to_string()).status, status, "{body}");
+    }
+    assert_eq!(post(&simulator, "", "{}").status, 401);
+    assert_eq!(post(&simulator, &token, "{").status, 400);
+    let body = json!({"type": own}).to_string();
+    for (fault, status) in
+        [("trigger-refused=403:1", 403), ("trigger-refused=500:1", 500), ("trigger-refused=404:1", 404)]
+    {
+        simulator.inject(parse(fault));
+        assert_eq!(post(&simulator, &token, &body).status, status);
+    }
+    assert_eq!(simulator.counters().triggered, 0);
+    simulator.inject(parse("trigger-lost=1"));
+    let lost = post(&simulator, &token, &body);
+    assert!(!lost.whole || lost.bytes.is_empty(), "{}", lost.text());
+    assert_eq!(simulator.counters().triggered, 1);
+    assert_eq!(post(&simulator, &token, &body).status, 202);
+    assert_eq!(simulator.counters().triggered, 2);
 }
