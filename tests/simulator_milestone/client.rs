@@ -7,7 +7,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use futures_util::SinkExt;
 use plain::Socket;
-pub(crate) use plain::{Answer, DEADLINE, Heard, SILENCE, eventually, http, refused as refusal};
+pub(crate) use plain::{Answer, DEADLINE, Heard, SILENCE, eventually, http, refused as refusal, try_http};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use watchpost::simulator::milestone::{Fault, Options, Simulator};
