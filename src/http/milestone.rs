@@ -91,7 +91,7 @@ async fn types(request: HttpRequest, path: web::Path<String>, site: web::Data<Si
 
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Trigger {
+struct SystemTrigger {
     /// `cameras/` and a GUID, or `cameras/` and a name.
     #[schema(example = "cameras/25d08c6a-cc08-4498-8772-242111f9840c")]
     source: Option<String>,
@@ -106,7 +106,7 @@ struct Trigger {
     tag = "vendors",
     operation_id = "triggerSystemEvent",
     params(OfSystem, OfType),
-    request_body = Option<Trigger>,
+    request_body = Option<SystemTrigger>,
     responses(
         (status = 202, description = "The gateway has taken it", body = schemas::Triggered),
         Troubles,
@@ -115,12 +115,12 @@ struct Trigger {
 async fn trigger(
     request: HttpRequest,
     path: web::Path<(String, String)>,
-    body: Optional<Trigger>,
+    body: Optional<SystemTrigger>,
     site: web::Data<Site>,
 ) -> Answer<impl Responder> {
     Query::of(&request).end()?;
     let (name, event) = path.into_inner();
-    let Trigger { source } = body.0.unwrap_or_default();
+    let SystemTrigger { source } = body.0.unwrap_or_default();
     let connection = connection_of(&site, &name, Milestone::NAME).await?;
     let ask = TriggerEvent { item: source, ..TriggerEvent::of_system(connection, event) };
     Ok(HttpResponse::Accepted().json(site.engine.send(ask).await??))
