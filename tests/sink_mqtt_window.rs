@@ -100,6 +100,10 @@ impl Site {
 
 /// Stores events of a connection, ten together.
 async fn store(engine: &EngineHandle, connection: &str, ids: Range<u32>) {
+    store_of(engine, connection, ids, "cameras/1").await;
+}
+
+async fn store_of(engine: &EngineHandle, connection: &str, ids: Range<u32>, item: &str) {
     let event = |id: u32| Event {
         id: EventId::new(id.to_string()),
         origin: Origin::Live,
@@ -108,7 +112,7 @@ async fn store(engine: &EngineHandle, connection: &str, ids: Range<u32>) {
             name: None,
             state: None,
         }),
-        item: Some(Arc::new(Item { id: "cameras/1".into(), name: None })),
+        item: Some(Arc::new(Item { id: item.into(), name: None })),
         time: "2026-06-11T09:17:59Z".into(),
         data: "{}".into(),
     };
@@ -193,6 +197,47 @@ fn the_next_event_goes_as_one_is_acknowledged_and_a_slow_connection_holds_up_no_
         .await;
         assert_eq!(arrived(&broker, "slow"), ids("slow", 0..300), "each once, and in order");
         assert_eq!(arrived(&broker, "fast"), ids("fast", 0..500), "each once, and in order");
+        site.end().await;
+    });
+}
+
+#[test]
+fn many_busy_connections_share_what_may_be_under_way_and_none_stands_still() {
+    const LANES: u32 = 6;
+    // Of all connections together.
+    const ROOM: usize = 256;
+    let broker = FakeBroker::start(|_, _| Answer::Later);
+    run(async {
+        let names: Vec<_> = (0..LANES).map(|lane| format!("lane-{lane}")).collect();
+        let events: Vec<_> = names.iter().map(|name| (&**name, 0..100)).collect();
+        let site = Site::start(&broker.url(), &events).await;
+        eventually("all room is taken", || broker.see(|seen| seen.arrivals.len()) >= ROOM).await;
+        assert_eq!(broker.see(|seen| seen.arrivals.len()), ROOM);
+        eventually("all have come", || {
+            broker.release(|_| true);
+            site.delivered() == u64::from(LANES) * 100
+        })
+        .await;
+        for name in &names {
+            assert_eq!(arrived(&broker, name), ids(name, 0..100), "each once, and in order");
+        }
+        site.end().await;
+    });
+}
+
+#[test]
+fn a_topic_that_mqtt_has_no_room_for_is_a_dead_letter_and_holds_up_nothing() {
+    let broker = FakeBroker::start(|_, _| Answer::Reason(0));
+    run(async {
+        // Each of these bytes is three in a topic.
+        let long = "#".repeat(22_000);
+        let site = Site::start(&broker.url(), &[("hq", 0..0)]).await;
+        store_of(&site.engine, "hq", 0..3, &long).await;
+        store(&site.engine, "hq", 3..6).await;
+        eventually("the others have come", || arrived(&broker, "hq").len() == 3).await;
+        assert_eq!(site.dead_letters(), ids("hq", 0..3));
+        assert_eq!(arrived(&broker, "hq"), ids("hq", 3..6));
+        assert!(broker.see(|seen| seen.arrivals.iter().all(|arrival| arrival.session <= 1)), "one session");
         site.end().await;
     });
 }

@@ -52,6 +52,8 @@ impl Mqtt {
             } else if room.is_none() {
                 room = Some(Box::pin(self.link.room()));
             }
+            // With an event at hand there is room to be waited for, and nothing else.
+            let waits_for_more = goes_on && coming.is_none();
             let room_for_it = async {
                 match room.as_mut() {
                     Some(room) => room.await,
@@ -78,7 +80,7 @@ impl Mqtt {
                         Err(error) => (number, sequence, Err(error)),
                     }
                 }
-                () = window.reaches(next), if goes_on => continue,
+                () = window.reaches(next), if waits_for_more => continue,
             };
             match answer {
                 Ok(()) => {

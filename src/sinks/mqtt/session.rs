@@ -42,6 +42,10 @@ const LEAVING: Duration = Duration::from_secs(1);
 const TURNS: usize = 8;
 /// What a PUBLISH has beside topic and payload at most: header and length, length of the topic, packet id, no properties.
 const OVERHEAD: usize = 1 + 4 + 2 + 2 + 1;
+/// The longest topic, in bytes (MQTT 5, section 1.5.4).
+const LONGEST_TOPIC: usize = u16::MAX as usize;
+/// The largest message, in bytes, where a broker says nothing (MQTT 5, section 1.5.5).
+const LARGEST: usize = 268_435_455;
 
 /// How a session is begun.
 pub(super) struct Settings {
@@ -213,8 +217,13 @@ impl Session {
     /// # Errors
     /// [`PublishError`] where it is not even sent.
     pub(super) fn publish(&self, topic: &str, body: Bytes, retain: bool) -> Result<Ticket, PublishError> {
-        let size = OVERHEAD + topic.len() + body.len();
-        if let Some(largest) = self.largest.filter(|largest| size > *largest) {
+        if topic.len() > LONGEST_TOPIC {
+            let why =
+                format!("its topic would have {} bytes, and MQTT has topics of {LONGEST_TOPIC} at most", topic.len());
+            return Err(PublishError::Refused(why));
+        }
+        let (size, largest) = (OVERHEAD + topic.len() + body.len(), self.largest.unwrap_or(LARGEST));
+        if size > largest {
             let why = format!("it would have {size} bytes, and the broker takes messages of {largest} at most");
             return Err(PublishError::Refused(why));
         }
