@@ -198,6 +198,9 @@ impl TlsSettings {
     }
 }
 
+/// What is said of PEM that cannot be read: nothing of what is in it, which may be a key.
+const DAMAGED_PEM: &str = "its PEM is damaged: it needs whole lines from -----BEGIN …----- to -----END …-----";
+
 impl ClientIdentity {
     fn private_key(&self) -> Result<PrivateKeyDer<'static>, TlsError> {
         let path = || self.key.clone();
@@ -211,7 +214,8 @@ impl ClientIdentity {
         }
         PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
             pem::Error::NoItemsFound => TlsError::NoKey { path: path() },
-            error => TlsError::BadKey { path: path(), detail: error.to_string() },
+            // Its own words may have the key in them.
+            _ => TlsError::BadKey { path: path(), detail: DAMAGED_PEM.to_owned() },
         })
     }
 
@@ -236,7 +240,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     for (index, certificate) in CertificateDer::pem_slice_iter(&text).enumerate() {
         let damaged = |detail| TlsError::BadCertificate { path: path(), number: index + 1, detail };
         let certificate: CertificateDer<'static> =
-            certificate.map_err(|error: pem::Error| damaged(error.to_string()))?;
+            certificate.map_err(|_: pem::Error| damaged(DAMAGED_PEM.to_owned()))?;
         RootCertStore::empty().add(certificate.clone()).map_err(|error| damaged(error.to_string()))?;
         certificates.push(certificate);
     }
