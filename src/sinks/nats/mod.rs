@@ -116,7 +116,7 @@ impl Outlet for Nats {
         let mirror = async move {
             select! {
                 () = mirror::run(&sink, Rc::clone(&board), Rc::new(present), &changed) => {}
-                () = board.keep() => {}
+                () = board.keep(&sink) => {}
             }
         };
         self.mirror.set(Some(spawn_local(mirror).abort_handle()));

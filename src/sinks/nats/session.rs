@@ -88,8 +88,12 @@ impl Session {
                         }
                         () = sleep(LOOK_EVERY) => {}
                     }
-                    if link.holds() && self.look(&link).await.is_err() {
-                        link.knows_no_stream();
+                    if link.holds() {
+                        // Its limits may have been changed.
+                        match self.look(&link).await {
+                            Ok(room) => link.knows(room),
+                            Err(_) => link.knows_no_stream(),
+                        }
                     }
                     continue;
                 }
