@@ -166,7 +166,11 @@ pub const METRICS: &[Metric] = &[
         "Events in the journal from the first on that the sink has not come to.",
     ),
     counter("watchpost_sink_failures_total", &["sink"], "Deliveries that failed and are tried again."),
-    gauge("watchpost_sink_broker_up", &["sink"], "1 while the sink's broker has admitted it and takes events, else 0."),
+    gauge(
+        "watchpost_sink_broker_up",
+        &["sink"],
+        "1 while the sink has a connection with its broker, and NATS a stream there, else 0.",
+    ),
     counter(
         "watchpost_sink_broker_failures_total",
         &["sink"],

@@ -196,11 +196,12 @@ impl Ledger {
             }
             return;
         }
-        let known = self.at_broker.get(&place).and_then(|keys| keys.get(&key)).copied();
-        if known.is_none() && there.is_some() {
-            self.found(place, key);
-        } else if known.flatten().is_some_and(|ours| Some(ours) != there) && self.mends.spoilt(&place, &key, now) {
+        let ours = self.at_broker.get(&place).and_then(|keys| keys.get(&key)).copied();
+        let is_other = ours.flatten().is_some_and(|ours| Some(ours) != there);
+        if is_other && self.mends.spoilt(&place, &key, now) {
             self.mend(place, key);
+        } else if ours.is_none() && there.is_some() {
+            self.found(place, key);
         }
     }
 

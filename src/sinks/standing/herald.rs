@@ -106,7 +106,7 @@ impl Herald {
         self.tell();
     }
 
-    /// The broker has admitted us, and takes events.
+    /// The broker has admitted us.
     pub(in crate::sinks) fn up(&self) {
         {
             let mut standing = self.standing.borrow_mut();

@@ -47,7 +47,7 @@ pub struct Link {
 pub enum LinkState {
     /// It was not tried to its end yet.
     Connecting,
-    /// The broker has admitted this sink, and takes events.
+    /// The broker has admitted this sink, and has what it needs (NATS: the stream).
     Up,
     /// It is not there, or takes no events now.
     Down,
