@@ -127,14 +127,14 @@ impl LinkMeasured<'_> {
 }
 
 /// Something at a broker is not as it should be, though events flow.
-#[cfg(any(feature = "mqtt", feature = "nats"))]
+#[cfg(feature = "nats")]
 pub(super) struct Remarked<'a> {
     pub(super) sink: &'a str,
     pub(super) broker: &'a str,
     pub(super) remark: &'a str,
 }
 
-#[cfg(any(feature = "mqtt", feature = "nats"))]
+#[cfg(feature = "nats")]
 impl Remarked<'_> {
     pub(super) fn emit(self) {
         let Self { sink, broker, remark } = self;

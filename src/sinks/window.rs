@@ -54,6 +54,7 @@ impl Window {
     }
 
     /// One that holds these, and to which nothing is added.
+    #[cfg(feature = "mqtt")]
     pub(super) fn of(events: &[SharedEvent]) -> Self {
         let window = Self::new(events.len());
         window.push(events.iter().cloned());

@@ -11,9 +11,11 @@ use jiff::Timestamp;
 use tokio::{task::spawn_local, time::sleep};
 
 use super::{LinkState, Standing};
+#[cfg(feature = "nats")]
+use crate::sinks::telemetry::Remarked;
 use crate::sinks::{
     delivery::Delivery,
-    telemetry::{DocumentsRefused, LinkAway, LinkMeasured, LinkUp, Remarked},
+    telemetry::{DocumentsRefused, LinkAway, LinkMeasured, LinkUp},
 };
 
 /// Documents that are refused one after the other are told together.
@@ -142,12 +144,14 @@ impl Herald {
     }
 
     /// It is tried again after this.
+    #[cfg(feature = "nats")]
     pub(in crate::sinks) fn tries_after(&self, pause: Duration) {
         self.standing.borrow_mut().link.next_try = in_so_long(pause);
         self.tell();
     }
 
     /// Everything that is not as it should be with one thing at the broker; nothing any more where there is none.
+    #[cfg(feature = "nats")]
     pub(in crate::sinks) fn remark(&self, of: &'static str, remarks: Vec<String>) {
         let before = self.remarks.borrow_mut().insert(of, remarks.clone()).unwrap_or_default();
         if before == remarks {
