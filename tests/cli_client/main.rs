@@ -5,6 +5,9 @@
 #[path = "../cli_support/mod.rs"]
 mod cli_support;
 
+#[path = "../common/port.rs"]
+mod port;
+
 mod asking;
 mod deliveries;
 mod following;

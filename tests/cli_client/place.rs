@@ -26,7 +26,7 @@ pub const TOKEN: &str = "correct horse battery staple";
 
 /// A port that nobody has now.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    crate::port::own()
 }
 
 /// A running watchpost, its folder, and the systems behind it.

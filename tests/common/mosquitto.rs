@@ -1,6 +1,11 @@
 //! A real MQTT broker, mosquitto, and who listens to it: programs that know nothing of ours.
 #![allow(dead_code, unreachable_pub)]
 
+// In one binary with another server it is there twice.
+#[allow(clippy::duplicate_mod)]
+#[path = "port.rs"]
+mod port;
+
 use std::{
     collections::HashMap,
     env, fs,
@@ -78,7 +83,7 @@ impl Mosquitto {
 
     /// One that is yet to begin.
     pub fn prepared(lines: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = port::own();
         let folder = tempfile::tempdir().unwrap();
         let broker = Self { port, folder, broker: None };
         broker.configure(lines);

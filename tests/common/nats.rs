@@ -2,10 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 #![allow(dead_code)]
 
+// In one binary with another server it is there twice.
+#[allow(clippy::duplicate_mod)]
+#[path = "port.rs"]
+mod port;
+
 use std::{
     collections::BTreeMap,
     env, fs,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -72,7 +77,7 @@ impl NatsServer {
 
     /// One that does not run yet.
     pub fn stopped(lines: &str, login: impl Fn(ConnectOptions) -> ConnectOptions + 'static) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = port::own();
         let server = Self {
             child: None,
             port,

@@ -4,6 +4,8 @@
 
 #[path = "../cli_support/mod.rs"]
 mod cli_support;
+#[path = "../common/port.rs"]
+mod port;
 
 mod browser;
 mod daily;
@@ -11,7 +13,7 @@ mod pictures;
 mod size;
 mod trouble;
 
-use std::{fs::File, net::TcpListener};
+use std::fs::File;
 
 use browser::Browser;
 use cli_support::{PASSWORD, Site, Watchpost, eventually};
@@ -41,7 +43,7 @@ impl Stage {
     fn of(simulator: Simulator, engine: &str, connections: &str) -> Self {
         let site = Site { simulator, folder: TempDir::new().unwrap() };
         // A port of its own, which it has again after a restart.
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = format!("127.0.0.1:{}", port::own());
         let connection = site.connection("hq", "\"*\"");
         site.write(
             "watchpost.toml",
