@@ -82,7 +82,7 @@ impl<V: Vendor> Alone<V> {
         let gate = Gate::new(secret, V::resume_window(config), rate, refusals).start();
         let login = V::login(config, common);
         let brake = V::service(config).map(|service| Brakes::default().of(&service, V::is_blocked));
-        let calls = Calls::new(Caller::new(&tls).start(), brake.clone());
+        let calls = Calls::new(Caller::new(&tls, None).start(), brake.clone());
         let account = Account::new(name, login, gate, journal, calls).start();
         Ok(Self { means: Means { account, tls, brake }, pending: RefCell::default() })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use rustls::ClientConfig;
 
-use crate::transport::{Brake, Fault, RestAnswer, RestCall, RestClient, RestError, brake};
+use crate::transport::{Brake, Fault, RestAnswer, RestCall, RestClient, RestError, Tape, brake};
 
 /// The actor; one for each TLS configuration, on the arbiter of logins and look-ups.
 pub(crate) struct Caller {
@@ -14,8 +14,8 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// To be made on the arbiter that it lives on.
-    pub(crate) fn new(tls: &Arc<ClientConfig>) -> Self {
-        Self { client: RestClient::new(tls) }
+    pub(crate) fn new(tls: &Arc<ClientConfig>, tape: Option<Arc<Tape>>) -> Self {
+        Self { client: RestClient::new(tls).taped(tape) }
     }
 }
 
@@ -77,7 +77,7 @@ mod tests {
     use crate::transport::Method;
 
     fn caller() -> Caller {
-        Caller::new(&TlsSettings::default().client_config().unwrap())
+        Caller::new(&TlsSettings::default().client_config().unwrap(), None)
     }
 
     async fn server() -> (TcpListener, RestCall) {

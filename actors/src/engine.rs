@@ -21,7 +21,7 @@ use crate::state_map::StateMap;
 use crate::state_tracker::StateTracker;
 use crate::supervisor::{Ground, ShardActors, Supervisor};
 use crate::telemetry::{ConnectionsCounted, QueuesMeasured};
-use crate::transport::{Brakes, Budget};
+use crate::transport::{Brakes, Budget, Tape};
 use crate::vendors::{VENDORS, VendorSettings};
 
 /// One connection: its name, what every connection has, and its vendor's own settings.
@@ -56,6 +56,8 @@ pub struct EngineConfig {
     pub insist: bool,
     /// Memory that messages above 1 MiB share, in bytes; 256 MiB unless set.
     pub budget: usize,
+    /// Records what goes over the wire, of all connections; nothing unless set.
+    pub tape: Option<Arc<Tape>>,
 }
 
 impl Default for EngineConfig {
@@ -69,6 +71,7 @@ impl Default for EngineConfig {
             heartbeat: Duration::from_secs(10),
             insist: false,
             budget: 256 << 20,
+            tape: None,
         }
     }
 }
@@ -163,7 +166,8 @@ impl Engine {
 }
 
 fn build(config: EngineConfig, system: Option<oneshot::Sender<()>>) -> Result<EngineHandle, StartError> {
-    let EngineConfig { connections, journal, arbiters, name_wait, hold_limit, heartbeat, insist, budget } = config;
+    let EngineConfig { connections, journal, arbiters, name_wait, hold_limit, heartbeat, insist, budget, tape } =
+        config;
     let tls = check(&connections)?;
     let journal = Writer::start(journal)?.handle();
     let states = StateMap::default();
@@ -172,7 +176,8 @@ fn build(config: EngineConfig, system: Option<oneshot::Sender<()>>) -> Result<En
     for number in 0..arbiters.max(1) {
         let arbiter = threads.add()?;
         let tracker = StateTracker::start_on(&arbiter, number, journal.clone(), states.clone(), name_wait);
-        let launcher = Actor::start_in_arbiter(&arbiter, |_| Launcher::default());
+        let taped = tape.clone();
+        let launcher = Actor::start_in_arbiter(&arbiter, |_| Launcher::new(taped));
         shards.push(ShardActors { tracker, launcher });
     }
     let (services, callbacks) = (threads.add()?, threads.add()?);
@@ -190,6 +195,7 @@ fn build(config: EngineConfig, system: Option<oneshot::Sender<()>>) -> Result<En
         hold_limit: hold_limit.saturating_add(name_wait),
         heartbeat,
         tls,
+        tape,
     };
     let supervisor = Actor::start_in_arbiter(&services, move |_| Supervisor::new(ground));
     for connection in connections {

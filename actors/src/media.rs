@@ -54,12 +54,12 @@ impl<V: Vendor> Handler<Fetch<V>> for Launcher {
     type Result = ResponseFuture<Result<FetchedMedia, MediaError>>;
 
     fn handle(&mut self, fetch: Fetch<V>, _: &mut Self::Context) -> Self::Result {
-        let places = self.fetching();
+        let (places, downloads) = (self.fetching(), self.downloads(&fetch.means.tls));
         Box::pin(async move {
-            let Fetch { ask, config, means: Means { account, tls, brake } } = fetch;
+            let Fetch { ask, config, means: Means { account, brake, .. } } = fetch;
             let media = media_of::<V>(&ask.connection, &config)?;
             let authorize = async |refused| authorized(&account, refused).await;
-            let ground = Ground { media: &*media, downloads: Downloads::new(&tls), brake, places: &places };
+            let ground = Ground { media: &*media, downloads, brake, places: &places };
             fetch_into(&ground, authorize, &ask, &mut |_, _| {}).await
         })
     }

@@ -87,7 +87,7 @@ impl Accounts {
         let journal = Writer::start(Box::new(Memory::default())).unwrap().handle();
         let refusals = Refusals::new(journal.clone(), "x", false);
         let gate = Gate::new("pw".into(), Duration::ZERO, None, refusals).start();
-        let caller = Caller::new(&TlsSettings::default().client_config().unwrap()).start();
+        let caller = Caller::new(&TlsSettings::default().client_config().unwrap(), None).start();
         let calls = Calls::new(caller, None);
         Self { gate, journal, calls }
     }

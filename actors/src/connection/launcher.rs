@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use super::{Clients, Connection, Control, Setup};
 use crate::commands;
 use crate::media;
-use crate::transport::{RestClient, WebSocketClient};
+use crate::transport::{Downloads, RestClient, Tape, WebSocketClient};
 use crate::vendors::Vendor;
 
 /// Start this connection.
@@ -26,16 +26,17 @@ pub(crate) struct Launcher {
     fetching: Rc<Semaphore>,
     /// Places for the calls of commands here.
     commanding: Rc<Semaphore>,
-}
-
-impl Default for Launcher {
-    fn default() -> Self {
-        let [fetching, commanding] = [media::AT_ONCE, commands::AT_ONCE].map(|most| Rc::new(Semaphore::new(most)));
-        Self { clients: HashMap::new(), fetching, commanding }
-    }
+    /// Where it is recorded what goes over the wire.
+    tape: Option<Arc<Tape>>,
 }
 
 impl Launcher {
+    /// One that knows no connection yet.
+    pub(crate) fn new(tape: Option<Arc<Tape>>) -> Self {
+        let [fetching, commanding] = [media::AT_ONCE, commands::AT_ONCE].map(|most| Rc::new(Semaphore::new(most)));
+        Self { clients: HashMap::new(), fetching, commanding, tape }
+    }
+
     pub(crate) fn fetching(&self) -> Rc<Semaphore> {
         Rc::clone(&self.fetching)
     }
@@ -47,7 +48,12 @@ impl Launcher {
     /// The client that connections with these settings share here, or another.
     pub(crate) fn rest(&self, tls: &Arc<rustls::ClientConfig>) -> RestClient {
         let known = self.clients.get(&(Arc::as_ptr(tls) as usize));
-        known.map_or_else(|| RestClient::new(tls), |(_, clients)| clients.rest.clone())
+        known.map_or_else(|| RestClient::new(tls).taped(self.tape.clone()), |(_, clients)| clients.rest.clone())
+    }
+
+    /// Who fetches pictures and recordings.
+    pub(crate) fn downloads(&self, tls: &Arc<rustls::ClientConfig>) -> Downloads {
+        Downloads::new(tls).taped(self.tape.clone())
     }
 }
 
@@ -62,7 +68,8 @@ impl<V: Vendor> Handler<Launch<V>> for Launcher {
         let key = Arc::as_ptr(&setup.tls) as usize;
         let (_, clients) = self.clients.entry(key).or_insert_with(|| {
             let sockets = WebSocketClient::new(&setup.tls, Arc::clone(&setup.budget), Arc::clone(&setup.paces));
-            (Arc::clone(&setup.tls), Clients { sockets, rest: RestClient::new(&setup.tls) })
+            let rest = RestClient::new(&setup.tls).taped(self.tape.clone());
+            (Arc::clone(&setup.tls), Clients { sockets: sockets.taped(self.tape.clone()), rest })
         });
         MessageResult(Connection::new(setup, clients.clone()).start().recipient())
     }

@@ -17,7 +17,7 @@ fn milestone() -> MilestoneConfig {
 /// A look-up that has not started, and the login that it would ask.
 fn lookup<V: Vendor>(config: &V::Config) -> (Lookup<V>, Addr<Account<V::Login>>) {
     let common = CommonSettings::new(Heartbeat::UNHURRIED);
-    let caller = Caller::new(&TlsSettings::default().client_config().unwrap()).start();
+    let caller = Caller::new(&TlsSettings::default().client_config().unwrap(), None).start();
     let calls = Calls::new(caller, None);
     let login = V::login(config, &common);
     let journal = Writer::start(Box::new(Memory::default())).unwrap().handle();

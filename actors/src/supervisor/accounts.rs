@@ -106,8 +106,8 @@ impl Supervisor {
         if let Some(known) = self.callers.get(settings) {
             return known.clone();
         }
-        let tls = Arc::clone(tls);
-        let caller = Actor::start_in_arbiter(&self.ground.services, move |_| Caller::new(&tls));
+        let (tls, tape) = (Arc::clone(tls), self.ground.tape.clone());
+        let caller = Actor::start_in_arbiter(&self.ground.services, move |_| Caller::new(&tls, tape));
         self.callers.insert(settings.clone(), caller.clone());
         caller
     }

@@ -38,7 +38,7 @@ use crate::settings::TlsSettings;
 use crate::state_map::StateMap;
 use crate::state_tracker::{CloseLane, ShowStatus, StateTracker};
 use crate::telemetry::ConnectionPanicked;
-use crate::transport::{Brakes, Budget, Paces};
+use crate::transport::{Brakes, Budget, Paces, Tape};
 use crate::vendors::{Vendor, WithVendor};
 
 pub(crate) use self::accounts::{account_name, gate_name};
@@ -93,6 +93,8 @@ pub(crate) struct Ground {
     pub(crate) heartbeat: Duration,
     /// Made once for all connections with the same settings.
     pub(crate) tls: HashMap<TlsSettings, Arc<ClientConfig>>,
+    /// Where calls are recorded.
+    pub(crate) tape: Option<Arc<Tape>>,
 }
 
 /// The engine's front: answers [messages](crate::messages) and keeps every connection running.

@@ -51,6 +51,7 @@ fn supervisor() -> Supervisor {
         brakes: crate::transport::Brakes::default(),
         hold_limit: Duration::ZERO,
         heartbeat: Duration::from_secs(10),
+        tape: None,
         tls: HashMap::new(),
     })
 }

@@ -16,6 +16,7 @@ use super::{
     pace::Paces,
     refusal::Refusal,
     request::WebSocketRequest,
+    tape::Tape,
     websocket::WebSocket,
 };
 
@@ -35,6 +36,7 @@ pub struct WebSocketClient {
     budget: Arc<Budget>,
     paces: Arc<Paces>,
     beginning: Rc<Semaphore>,
+    tape: Option<Arc<Tape>>,
 }
 
 impl WebSocketClient {
@@ -44,7 +46,14 @@ impl WebSocketClient {
     /// To be used where an actix runtime is, as are the sockets that it opens.
     #[must_use]
     pub fn new(tls: &Arc<ClientConfig>, budget: Arc<Budget>, paces: Arc<Paces>) -> Self {
-        Self { client: client::client(tls), budget, paces, beginning: Rc::new(Semaphore::new(BEGINNING)) }
+        let beginning = Rc::new(Semaphore::new(BEGINNING));
+        Self { client: client::client(tls), budget, paces, beginning, tape: None }
+    }
+
+    /// Tells a tape of each socket, and of what is said on it, if there is one.
+    #[must_use]
+    pub fn taped(self, tape: Option<Arc<Tape>>) -> Self {
+        Self { tape, ..self }
     }
 
     /// Opens a WebSocket, when its turn at the server has come: DNS, TCP, TLS, upgrade, all within
@@ -59,8 +68,12 @@ impl WebSocketClient {
         // An error would mean that the semaphore is closed, and nobody closes it.
         let place = self.beginning.acquire().await.ok();
         let limit = request.open_timeout;
+        let begun = std::time::Instant::now();
         let outcome = hold(place, BEGINNING_MOST, timeout(limit, self.connect(request))).await;
-        outcome.unwrap_or_else(|_| Err(OpenError::Failed { at: request.shown(), fault: Fault::Timeout(limit) }))
+        let outcome =
+            outcome.unwrap_or_else(|_| Err(OpenError::Failed { at: request.shown(), fault: Fault::Timeout(limit) }));
+        let taped = self.tape.as_ref().and_then(|tape| tape.socket(request, begun, outcome.as_ref()));
+        outcome.map(|socket| socket.taped(taped))
     }
 
     async fn connect(&self, request: &WebSocketRequest) -> Result<WebSocket, OpenError> {

@@ -33,6 +33,7 @@ use super::{
     error::{Fault, RestError},
     request::{Body, RestAnswer, RestCall},
     rest,
+    tape::Tape,
 };
 
 pub use part::{FileError, Part};
@@ -92,6 +93,7 @@ impl DownloadError {
 #[derive(Debug, Clone)]
 pub struct Downloads {
     tls: Arc<ClientConfig>,
+    tape: Option<Arc<Tape>>,
 }
 
 /// What a connection is made of.
@@ -110,7 +112,13 @@ impl Downloads {
     /// Downloads with the TLS configuration of the process.
     #[must_use]
     pub fn new(tls: &Arc<ClientConfig>) -> Self {
-        Self { tls: Arc::clone(tls) }
+        Self { tls: Arc::clone(tls), tape: None }
+    }
+
+    /// Tells a tape of each download, but not what came, if there is one.
+    #[must_use]
+    pub fn taped(self, tape: Option<Arc<Tape>>) -> Self {
+        Self { tape, ..self }
     }
 
     /// Makes a call, one try, and answers when its head is there: within the call's time-out. It carries nothing, or JSON.
@@ -119,8 +127,13 @@ impl Downloads {
     /// [`RestError`] when no head came. Any status, a redirect too, is an answer.
     pub async fn open(&self, call: &RestCall) -> Result<Download, RestError> {
         let failed = |fault| RestError::Failed { at: call.shown(), fault };
+        let taking = self.tape.as_ref().map(|tape| tape.call(call));
         let opened = timeout(call.timeout, self.exchange(call)).await;
-        let (answer, body) = opened.unwrap_or(Err(Fault::Timeout(call.timeout))).map_err(failed)?;
+        let opened = opened.unwrap_or(Err(Fault::Timeout(call.timeout))).map_err(failed);
+        if let Some(taking) = taking {
+            taking.downloads(opened.as_ref().map(|(answer, _)| answer));
+        }
+        let (answer, body) = opened?;
         Ok(Download { at: call.shown(), answer, body })
     }
 

@@ -13,6 +13,7 @@
 //! - [`pace`] keeps the connections of one server from opening their sockets all at once.
 //! - [`brake`] leaves a service alone that blocks this machine's address.
 //! - `windows` authenticates a call by NTLM, on a connection of its own.
+//! - [`tape`] records what goes over the wire, for a client that was given one.
 //! - `early` lets an answer be read that came before the request was written.
 //! - [`budget`] bounds the memory that large messages may take in the whole process.
 //!
@@ -34,6 +35,7 @@ pub mod pace;
 mod refusal;
 pub mod request;
 pub mod rest;
+pub mod tape;
 pub mod tls;
 pub mod websocket;
 #[cfg(feature = "windows-auth")]
@@ -51,6 +53,7 @@ pub use error::{CloseReason, Fault, OpenError, RestError, SendError};
 pub use pace::Paces;
 pub use request::{Body, HeaderText, Method, RestAnswer, RestCall, Retry, Wanted, WebSocketRequest};
 pub use rest::RestClient;
+pub use tape::{Tape, TapeError};
 pub use tls::{ClientIdentity, TlsError, TlsSettings, refused_identity};
 pub use websocket::WebSocket;
 #[cfg(feature = "windows-auth")]

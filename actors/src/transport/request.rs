@@ -67,7 +67,7 @@ impl HeaderText {
     }
 
     /// The text itself. For the wire only.
-    pub(super) fn expose(&self) -> &str {
+    pub(in crate::transport) fn expose(&self) -> &str {
         match self {
             Self::Plain(text) => text,
             Self::Secret(text) => text.expose_secret(),

@@ -21,6 +21,7 @@ use super::{
     client,
     error::{Fault, RestError},
     request::{Body, Fields, Method, RestAnswer, RestCall, Retry, Wanted, retry_after},
+    tape::Tape,
 };
 
 /// The first pause between two tries. Each further one is twice as long.
@@ -43,6 +44,7 @@ pub struct RestClient {
     /// For connections of their own.
     #[cfg(feature = "windows-auth")]
     tls: Arc<ClientConfig>,
+    tape: Option<Arc<Tape>>,
 }
 
 impl RestClient {
@@ -52,9 +54,16 @@ impl RestClient {
     pub fn new(tls: &Arc<ClientConfig>) -> Self {
         Self {
             client: client::client(tls),
+            tape: None,
             #[cfg(feature = "windows-auth")]
             tls: Arc::clone(tls),
         }
+    }
+
+    /// Tells a tape of each try of each call, if there is one.
+    #[must_use]
+    pub fn taped(self, tape: Option<Arc<Tape>>) -> Self {
+        Self { tape, ..self }
     }
 
     /// Makes one call, and repeats it as [`RestCall::retry`] allows. Dropping the future gives the
@@ -67,7 +76,7 @@ impl RestClient {
         let started = Instant::now();
         let mut tries = 1;
         loop {
-            let outcome = self.once(call, started).await;
+            let outcome = self.told(call, started).await;
             let left = call.timeout.saturating_sub(started.elapsed());
             match pause(&outcome, call.retry, tries) {
                 Some(pause) if pause < left => {
@@ -78,6 +87,15 @@ impl RestClient {
             }
             tries += 1;
         }
+    }
+
+    /// One try, of which a tape is told.
+    async fn told(&self, call: &RestCall, started: Instant) -> Result<RestAnswer, RestError> {
+        let Some(tape) = &self.tape else { return self.once(call, started).await };
+        let taking = tape.call(call);
+        let outcome = self.once(call, started).await;
+        taking.answered(outcome.as_ref());
+        outcome
     }
 
     /// One try of a call that was begun at `started`.

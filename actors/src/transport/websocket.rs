@@ -23,6 +23,7 @@ use super::{
     error::{CloseReason, SendError},
     frame::{MAX_CONTROL, Opcode},
     outbox::Outbox,
+    tape::SocketTape,
 };
 
 /// The most messages that one wake yields.
@@ -63,6 +64,7 @@ pub struct WebSocket {
     /// All that came was given out.
     ended: Option<CloseReason>,
     last_byte: Instant,
+    tape: Option<SocketTape>,
 }
 
 type PendingPermit = Pin<Box<dyn Future<Output = Permit>>>;
@@ -89,7 +91,13 @@ impl WebSocket {
             socket_end: None,
             ended: None,
             last_byte: Instant::now(),
+            tape: None,
         }
+    }
+
+    /// Tells a tape of what is said here, if there is one.
+    pub(super) fn taped(self, tape: Option<SocketTape>) -> Self {
+        Self { tape, ..self }
     }
 
     /// Waits for the next messages and appends them to `into`: at least one, and all that are whole
@@ -123,7 +131,11 @@ impl WebSocket {
     /// [`SendError::Full`] when more than 1 MiB would wait; [`SendError::Closing`] after a close
     /// frame.
     pub fn send(&mut self, text: &str) -> Result<(), SendError> {
-        self.outbox.send(Opcode::Text, text.as_bytes())
+        self.outbox.send(Opcode::Text, text.as_bytes())?;
+        if let Some(tape) = &self.tape {
+            tape.sent(text);
+        }
+        Ok(())
     }
 
     /// Queues a ping. The answer comes as [`Incoming::Pong`] with the same payload.
@@ -255,6 +267,9 @@ impl WebSocket {
                 return Poll::Ready(Ok(()));
             }
             if let Some(reason) = &self.ended {
+                if let Some(tape) = &mut self.tape {
+                    tape.ended(reason);
+                }
                 return Poll::Ready(Err(reason.clone()));
             }
             if let Some(reason) = self.socket_end.take() {
@@ -322,6 +337,9 @@ impl WebSocket {
             match self.assembler.next(&mut self.buffer.bytes, room) {
                 Ok(Step::Message(message)) => {
                     *bytes += message.len();
+                    if let Some(tape) = &self.tape {
+                        tape.got(&message);
+                    }
                     into.push(message);
                 }
                 Ok(Step::Ping(payload)) => {

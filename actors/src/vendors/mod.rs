@@ -98,6 +98,10 @@ pub trait Vendor: 'static {
     }
     /// The secret that the account logs in with. Connections share an account only if they have the same.
     fn secret(config: &Self::Config) -> &Secret;
+    /// All that is secret in the settings.
+    fn secrets(config: &Self::Config) -> Vec<&Secret> {
+        vec![Self::secret(config)]
+    }
     /// What people call what the connection leads to, where the vendor told: the name of an account, say.
     fn title(_: &Self::Config) -> Option<&str> {
         None
@@ -233,6 +237,32 @@ impl VendorSettings {
             }
         }
         self.with(Note)
+    }
+
+    /// All that is secret in these settings.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<Secret> {
+        struct All;
+        impl WithVendor for All {
+            type Output = Vec<Secret>;
+            fn with<V: Vendor>(self, config: &V::Config) -> Vec<Secret> {
+                V::secrets(config).into_iter().cloned().collect()
+            }
+        }
+        self.with(All)
+    }
+
+    /// Whether a login may use its secret up and keep another in the journal's notes: then nobody else may log in with the same settings at the same time.
+    #[must_use]
+    pub fn spends_secret(&self) -> bool {
+        struct Spends;
+        impl WithVendor for Spends {
+            type Output = bool;
+            fn with<V: Vendor>(self, _: &V::Config) -> bool {
+                V::SPENDS_SECRET
+            }
+        }
+        self.with(Spends)
     }
 
     /// Whether there are pictures and recordings to fetch.

@@ -77,6 +77,10 @@ impl Vendor for Een {
         &config.password
     }
 
+    fn secrets(config: &EenConfig) -> Vec<&Secret> {
+        [&config.password].into_iter().chain(&config.api_key).collect()
+    }
+
     fn resume_window(_: &EenConfig) -> Duration {
         // Nothing of a lost socket is kept: the next one begins with how things are.
         Duration::ZERO

@@ -55,6 +55,10 @@ impl Vendor for Vxg {
         &config.token
     }
 
+    fn secrets(config: &VxgConfig) -> Vec<&Secret> {
+        [&config.token].into_iter().chain(&config.license_key).collect()
+    }
+
     fn commands(_: &VxgConfig, common: &CommonSettings) -> Option<Box<dyn Commands<Grant = Grant>>> {
         Some(Box::new(VxgCommands::new(common.request_timeout)))
     }
