@@ -8,6 +8,7 @@
 //! - `descriptors`: as many as the system allows. `table`: tables for people. `words`: states and events for people. `terminal`: standard output and standard error, without a panic when nobody reads them. `signals`: Ctrl-C and SIGTERM.
 //! - `login`: the steps of a login that need a person; `person`: who answers its questions.
 //! - `media`: pictures and recordings, fetched to files. `carry_out`: a command that a vendor has.
+//! - `record`: what a vendor sends, kept in a file; `simulate` plays it back.
 //! - `vendors`: what commands can do with a connection's vendor; `milestone`, `een`, `simplisafe` and `vxg` are such rooms. `logins`, `trial`: one login and one subscription, as the engine makes them.
 
 mod api;
@@ -31,6 +32,7 @@ mod media;
 mod milestone;
 #[cfg(feature = "sqlite")]
 mod person;
+mod record;
 #[cfg(feature = "sqlite")]
 mod replay;
 mod run;
@@ -118,6 +120,7 @@ enum Command {
     Media(media::MediaArgs),
     Milestone(milestone::MilestoneArgs),
     Vxg(vxg::VxgArgs),
+    Record(record::RecordArgs),
     #[cfg(feature = "sqlite")]
     Sinks(sinks::SinksArgs),
     #[cfg(feature = "sqlite")]
@@ -138,7 +141,8 @@ enum Command {
   watchpost simulate een --accounts 20 --cameras 12 --rate 5
   watchpost simulate een --accounts 0 --fault rate-limit=5 --fault expire=1m
   watchpost simulate simplisafe --systems 1 --rate 2 --fault one-use --fault lost-pushes=10
-  watchpost simulate vxg --cameras 1000 --rate 20 --fault late=1m --fault hiccups=5")]
+  watchpost simulate vxg --cameras 1000 --rate 20 --fault late=1m --fault hiccups=5
+  watchpost simulate milestone --replay hq.frames --speed 10")]
 struct SimulateArgs {
     #[command(subcommand)]
     system: SimulatedSystem,
@@ -147,11 +151,11 @@ struct SimulateArgs {
 #[cfg(feature = "simulator")]
 #[derive(Subcommand)]
 enum SimulatedSystem {
-    Milestone(watchpost::simulator::milestone::SimulateArgs),
-    Een(watchpost::simulator::een::SimulateArgs),
+    Milestone(simulate::Replayable<watchpost::simulator::milestone::SimulateArgs>),
+    Een(simulate::Replayable<watchpost::simulator::een::SimulateArgs>),
     #[command(name = "simplisafe")]
-    SimpliSafe(watchpost::simulator::simplisafe::SimulateArgs),
-    Vxg(watchpost::simulator::vxg::SimulateArgs),
+    SimpliSafe(simulate::Replayable<watchpost::simulator::simplisafe::SimulateArgs>),
+    Vxg(simulate::Replayable<watchpost::simulator::vxg::SimulateArgs>),
 }
 
 /// Write a completion script for a shell to standard output
@@ -183,6 +187,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Media(args) => on_runtime(media::run(args)),
         Command::Milestone(args) => on_runtime(milestone::run(args)),
         Command::Vxg(args) => on_runtime(vxg::run(args)),
+        Command::Record(args) => on_runtime(record::run(args)),
         #[cfg(feature = "sqlite")]
         Command::Sinks(args) => on_runtime(sinks::run(args)),
         #[cfg(feature = "sqlite")]
@@ -192,17 +197,7 @@ pub(crate) fn main() -> ExitCode {
         #[cfg(feature = "simulator")]
         Command::Demo(args) => on_runtime(demo::run(args)),
         #[cfg(feature = "simulator")]
-        Command::Simulate(SimulateArgs { system: SimulatedSystem::Milestone(args) }) => {
-            on_runtime(milestone::simulate(args))
-        }
-        #[cfg(feature = "simulator")]
-        Command::Simulate(SimulateArgs { system: SimulatedSystem::Een(args) }) => on_runtime(simulate::een(args)),
-        #[cfg(feature = "simulator")]
-        Command::Simulate(SimulateArgs { system: SimulatedSystem::SimpliSafe(args) }) => {
-            on_runtime(simulate::simplisafe(args))
-        }
-        #[cfg(feature = "simulator")]
-        Command::Simulate(SimulateArgs { system: SimulatedSystem::Vxg(args) }) => on_runtime(simulate::vxg(args)),
+        Command::Simulate(SimulateArgs { system }) => on_runtime(simulate::run(system)),
         Command::Completions(args) => completions(args.shell),
     };
     exit.into()
@@ -226,6 +221,7 @@ impl Command {
             | Self::Connections(_)
             | Self::Milestone(_)
             | Self::Vxg(_)
+            | Self::Record(_)
             | Self::Completions(_) => "error,async_nats=off",
             #[cfg(feature = "sqlite")]
             Self::Login(_) | Self::Media(_) | Self::Sinks(_) | Self::DeadLetters(_) | Self::Replay(_) => {

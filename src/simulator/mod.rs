@@ -5,10 +5,11 @@
 //!
 //! [`milestone`], [`een`], [`simplisafe`] and [`vxg`] are the places to start: options go in, `Simulator::start` gives a handle, and the handle emits events, breaks
 //! sockets and tells afterwards what happened. What does not depend on a protocol (sockets byte by byte, faults, the thread that listens) is in
-//! `common`.
+//! `common`. [`replay`] is a server without a vendor: it plays back what was recorded.
 
 mod common;
 pub mod een;
 pub mod milestone;
+pub mod replay;
 pub mod simplisafe;
 pub mod vxg;

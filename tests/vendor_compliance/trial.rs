@@ -10,6 +10,7 @@ use serde_json::Value;
 use watchpost::actors::messages::ConnectionInfo;
 use watchpost::actors::model::{ConnectionState, Origin};
 use watchpost::actors::settings::CommonSettings;
+use watchpost::actors::transport::Tape;
 use watchpost::actors::{ConnectionConfig, Engine, EngineConfig, EngineHandle};
 
 use crate::common::{DEADLINE, MS, SECOND, Store, block_on, engine, info, pace};
@@ -32,6 +33,8 @@ pub(crate) struct Trial<K> {
     made: Arc<Mutex<Vec<Made>>>,
     engine: Option<EngineHandle>,
     killed: bool,
+    /// Records what goes over the wire of engines that are started.
+    pub(crate) tape: Option<Arc<Tape>>,
 }
 
 /// Something that has happened.
@@ -77,7 +80,7 @@ pub(crate) struct Told {
 
 impl Told {
     /// The vendor said that it happened.
-    fn is_occurrence(&self) -> bool {
+    pub(crate) fn is_occurrence(&self) -> bool {
         matches!(self.origin, Origin::Live | Origin::Resumed | Origin::Backfill)
     }
 }
@@ -97,6 +100,7 @@ impl<K: Kind> Trial<K> {
             made: Arc::default(),
             engine: None,
             killed: false,
+            tape: None,
         }
     }
 
@@ -120,7 +124,8 @@ impl<K: Kind> Trial<K> {
     /// Starts an engine on the journal that is there.
     pub(crate) fn start_engine(&mut self) {
         // A machine that is busy is no journal that hangs.
-        let config = EngineConfig { hold_limit: 30 * SECOND, ..engine(&self.store, vec![self.connection()]) };
+        let tape = self.tape.clone();
+        let config = EngineConfig { hold_limit: 30 * SECOND, tape, ..engine(&self.store, vec![self.connection()]) };
         self.engine = Some(Engine::start(config).unwrap());
     }
 
@@ -183,20 +188,7 @@ impl<K: Kind> Trial<K> {
 
     /// The journal.
     pub(crate) fn told(&self) -> Vec<Told> {
-        let mut told = Vec::new();
-        for commit in self.store.commits().iter().filter(|commit| commit.connection.as_str() == self.name) {
-            told.extend(commit.iter().map(|stored| {
-                let event = stored.event;
-                let own = event.origin == Origin::Engine;
-                Told {
-                    id: event.id.to_owned(),
-                    kind: event.meaning.kind.to_string(),
-                    origin: event.origin,
-                    data: if own { serde_json::from_str(event.data).unwrap() } else { Value::Null },
-                }
-            }));
-        }
-        told
+        told_of(&self.store, &self.name)
     }
 
     pub(crate) fn gaps(&self) -> Vec<Told> {
@@ -368,6 +360,24 @@ impl<K: Kind> Trial<K> {
         let restart = watchpost::actors::messages::RestartConnection(self.name.parse().unwrap());
         block_on(self.engine().send(restart)).unwrap().unwrap();
     }
+}
+
+/// What is stored of a connection.
+pub(crate) fn told_of(store: &Store, connection: &str) -> Vec<Told> {
+    let mut told = Vec::new();
+    for commit in store.commits().iter().filter(|commit| commit.connection.as_str() == connection) {
+        told.extend(commit.iter().map(|stored| {
+            let event = stored.event;
+            let own = event.origin == Origin::Engine;
+            Told {
+                id: event.id.to_owned(),
+                kind: event.meaning.kind.to_string(),
+                origin: event.origin,
+                data: if own { serde_json::from_str(event.data).unwrap() } else { Value::Null },
+            }
+        }));
+    }
+    told
 }
 
 /// From when to when a gap is.
