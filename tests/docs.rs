@@ -18,7 +18,7 @@ use watchpost::actors::vendors::milestone::vocabulary::TYPES;
 use watchpost::actors::vendors::simplisafe::{codes as simplisafe, snapshot};
 use watchpost::config::{Config, ConfigErrors, Secrets, Surroundings, parse};
 
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 16] = [
     "README.md",
     "docs/api.md",
     "docs/architecture.md",
@@ -27,6 +27,7 @@ const PAGES: [&str; 15] = [
     "docs/delivery.md",
     "docs/events.md",
     "docs/performance.md",
+    "docs/record.md",
     "docs/sinks/home-assistant.md",
     "docs/sinks/mqtt.md",
     "docs/sinks/nats.md",

@@ -34,6 +34,7 @@ impl Kind for Een {
     const IN_ORDER: InOrder = InOrder::Live;
     /// It begins when something was last received and stored. What was then still on its way happened before that, by as much as reading lags behind.
     const GAPS_BEGIN_LATE: Duration = Duration::from_secs(5);
+    const FIRST_ANSWERS: Duration = Duration::from_secs(11);
     const TOO_MANY: usize = Self::HELD + 5;
     const BREAKS: &[Break<Self>] = &[
         Break { name: "a close", begin: |kind| kind.drop(DropHow::Close(1001)), end: |_| () },

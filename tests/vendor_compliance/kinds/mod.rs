@@ -41,6 +41,8 @@ pub(crate) trait Kind: Sized + Send + Sync + 'static {
     const EXACT_TO: Duration = Duration::from_millis(1);
     /// A gap may begin so much later than the first thing that is missing in it.
     const GAPS_BEGIN_LATE: Duration = Duration::ZERO;
+    /// For so long after a first beginning what happens is told from what had happened before by our clock alone, which is not that of a recording.
+    const FIRST_ANSWERS: Duration = Duration::ZERO;
     /// Of so many events while nobody listens some are lost, once the vendor [forgets](Self::forget).
     const TOO_MANY: usize;
     /// How its channel breaks.
