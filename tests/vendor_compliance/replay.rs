@@ -103,8 +103,7 @@ pub(crate) fn what_was_recorded_holds_no_secret_and_tells_the_same_when_it_is_pl
     trial.end();
 
     let recording = Recording::read(&path).unwrap();
-    let speed = if K::FIRST_ANSWERS.is_zero() { 3.0 } else { 1.0 };
-    let replay = Replay::start(recording, ([127, 0, 0, 1], 0).into(), speed).unwrap();
+    let replay = Replay::start(recording, ([127, 0, 0, 1], 0).into(), 1.0).unwrap();
     let open = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let socket = open.filter(|line| line["what"] == "open").find_map(|line| line["path"].as_str().map(str::to_owned));
     let connection = elsewhere(&settings, &replay, socket.as_deref().unwrap_or("/"));

@@ -138,7 +138,9 @@ async fn tell_states(engine: &EngineHandle, name: &str) {
     loop {
         often.tick().await;
         let Some(status) = engine.states().status(name) else { continue };
-        if told.replace(status.state) != Some(status.state) {
+        // It may have been away for a moment in between.
+        let now = Some((status.state, status.since));
+        if std::mem::replace(&mut told, now) != now {
             let reason = if status.reason.is_empty() { String::new() } else { format!(": {}", status.reason) };
             terminal::complain(format_args!("{name}: {}{reason}", status.state));
             if status.state == ConnectionState::Halted {

@@ -34,6 +34,8 @@ pub(super) struct Core {
     pub(super) address: Option<SocketAddr>,
     /// When each call was answered last.
     answered: HashMap<usize, Instant>,
+    /// When the socket that was opened last was opened in the recording.
+    since: f64,
     played: Played,
 }
 
@@ -68,6 +70,7 @@ impl Core {
             speed,
             address: None,
             answered: HashMap::new(),
+            since: 0.0,
             played: Played::default(),
         }
     }
@@ -86,7 +89,7 @@ impl Core {
     /// What a call is answered; `None` where nothing of the kind was recorded.
     pub(super) fn call(&mut self, method: &str, path: &str, query: &str) -> Option<Due> {
         self.played.calls += 1;
-        let Some((nth, again)) = self.library.next(method, path, query) else {
+        let Some((nth, again)) = self.library.next(&self.recording.calls, (method, path, query), self.since) else {
             self.played.unknown += 1;
             return None;
         };
@@ -130,6 +133,10 @@ impl Core {
         match opened {
             Opened::Yes(script) => {
                 self.played.sockets += 1;
+                // The first one has missed nothing.
+                if self.next_link > 0 {
+                    self.since = self.since.max(script.at - took);
+                }
                 let (link, wake) = (self.next_link, Arc::new(Notify::new()));
                 self.next_link += 1;
                 self.links.insert(link, Link::new(script, Arc::clone(&wake)));

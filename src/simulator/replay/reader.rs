@@ -193,7 +193,7 @@ impl Reading {
             What::Call(call) => {
                 let CallLine { method, path, query, headers, took, outcome } = call;
                 let answer = answer(outcome)?;
-                self.recording.calls.push(Call { method, path, query, headers, took, answer });
+                self.recording.calls.push(Call { method, path, query, headers, at, took, answer });
             }
             What::Open(OpenLine { socket, path, took, outcome }) => {
                 let opened = match answer(outcome)? {

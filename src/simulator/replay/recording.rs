@@ -28,6 +28,8 @@ pub(super) struct Call {
     pub(super) path: String,
     pub(super) query: String,
     pub(super) headers: Vec<(String, String)>,
+    /// When its outcome was known, in seconds since the beginning.
+    pub(super) at: f64,
     /// In seconds.
     pub(super) took: f64,
     /// `None` where there was none.
@@ -62,7 +64,7 @@ pub(super) enum Opened {
 /// What the server said on a socket, and how it ended.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Script {
-    /// When it opened.
+    /// When it opened, in seconds since the beginning.
     pub(super) at: f64,
     pub(super) frames: Vec<Frame>,
     pub(super) end: Option<End>,
@@ -115,20 +117,27 @@ impl Library {
 
     /// The call that is to be answered now: the next that asked for the same and was not answered yet, then for the same at other times, then at least under the
     /// same path; else the last one of these once more. Says whether it is that.
-    pub(super) fn next(&mut self, method: &str, path: &str, query: &str) -> Option<(usize, bool)> {
+    ///
+    /// What was answered before a moment `since` is skipped where there is something later: a socket has opened since then, and who asks now wants to know what it has missed.
+    pub(super) fn next(&mut self, calls: &[Call], asked: (&str, &str, &str), since: f64) -> Option<(usize, bool)> {
+        let (method, path, query) = asked;
         let ways = query::ways(method, path, query);
         let mut again = None;
         for ((way, next), asked) in self.ways.iter().zip(&mut self.next).zip(ways) {
-            let Some(calls) = way.get(&asked) else { continue };
+            let Some(same) = way.get(&asked) else { continue };
             let at = next.entry(asked).or_default();
-            while let Some(nth) = calls.get(*at) {
+            let later = same.iter().any(|nth| calls[*nth].at >= since);
+            while let Some(nth) = same.get(*at) {
                 *at += 1;
+                if later && calls[*nth].at < since {
+                    continue;
+                }
                 if !std::mem::replace(&mut self.used[*nth], true) {
                     return Some((*nth, false));
                 }
             }
             // What asks for exactly this would rather hear it again than what another has asked for.
-            again = again.or(calls.last().copied());
+            again = again.or(same.last().copied());
             if again.is_some() {
                 break;
             }
