@@ -145,3 +145,39 @@ impl Library {
         again.map(|nth| (nth, true))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(path: &str, query: &str, at: f64) -> Call {
+        let (method, path, query) = ("GET".to_owned(), path.to_owned(), query.to_owned());
+        Call { method, path, query, headers: Vec::new(), at, took: 0.0, answer: None }
+    }
+
+    #[test]
+    fn calls_are_answered_in_order_and_the_last_one_again_and_after_a_break_with_what_came_after_it() {
+        let calls = [
+            call("/list", "from=1781168283", 1.0),
+            call("/list", "from=1781168284", 2.0),
+            call("/list", "from=1781168284&page=2", 3.0),
+            call("/list", "from=1781168285", 4.0),
+            call("/other", "", 5.0),
+        ];
+        let mut library = Library::of(&calls);
+        let mut next = |path: &str, query: &str, since: f64| library.next(&calls, ("GET", path, query), since);
+        assert_eq!(next("/list", "from=1781168284", 0.0), Some((1, false)), "the very same");
+        assert_eq!(next("/list", "from=1881168284", 0.0), Some((0, false)), "the same at another time");
+        assert_eq!(next("/list", "from=1881168284&page=2", 3.5), Some((2, false)), "nothing later is there of these");
+        assert_eq!(next("/list", "from=1881168284", 3.5), Some((3, false)));
+        assert_eq!(next("/list", "from=1881168284", 0.0), Some((3, true)));
+        assert_eq!(next("/other", "x=1", 0.0), Some((4, false)), "at least the path");
+        assert_eq!(next("/unknown", "", 0.0), None);
+        let mut library = Library::of(&calls);
+        assert_eq!(
+            library.next(&calls, ("GET", "/list", "from=1"), 3.5),
+            Some((3, false)),
+            "what was before the break is left out"
+        );
+    }
+}
