@@ -8,7 +8,7 @@ use watchpost::actors::vendors::VENDORS;
 
 use crate::common::{MS, pace};
 use crate::kinds::{Een, InOrder, Kind, Milestone, SimpliSafe, Vxg};
-use crate::replay::what_was_recorded_holds_no_secret_and_tells_the_same_when_it_is_played_back;
+use crate::replay::what_is_recorded_holds_no_secret;
 use crate::telemetry::telemetry;
 use crate::trial::Trial;
 
@@ -300,7 +300,7 @@ promises! {
     a_restart_goes_on_where_it_was
     an_event_of_an_unknown_type_is_told_under_the_vendor_s_name
     slow_answers_lose_nothing
-    what_was_recorded_holds_no_secret_and_tells_the_same_when_it_is_played_back;
+    what_is_recorded_holds_no_secret;
     milestone: Milestone,
     een: Een,
     simplisafe: SimpliSafe,

@@ -1,6 +1,7 @@
 //! What is recorded of a vendor has no secret in it, and tells the same when it is played back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,7 +16,7 @@ use watchpost::actors::{Engine, EngineConfig, EngineHandle};
 use watchpost::simulator::replay::{Recording, Replay};
 
 use crate::common::{MS, SECOND, Store, block_on, engine, pace};
-use crate::kinds::Kind;
+use crate::kinds::{Een, Kind, Milestone};
 use crate::trial::{Told, Trial, told_of};
 
 /// What the vendor has told to have happened, but for what follows from how things are when a connection begins.
@@ -64,8 +65,33 @@ fn places(connection: &ConnectionConfig) -> Vec<String> {
     ports.flat_map(|port| [format!("127.0.0.1:{port}"), format!(":{port}")]).collect()
 }
 
-pub(crate) fn what_was_recorded_holds_no_secret_and_tells_the_same_when_it_is_played_back<K: Kind>() {
+/// Which is all that is promised of a vendor that is polled: what it answers then depends on when it is asked.
+pub(crate) fn what_is_recorded_holds_no_secret<K: Kind>() {
     let folder = TempDir::new().unwrap();
+    recorded::<K>(&folder);
+}
+
+#[test]
+fn what_was_recorded_of_milestone_is_told_again_when_it_is_played_back() {
+    is_told_again::<Milestone>();
+}
+
+#[test]
+fn what_was_recorded_of_een_is_told_again_when_it_is_played_back() {
+    is_told_again::<Een>();
+}
+
+/// What was recorded, and what the engine made of it.
+struct Recorded {
+    told: BTreeSet<String>,
+    known: BTreeMap<(String, String), String>,
+    settings: ConnectionConfig,
+    name: String,
+    path: PathBuf,
+}
+
+/// Events, a break, and events.
+fn recorded<K: Kind>(folder: &TempDir) -> Recorded {
     let path = folder.path().join("hq.frames");
     let mut trial = Trial::<K>::new();
     let tape = Arc::new(Tape::create(&path, false, K::VENDOR).unwrap());
@@ -101,7 +127,13 @@ pub(crate) fn what_was_recorded_holds_no_secret_and_tells_the_same_when_it_is_pl
     let (settings, name) = (trial.connection(), trial.name.clone());
     // The counters are those of the process, and of one connection of this name.
     trial.end();
+    Recorded { told, known, settings, name, path }
+}
 
+fn is_told_again<K: Kind>() {
+    let folder = TempDir::new().unwrap();
+    let Recorded { told, known, settings, name, path } = recorded::<K>(&folder);
+    let text = std::fs::read_to_string(&path).unwrap();
     let recording = Recording::read(&path).unwrap();
     let replay = Replay::start(recording, ([127, 0, 0, 1], 0).into(), 1.0).unwrap();
     let open = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
