@@ -134,16 +134,19 @@ fn lines(path: &Path) -> usize {
 
 #[test]
 fn a_replay_that_is_stored_and_does_not_run_begins_when_it_is_asked_for_again() {
-    let (_sim, engine, store) = engine();
+    let (sim, engine, store) = engine();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("events.jsonl");
     let delivery = Delivery::in_memory();
     let sinks = sinks(&format!("[[sink]]\nname = \"siem\"\nkind = \"file\"\npath = {file:?}\n"));
     let served = Served::start(Footing { engine, sinks, delivery: delivery.clone(), connections: Vec::new() });
-    // It has begun, and knows of no replay. Then one is stored, and whoever would tell the sink of it ends.
+    // It has delivered something, so it has begun and knows of no replay. Then one is stored, and whoever would tell the
+    // sink of it ends.
+    eventually(20 * SECOND, "its place is kept", || delivery.sinks().unwrap().iter().any(|sink| sink.name == "siem"));
+    sim.emit(1);
+    eventually(20 * SECOND, "it is at work", || lines(&file) >= 1);
     let count: usize = store.commits().iter().map(|commit| commit.events.len()).sum();
     let (from, until) = (store.commits()[0].first, served.engine.journal().next());
-    eventually(20 * SECOND, "it is at work", || delivery.sinks().unwrap().iter().any(|sink| sink.name == "siem"));
     let delivered = lines(&file);
     let job = delivery.add_replay("siem", from, until).unwrap();
     let again = |expected: usize| {

@@ -98,7 +98,9 @@ fn each_sink_gets_what_its_filter_wants_in_order_and_no_filter_of_items_hides_a_
         system.simulator.emit(100);
     }
     eventually("what is resumed", || file.distinct() == 600);
-    // A session that is lost is a gap, and the states that changed meanwhile are told as differences.
+    // A session that is lost is a gap, and the states that changed meanwhile are told as differences. What happens before
+    // these are told would take their place.
+    let before = file.read().len();
     for system in &place.systems {
         system.simulator.pause_listening();
         system.simulator.forget_sessions();
@@ -107,6 +109,7 @@ fn each_sink_gets_what_its_filter_wants_in_order_and_no_filter_of_items_hides_a_
     }
     let gaps = |lines: &[Line]| lines.iter().filter(|line| line.kind == "gap").count();
     eventually("a gap each", || gaps(file.read()) == 2);
+    place.wait_online(&mut file, before);
     place.emit(100);
     let newest = newest(&place.systems);
     eventually("what is live again", || have(file.read(), &newest));
