@@ -103,6 +103,8 @@ fn each_sink_gets_what_its_filter_wants_in_order_and_no_filter_of_items_hides_a_
     let before = file.read().len();
     for system in &place.systems {
         system.simulator.pause_listening();
+        // At once: what happens before the listener has broken them would still go out.
+        system.simulator.drop_sockets(DropHow::Reset);
         system.simulator.forget_sessions();
         system.simulator.emit(50);
         system.simulator.resume_listening().unwrap();
