@@ -307,9 +307,15 @@ impl Rig {
     ///
     /// Whatever breaks the connection must have been taken away before.
     pub fn settle(&mut self) -> Report {
+        self.settle_while(|_| ())
+    }
+
+    /// The same, and does something again and again meanwhile.
+    pub fn settle_while(&mut self, meanwhile: impl Fn(&Self)) -> Report {
         self.rest();
         let until = Instant::now() + DEADLINE;
         let report = loop {
+            meanwhile(self);
             let report = self.report();
             if self.state() == ConnectionState::Online && report.is_clean() {
                 break report;
