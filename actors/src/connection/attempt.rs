@@ -258,7 +258,8 @@ impl<'a, V: Vendor> Attempt<'a, V> {
             Action::Patience(until) => self.channel.set_patience(until, now.instant),
             Action::Online => {
                 self.online_since.get_or_insert(now.instant);
-                self.changed(report, |report, setup| report.online(setup));
+                let place = self.session.place().unwrap_or_default().into();
+                self.changed(report, |report, setup| report.online(setup, &place));
             }
             Action::Warn(what) => OddityMet { connection: &self.setup.name, what: &what }.emit(),
             Action::Forget(what) => directories.lookup.do_send(ForgetNames(what)),

@@ -74,10 +74,10 @@ impl Report {
         self.tries += 1;
     }
 
-    /// The vendor has confirmed the subscription.
-    pub(super) fn online<V: Vendor>(&mut self, setup: &Setup<V>) {
+    /// The vendor has confirmed the subscription, at this place if there are several.
+    pub(super) fn online<V: Vendor>(&mut self, setup: &Setup<V>, place: &Arc<str>) {
         SessionStarted { connection: &setup.name }.emit();
-        self.go(setup, ConnectionState::Online, &"".into());
+        self.go(setup, ConnectionState::Online, place);
     }
 
     /// The connection was lost, or could not be made.

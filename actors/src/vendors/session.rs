@@ -36,6 +36,10 @@ pub trait Session: 'static {
     fn unauthorized(&mut self, _now: Now, _todo: &mut Todo) -> bool {
         false
     }
+    /// Where it is, once the vendor has confirmed it, if there is more than one place: which of several servers, in words.
+    fn place(&self) -> Option<String> {
+        None
+    }
     /// Everything that the vendor has sent up to now has been handed over: a replay, say, is over.
     fn is_caught_up(&self) -> bool;
     /// What to store with all that was handed over so far; `None` if nothing is worth remembering yet.

@@ -30,6 +30,9 @@ pub struct MilestoneCheckpoint {
     /// Which spelling of the WebSocket's path the gateway knows.
     #[serde(default)]
     pub spelling: u8,
+    /// The gateway where the session was: see [`mark`](super::login::mark).
+    #[serde(default)]
+    pub gateway: Option<String>,
     /// A gap that will be told with the baseline: from when, and why.
     pub gap: Option<OpenGap>,
     /// A frame behind this cursor could not be read; if that happens again there, it is skipped with a gap.

@@ -14,7 +14,7 @@ pub(super) const MAX_LIST: usize = 64 << 20;
 
 /// A call to the gateway's REST interface, at a path below `rest/v1/`. `lower_case_root`: the server knows `/api/` but not `/API/`.
 pub(super) fn call(grant: &Grant, lower_case_root: bool, method: Method, path: &str) -> RestCall {
-    let mut url = grant.gateway.clone();
+    let mut url = grant.gateway();
     let root = if lower_case_root { url.path().to_ascii_lowercase() } else { url.path().to_owned() };
     // `set_path` encodes what is no part of a path, and nothing of an id can leave the root.
     url.set_path(&format!("{root}rest/v1/{}", path.replace('%', "%25").replace("..", "")));

@@ -8,6 +8,7 @@ use super::*;
 use crate::messages::{ListSystemEventTypes, SystemEventType, TriggerEvent, Triggered};
 use crate::transport::Fault;
 use crate::transport::request::Body;
+use crate::vendors::milestone::login::Gateways;
 use crate::vendors::{Answered, JobStep, Now};
 
 const MOTION: &str = "6eb95dd6-7ccc-4bce-99f8-af0d0b582d77";
@@ -49,7 +50,11 @@ fn taken() -> Back {
 }
 
 fn grant() -> Grant {
-    Grant { gateway: "https://x.test/API/".parse().unwrap(), token: "t".to_owned().into(), version: None }
+    Grant {
+        gateways: Gateways::one("https://x.test/API/".parse().unwrap()),
+        token: "t".to_owned().into(),
+        version: None,
+    }
 }
 
 fn answer(back: Back) -> Result<RestAnswer, RestError> {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::transport::Fault;
+use crate::vendors::milestone::login::Gateways;
 
 const MOTION: &str = "6eb95dd6-7ccc-4bce-99f8-af0d0b582d77";
 
@@ -151,7 +152,11 @@ fn a_changed_event_type_or_state_group_is_asked_as_what_it_is() {
 #[test]
 fn a_root_in_lower_case_is_found() {
     let mut directory = directory();
-    let grant = Grant { gateway: "https://vms/API/".parse().unwrap(), token: "t".to_owned().into(), version: None };
+    let grant = Grant {
+        gateways: Gateways::one("https://vms/API/".parse().unwrap()),
+        token: "t".to_owned().into(),
+        version: None,
+    };
     assert_eq!(directory.call(&grant, &Ask::Types).url.as_str(), "https://vms/API/rest/v1/eventTypes");
     assert_eq!(directory.learn(Now::read(), &Ask::Types, answer(404, &json!(""))).next, [Ask::Types]);
     assert_eq!(directory.call(&grant, &Ask::Types).url.as_str(), "https://vms/api/rest/v1/eventTypes");
@@ -160,7 +165,11 @@ fn a_root_in_lower_case_is_found() {
 
 #[test]
 fn no_id_leads_out_of_the_root() {
-    let grant = Grant { gateway: "https://vms/API/".parse().unwrap(), token: "t".to_owned().into(), version: None };
+    let grant = Grant {
+        gateways: Gateways::one("https://vms/API/".parse().unwrap()),
+        token: "t".to_owned().into(),
+        version: None,
+    };
     for id in ["../../secret", "cameras/../../x", "%2e%2e/%2e%2e/%2e%2e/x", "a?b#c", "\\\\host\\x"] {
         let url = directory().call(&grant, &Ask::Item(id.into())).url;
         assert!(url.path().starts_with("/API/rest/v1/") && url.query().is_none(), "{id}: {url}");

@@ -23,7 +23,7 @@ impl MilestoneSession {
         let ids = if resume { self.resumable() } else { None };
         let (session, cursor) = ids.unwrap_or_default();
         todo.act(Action::Send(wire::start_session(command, session, cursor).into()));
-        self.phase = Phase::Starting { command, resuming: ids.is_some(), until: now.instant + self.request_timeout };
+        self.phase = Phase::Starting { command, resuming: ids.is_some(), until: now.instant + self.start_timeout() };
     }
 
     pub(super) fn replied(&mut self, now: Now, reply: Reply, todo: &mut Todo) {
@@ -55,12 +55,16 @@ impl MilestoneSession {
             // Documented is a 201 for a session that is gone; should a gateway refuse instead, a new one is all the same.
             self.start_session(now, false, todo);
         } else {
+            if reply.status >= 500 {
+                self.leave_gateway(now);
+            }
             self.end(SessionEnd::retry(Cause::Refused, format!("startSession was refused, {}", reply.trouble())), todo);
         }
     }
 
     pub(super) fn resumed(&mut self, now: Now, reply: Reply, todo: &mut Todo) {
         self.mark.session = reply.session.filter(|id| !id.is_empty()).or(self.mark.session.take());
+        self.settle_at_gateway();
         self.last = self.early.take();
         self.settle();
         self.replay = Some(Replay { resumed: now.wall, until: now.instant + REPLAY_MOST, passed: false });
@@ -71,7 +75,9 @@ impl MilestoneSession {
     /// A new session, whatever was asked for.
     pub(super) fn begun(&mut self, now: Now, resuming: bool, reply: Reply, todo: &mut Todo) {
         if self.mark.established {
-            let reason = if resuming {
+            let reason = if resuming && self.has_moved(now) {
+                "gateway_changed"
+            } else if resuming {
                 "session_expired"
             } else if self.mark.session.is_some() && self.mark.cursor.is_none() {
                 "nothing_to_resume_from"
@@ -116,6 +122,7 @@ impl MilestoneSession {
             return self.end(SessionEnd::retry(Cause::Refused, why), todo);
         }
         self.mark.session = self.unconfirmed.take();
+        self.settle_at_gateway();
         self.mark.established = true;
         self.mark.subscribed = self.subscription();
         self.mark.baseline_pending = true;

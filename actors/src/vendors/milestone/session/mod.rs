@@ -11,6 +11,7 @@
 mod baseline;
 mod conversation;
 mod events;
+mod failover;
 mod opening;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 use jiff::Timestamp;
+use url::Url;
 
 use super::checkpoint::{LastEvent, MilestoneCheckpoint};
 use super::config::MilestoneConfig;
@@ -42,6 +44,9 @@ pub struct MilestoneSession {
     mark: MilestoneCheckpoint,
     heard: Option<Timestamp>,
     grant: Option<Arc<Grant>>,
+    /// The gateway that this try is at, and those that it has tried in vain.
+    gateway: Option<Url>,
+    tried: Vec<Url>,
     catalog: Option<Arc<Catalog>>,
     /// The socket may be opened: what there is of event types is there, or is not waited for.
     prepared: bool,
@@ -113,6 +118,8 @@ impl MilestoneSession {
             mark,
             heard: resume.heard,
             grant: None,
+            gateway: None,
+            tried: Vec::new(),
             catalog: None,
             prepared: false,
             named: false,
@@ -145,6 +152,7 @@ impl MilestoneSession {
     fn woken(&mut self, now: Now, todo: &mut Todo) {
         match self.phase {
             Phase::Starting { until, .. } if until <= now.instant => {
+                self.leave_gateway(now);
                 return self.end(SessionEnd::retry(Cause::Timeout, "no answer to startSession"), todo);
             }
             Phase::Subscribing { until, .. } if until <= now.instant => {
@@ -207,8 +215,7 @@ impl Session for MilestoneSession {
         match input {
             Input::Start => self.start(todo),
             Input::Granted(grant) => {
-                self.grant = Some(grant);
-                self.proceed(todo);
+                self.granted(now, grant, todo);
             }
             Input::Prepared(catalog) => {
                 // One before that was looked at in vain: a type that it lacks may be in the list that could not be had.
@@ -217,14 +224,15 @@ impl Session for MilestoneSession {
                 if self.phase == Phase::Naming {
                     self.subscribe(now, todo);
                 } else {
-                    self.proceed(todo);
+                    self.proceed(now, todo);
                 }
             }
             Input::Opened => {
                 self.mark.spelling = self.spelling();
+                self.reached_gateway(now);
                 self.start_session(now, true, todo);
             }
-            Input::Refused(error) => self.refused(&error, todo),
+            Input::Refused(error) => self.refused(now, &error, todo),
             Input::Decoded(Decoded::Events(events)) => self.events(now, &events, todo),
             Input::Decoded(Decoded::Reply(reply)) => {
                 self.events(now, &reply.events, todo);
@@ -244,6 +252,18 @@ impl Session for MilestoneSession {
         if next != wake {
             todo.act(Action::Wake(next));
         }
+    }
+
+    fn dropped(&mut self, now: Now, _: &mut Todo) -> bool {
+        // It takes sockets and ends them: another one may be better at it.
+        if matches!(self.phase, Phase::Starting { .. } | Phase::Naming | Phase::Subscribing { .. }) {
+            self.leave_gateway(now);
+        }
+        false
+    }
+
+    fn place(&self) -> Option<String> {
+        self.gateway_in_words()
     }
 
     fn is_caught_up(&self) -> bool {

@@ -11,7 +11,7 @@ use crate::transport::OpenError;
 use crate::transport::request::WebSocketRequest;
 use crate::vendors::milestone::config::{EventType, Selection};
 use crate::vendors::milestone::rest::bearer;
-use crate::vendors::{Action, SessionEnd, Todo};
+use crate::vendors::{Action, Now, SessionEnd, Todo};
 
 /// How long a first session waits for event types that nobody named: with them, events have their names from the first one on.
 const NAME_PATIENCE: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ impl MilestoneSession {
     }
 
     /// Opens the socket once everything is there.
-    pub(super) fn proceed(&mut self, todo: &mut Todo) {
+    pub(super) fn proceed(&mut self, now: Now, todo: &mut Todo) {
         if self.phase != Phase::Waiting || !self.prepared {
             return;
         }
@@ -57,16 +57,15 @@ impl MilestoneSession {
         if self.resumable().is_none() && !self.names_are_known(todo) {
             return;
         }
-        let Some(url) = self.socket_url(&grant.gateway) else {
-            return self.end(SessionEnd::Halt(format!("{} cannot be the address of a gateway", grant.gateway)), todo);
+        let Some(gateway) = self.choose_gateway(now, &grant) else {
+            return self.end(SessionEnd::retry(Cause::Unreachable, "no gateway is known"), todo);
+        };
+        let Some(url) = self.socket_url(&gateway) else {
+            return self.end(SessionEnd::Halt(format!("{gateway} cannot be the address of a gateway")), todo);
         };
         let mut request = WebSocketRequest::new(url).header("authorization", bearer(&grant));
         request.max_message = self.max_message;
-        // A host that swallows packets must leave time for another try inside the window.
-        request.open_timeout = match self.resumable() {
-            Some(_) => self.request_timeout.min(self.config.resume_window / 4).max(Duration::from_secs(1)),
-            None => self.request_timeout,
-        };
+        request.open_timeout = self.open_timeout();
         self.phase = Phase::Opening;
         todo.act(Action::Open(request));
     }
@@ -113,7 +112,7 @@ impl MilestoneSession {
         Some(url)
     }
 
-    pub(super) fn refused(&mut self, error: &OpenError, todo: &mut Todo) {
+    pub(super) fn refused(&mut self, now: Now, error: &OpenError, todo: &mut Todo) {
         match error {
             OpenError::Refused { status: 401, .. } if !self.reauthorized => {
                 self.reauthorized = true;
@@ -124,25 +123,35 @@ impl MilestoneSession {
             OpenError::Refused { status: 404, .. } if self.refused_spellings < SPELLINGS - 1 => {
                 self.refused_spellings += 1;
                 self.phase = Phase::Waiting;
-                self.proceed(todo);
+                self.proceed(now, todo);
+            }
+            _ if self.goes_elsewhere(now, error) => {
+                self.phase = Phase::Waiting;
+                self.proceed(now, todo);
             }
             OpenError::Refused { status: 404, .. } => self.end(
                 SessionEnd::retry(
                     Cause::Refused,
                     format!(
-                        "{error}: no Events and State API there; it needs XProtect 2023 R3 or later with an API Gateway"
+                        "{}{error}: no Events and State API there; it needs XProtect 2023 R3 or later with an API Gateway",
+                        self.none_answers()
                     ),
                 ),
                 todo,
             ),
             OpenError::Refused { retry_after, .. } => {
                 self.end(
-                    SessionEnd::Retry { why: error.to_string(), cause: error.cause(), not_before: *retry_after },
+                    SessionEnd::Retry {
+                        why: format!("{}{error}", self.none_answers()),
+                        cause: error.cause(),
+                        not_before: *retry_after,
+                    },
                     todo,
                 );
             }
             OpenError::Failed { .. } | OpenError::Braked(_) => {
-                self.end(SessionEnd::retry(error.cause(), error.to_string()), todo);
+                let why = format!("{}{error}", self.none_answers());
+                self.end(SessionEnd::retry(error.cause(), why), todo);
             }
         }
     }

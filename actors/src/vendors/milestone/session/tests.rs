@@ -16,6 +16,7 @@ use crate::settings::{Heartbeat, Secret};
 use crate::transport::OpenError;
 use crate::vendors::milestone::config::{EventType, FilterRow, Modifier, Selection};
 use crate::vendors::milestone::directory::MilestoneDirectory;
+use crate::vendors::milestone::login::Gateways;
 use crate::vendors::{Directory, Entries, Entry, Forget};
 
 /// A session under test, and what it wanted so far.
@@ -38,7 +39,7 @@ fn config(events: Selection<EventType>) -> MilestoneConfig {
 
 fn grant() -> Arc<Grant> {
     let gateway = "https://vms.example/API/".parse().unwrap();
-    Arc::new(Grant { gateway, token: SecretString::from("token".to_owned()), version: None })
+    Arc::new(Grant { gateways: Gateways::one(gateway), token: SecretString::from("token".to_owned()), version: None })
 }
 
 /// A catalog that knows one type.
