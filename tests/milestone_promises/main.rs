@@ -10,6 +10,7 @@ mod embedding;
 mod journal;
 mod login;
 mod names;
+mod pitfalls;
 mod snapshots;
 mod subscriptions;
 #[cfg(feature = "windows-auth")]
