@@ -66,6 +66,8 @@ pub(in crate::simulator) trait Served: Send + Sized + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::simulator) enum Which {
     First,
+    /// The one with this number, counted from 1.
+    Number(usize),
     All,
 }
 
@@ -240,8 +242,12 @@ impl<S: Served> Servers<S> {
     }
 
     async fn pause(&mut self, which: Which) {
-        let count = if which == Which::All { self.doors.len() } else { 1 };
-        for door in self.doors.iter_mut().take(count) {
+        let (first, count) = match which {
+            Which::First => (0, 1),
+            Which::Number(number) => (number.saturating_sub(1), 1),
+            Which::All => (0, self.doors.len()),
+        };
+        for door in self.doors.iter_mut().skip(first).take(count) {
             door.close().await;
         }
     }

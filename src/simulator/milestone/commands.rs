@@ -147,6 +147,7 @@ impl Core {
             Some(known)
                 if !event.is_empty()
                     && known.doomed.is_none()
+                    && !self.is_strange_at(known.gateway, link)
                     && !known.expired(now, self.options.window)
                     && !self.switches.on(FaultKind::ResumeRefused) =>
             {
@@ -167,8 +168,10 @@ impl Core {
             self.drop_link(other, DropHow::Close(1000));
         }
         let outcome = self.answer(link, command_id, (200, json!({ "sessionId": session })));
+        let gateway = self.links.get(&link).map_or(1, |link| link.gateway);
         if let Some(known) = self.sessions.get_mut(session) {
             known.link = Some(link);
+            known.gateway = gateway;
             known.lost = None;
             self.ledger.sessions[known.record].resumed.push(SystemTime::now());
         }
@@ -187,6 +190,7 @@ impl Core {
         self.leave_session(link, "");
         let id = Uuid::new_v4().to_string();
         let record = self.ledger.sessions.len();
+        let gateway = self.links.get(&link).map_or(1, |link| link.gateway);
         self.ledger.sessions.push(SessionRecord {
             id: id.clone(),
             opened: SystemTime::now(),
@@ -198,7 +202,7 @@ impl Core {
             dropped: Vec::new(),
             ended: None,
         });
-        self.sessions.insert(id.clone(), Session::new(link, record));
+        self.sessions.insert(id.clone(), Session::new(link, record, gateway));
         if let Some(link) = self.links.get_mut(&link) {
             link.session = Some(id.clone());
         }

@@ -67,6 +67,7 @@ impl Simulator {
         core.switches.clear(kind);
         match kind {
             FaultKind::SeveralGateways => core.gateways.clear(),
+            FaultKind::GatewayOutage => core.outage = None,
             FaultKind::DeadGateways => core.dead_gateways.clear(),
             _ => {}
         }
@@ -84,6 +85,10 @@ impl Simulator {
                 let address = SocketAddr::new(self.address().ip(), 0);
                 let dead = free_addresses(address, count).map_err(|source| StartError::Listen { address, source })?;
                 self.0.hub.lock().dead_gateways = dead;
+                Ok(())
+            }
+            Fault::GatewayHangs(number) => {
+                self.0.hub.lock().drop_links_of(number, DropHow::HalfOpen);
                 Ok(())
             }
             _ => Ok(()),
@@ -105,6 +110,16 @@ impl Simulator {
     /// Further gateways (`several-gateways`) stay.
     pub fn pause_listening(&self) {
         self.0.running.pause(Which::First);
+    }
+
+    /// One of several gateways goes away, by its number: the first is 1. The others stay; [`resume_listening`](Self::resume_listening) brings it back.
+    pub fn pause_gateway(&self, number: usize) {
+        self.0.running.pause(Which::Number(number));
+    }
+
+    /// How many sockets are open at the gateway with this number.
+    pub fn sockets_at(&self, number: usize) -> usize {
+        self.0.hub.lock().sockets_at(number)
     }
 
     /// Listens again on the same port.

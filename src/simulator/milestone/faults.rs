@@ -64,6 +64,12 @@ faults! {
     NoDiscovery = "no-discovery", "has no `/api/.well-known/uris`";
     InternalGateway = "internal-gateway", "advertises a host name that does not resolve";
     SeveralGateways(count: usize, "COUNT", 2) = "several-gateways", "advertises so many gateways, all alive, on ports of their own";
+    GatewaysApart = "gateways-apart", "lets each gateway know its own sessions alone: a resume at another one is a new session (201)";
+    GatewayOutage(every: Duration, "EVERY", 30 * SECOND) = "gateway-outage", "has the gateway with the most sockets go away for half of this time, and come back; the others live";
+    GatewayHangs(number: usize, "NUMBER", 1) = "gateway-hangs", "has the gateway with this number take connections and answer nothing; its live sockets fall silent";
+    GatewayBusy(number: usize, "NUMBER", 1) = "gateway-busy", "has the gateway with this number answer everything with 503, its `.well-known/uris` too; live sockets stay";
+    GatewayRefuses(number: usize, "NUMBER", 1) = "gateway-refuses", "has the gateway with this number refuse upgrades with 503, and do all else";
+    GatewayAlone(number: usize, "NUMBER", 1) = "gateway-alone", "has the gateway with this number reach no identity provider: it answers token requests with 502";
     DeadGateways(count: usize, "COUNT", 1) = "dead-gateways", "advertises so many gateways that refuse connections, before the living ones";
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     faults::FaultKind,
+    gateways,
     hub::{Core, Hub},
     identity::{self, TokenFault, TokenForm},
     ledger::{LoginTry, UpgradeTry},
@@ -37,6 +38,9 @@ pub(super) async fn route(request: HttpRequest, payload: web::Payload, hub: web:
     };
     if endpoint != "rest" {
         hub.lock().count_request(endpoint);
+    }
+    if let Some(response) = gateways::trouble(&request, &hub, endpoint).await {
+        return response;
     }
     match endpoint {
         "discovery" => discovery(&request, &hub),
@@ -111,8 +115,8 @@ impl Core {
         *self.counters.requests.entry(endpoint.to_owned()).or_default() += 1;
     }
 
-    pub(super) fn count_upgrade(&mut self, status: u16) {
-        self.counters.upgrades.push(UpgradeTry { at: Instant::now(), time: SystemTime::now(), status });
+    pub(super) fn count_upgrade(&mut self, status: u16, gateway: usize) {
+        self.counters.upgrades.push(UpgradeTry { at: Instant::now(), time: SystemTime::now(), status, gateway });
     }
 
     /// Checks a bearer token against its life, which a fault may have shortened.

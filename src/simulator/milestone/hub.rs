@@ -15,6 +15,7 @@ use super::{
     faults::{Fault, FaultKind},
     flood::{FloodJob, FloodPlan},
     gateway,
+    gateways::Outage,
     identity::Identity,
     items,
     ledger::{Counters, Emitted, Ended, FloodRecord, Ledger},
@@ -45,6 +46,8 @@ pub(super) struct Core {
     pub(super) gateways: Vec<SocketAddr>,
     /// Addresses that refuse connections, for `dead-gateways`.
     pub(super) dead_gateways: Vec<SocketAddr>,
+    /// The gateway that is away, for `gateway-outage`.
+    pub(super) outage: Option<Outage>,
     next_link: u64,
     floods: u32,
     rate: Rate,
@@ -68,6 +71,7 @@ impl Core {
             links: HashMap::new(),
             gateways: Vec::new(),
             dead_gateways: Vec::new(),
+            outage: None,
             next_link: 1,
             floods: 0,
             rate: Rate::default(),
@@ -94,6 +98,7 @@ impl Served for Core {
                 Fault::Drop(_) => self.drop_links(DropHow::Fin, None),
                 Fault::HalfOpen(_) => self.drop_links(DropHow::HalfOpen, None),
                 Fault::Stall(_) => self.drop_links(DropHow::Silent, None),
+                Fault::GatewayOutage(every) => self.begin_outage(every / 2),
                 Fault::Garbage(_) => self.send_garbage(),
                 Fault::Burst(_) => {
                     self.burst(BURST);
@@ -221,10 +226,10 @@ impl Core {
         }
     }
 
-    pub(super) fn open_link(&mut self, authorized: bool, wake: Arc<Notify>) -> u64 {
+    pub(super) fn open_link(&mut self, authorized: bool, gateway: usize, wake: Arc<Notify>) -> u64 {
         let id = self.next_link;
         self.next_link += 1;
-        self.links.insert(id, Link::new(authorized, wake));
+        self.links.insert(id, Link::new(authorized, gateway, wake));
         self.counters.sockets_open = self.links.len();
         id
     }

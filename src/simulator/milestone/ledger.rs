@@ -122,6 +122,8 @@ pub struct Counters {
     pub answers_unasked: u64,
     /// Every WebSocket upgrade tried.
     pub upgrades: Vec<UpgradeTry>,
+    /// Requests that a gateway left without an answer, for `gateway-hangs`.
+    pub hung: u64,
     /// Sockets that are open now.
     pub sockets_open: usize,
     /// Pings that clients sent.
@@ -158,6 +160,8 @@ pub struct UpgradeTry {
     pub time: SystemTime,
     /// The HTTP status that was answered; 101 when accepted.
     pub status: u16,
+    /// At which gateway, counted from 1.
+    pub gateway: usize,
 }
 
 impl Counters {

@@ -42,6 +42,8 @@ pub(super) struct Link {
     /// A token was accepted, at the upgrade or by `authenticate`.
     pub(super) authorized: bool,
     pub(super) session: Option<String>,
+    /// The gateway that it is at, counted from 1.
+    pub(super) gateway: usize,
     pub(super) line: Line<Due>,
     /// A flood that waits for its turn.
     pub(super) flood: Option<Box<FloodJob>>,
@@ -54,8 +56,17 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(authorized: bool, wake: Arc<Notify>) -> Self {
-        Self { authorized, session: None, line: Line::new(wake), flood: None, flooding: false, held: None, frames: 0 }
+    pub(super) fn new(authorized: bool, gateway: usize, wake: Arc<Notify>) -> Self {
+        Self {
+            authorized,
+            session: None,
+            gateway,
+            line: Line::new(wake),
+            flood: None,
+            flooding: false,
+            held: None,
+            frames: 0,
+        }
     }
 
     pub(super) fn tell(&mut self, event: Arc<Emitted>, serial: Option<u64>) {

@@ -4,7 +4,7 @@
 //! - `world` holds items, event types and states; `walk` picks the next legal events. An event is published once, in `hub`:
 //!   it is written to the ledger, changes the state, and is offered to every session whose subscription matches.
 //! - `session` keeps what a client may still ask for after a break; `commands` and `snapshot` answer what clients say.
-//! - `gateway` routes HTTP requests to `identity` (Windows users: `windows`, by `ntlm`), `rest` (with its `catalog`), `trigger` and `upgrade`; a `link` is one WebSocket, for which the hub queues
+//! - `gateway` routes HTTP requests (`gateways`: those of one in trouble are not) to `identity` (Windows users: `windows`, by `ntlm`), `rest` (with its `catalog`), `trigger` and `upgrade`; a `link` is one WebSocket, for which the hub queues
 //!   what is then written (`wire`), or a load test (`flood`, kept to a schedule by `pacer`).
 //! - [`Ledger`] and [`Counters`] tell a test what a client must have seen and what it did; [`audit`] compares that with what it told.
 //!
@@ -21,6 +21,7 @@ mod faults;
 mod filters;
 mod flood;
 mod gateway;
+mod gateways;
 mod hub;
 mod identity;
 mod items;

@@ -32,6 +32,8 @@ pub(super) struct Session {
     pub(super) doomed: Option<Ended>,
     /// Position in the ledger.
     pub(super) record: usize,
+    /// The gateway where it is, counted from 1.
+    pub(super) gateway: usize,
     /// Serial number of the first entry of `log`.
     first: u64,
     log: VecDeque<Logged>,
@@ -43,13 +45,14 @@ pub(super) struct Session {
 pub(super) type Replay = Vec<(u64, Arc<Emitted>, bool)>;
 
 impl Session {
-    pub(super) fn new(link: u64, record: usize) -> Self {
+    pub(super) fn new(link: u64, record: usize, gateway: usize) -> Self {
         Self {
             subscriptions: Vec::new(),
             link: Some(link),
             lost: None,
             doomed: None,
             record,
+            gateway,
             first: 0,
             log: VecDeque::new(),
             thrown_away: HashSet::new(),

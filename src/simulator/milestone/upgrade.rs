@@ -27,6 +27,7 @@ const HOLD: Duration = Duration::from_millis(150);
 /// Answers a WebSocket handshake.
 pub(super) fn upgrade(request: &HttpRequest, payload: web::Payload, hub: web::Data<Hub>) -> HttpResponse {
     let bearer = socket::header(request.headers(), "authorization");
+    let gateway = hub.lock().gateway_of(request);
     let authorized = {
         let mut core = hub.lock();
         let refusal = match (core.switches.refuse(FaultKind::RefuseUpgrade), bearer) {
@@ -39,7 +40,7 @@ pub(super) fn upgrade(request: &HttpRequest, payload: web::Payload, hub: web::Da
             (None, bearer) => core.verify(bearer).err().map(|fault| (401, fault.text())),
         };
         if let Some((status, text)) = refusal {
-            core.count_upgrade(status);
+            core.count_upgrade(status, gateway);
             return gateway::refused(status, text);
         }
         bearer.is_some()
@@ -48,13 +49,13 @@ pub(super) fn upgrade(request: &HttpRequest, payload: web::Payload, hub: web::Da
         Ok(response) => response,
         Err(error) => {
             let response = HttpResponse::from(actix_http::Response::from(error));
-            hub.lock().count_upgrade(response.status().as_u16());
+            hub.lock().count_upgrade(response.status().as_u16(), gateway);
             return response;
         }
     };
-    hub.lock().count_upgrade(101);
+    hub.lock().count_upgrade(101, gateway);
     let wake = Arc::new(Notify::new());
-    let id = hub.lock().open_link(authorized, wake.clone());
+    let id = hub.lock().open_link(authorized, gateway, wake.clone());
     socket::accept(request, payload, response, hub.into_inner(), id, wake)
 }
 

@@ -53,6 +53,14 @@ impl Gateways {
         Arc::new(Self(Mutex::new(Table { known, using: url, all_away: None, ask_anew: false })))
     }
 
+    /// These gateways, of which the first is in use; `None` where there is none.
+    #[must_use]
+    pub fn of(urls: &[Url]) -> Option<Arc<Self>> {
+        let gateways = Self::one(urls.first()?.clone());
+        gateways.told(urls);
+        Some(gateways)
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         // Nothing in here is ever half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -74,12 +82,6 @@ impl Gateways {
     #[must_use]
     pub fn count(&self) -> usize {
         self.table().known.len()
-    }
-
-    /// Whether there is another one than this.
-    #[must_use]
-    pub fn has_other_than(&self, url: &Url) -> bool {
-        self.table().known.iter().any(|known| known.url != *url)
     }
 
     /// Which to turn to now, of those that were not `tried`: the one where a session is to be resumed, the one in use, those behind it in the order
@@ -198,8 +200,7 @@ mod tests {
     }
 
     fn three() -> (Arc<Gateways>, Instant) {
-        let gateways = Gateways::one(url("a"));
-        gateways.told(&[url("a"), url("b"), url("c")]);
+        let gateways = Gateways::of(&[url("a"), url("b"), url("c")]).unwrap();
         (gateways, Instant::now())
     }
 
