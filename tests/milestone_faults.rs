@@ -80,6 +80,7 @@ const AUDITED: &[(&str, Breaks, Outcome)] = &[
     ("internal-gateway", ByTrial, Resumed),
     ("several-gateways=3", ByTrial, Resumed),
     ("dead-gateways=2", ByTrial, Resumed),
+    ("gateways-apart", ByTrial, Resumed),
 ];
 
 /// Faults that prevent something, and the test of each below.
@@ -93,8 +94,14 @@ const PREVENTING: &[&str] = &[
     "locked-out",
 ];
 
-/// Faults that strike Windows users at the login (`milestone_promises`, in `users`), or what a person has made (`milestone_commands`).
+/// Faults that strike one of several gateways (`milestone_promises`, in `gateways`), Windows users at the login (there, in `users`), or what a person
+/// has made (`milestone_commands`).
 const ELSEWHERE: &[&str] = &[
+    "gateway-outage",
+    "gateway-hangs",
+    "gateway-busy",
+    "gateway-refuses",
+    "gateway-alone",
     "ntlm-close",
     "ntlm-hang-up",
     "ntlm-long-body",

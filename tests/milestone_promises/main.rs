@@ -7,6 +7,7 @@ mod common;
 
 mod breaks;
 mod embedding;
+mod gateways;
 mod journal;
 mod login;
 mod names;
