@@ -621,6 +621,86 @@ fn every_reason_of_a_gap_is_explained_and_no_other() {
     }
 }
 
+/// The names of all tests.
+fn tests() -> BTreeSet<String> {
+    let mut paths = Vec::new();
+    ["actors/src", "src", "tests"].iter().for_each(|folder| sources(&root().join(folder), &mut paths));
+    let mut names = BTreeSet::new();
+    for path in paths {
+        let mut is_test = false;
+        for line in fs::read_to_string(path).unwrap().lines().map(str::trim) {
+            is_test |= line.starts_with("#[") && (line.ends_with("test]") || line.contains("::test("));
+            let name = line.trim_start_matches("async ").strip_prefix("fn ").and_then(|rest| rest.split_once('('));
+            if let Some((name, _)) = name {
+                if is_test {
+                    names.insert(name.to_owned());
+                }
+                is_test = false;
+            }
+        }
+    }
+    names
+}
+
+/// The words of a cell that stand between backquotes.
+fn quoted(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
+/// What a page has in backquotes in the last column of a table, row by row: tests.
+fn assert_tested(path: &str, name: &str, tests: &BTreeSet<String>) {
+    for row in table(&page(path), name) {
+        let named = quoted(row.last().unwrap());
+        assert!(!named.is_empty(), "{path}: no test proves {:?}", row[0]);
+        for test in named {
+            assert!(tests.contains(test), "{path}: there is no test {test:?}");
+        }
+    }
+}
+
+#[test]
+fn every_test_that_a_page_names_is_there() {
+    let tests = tests();
+    assert!(tests.contains("every_test_that_a_page_names_is_there") && !tests.contains("assert_tested"));
+    for name in ["sample", "files", "pitfalls", "graded"] {
+        assert_tested("docs/vendors/milestone.md", name, &tests);
+    }
+    assert_tested("docs/vendors/vxg.md", "defects", &tests);
+}
+
+#[cfg(feature = "simulator")]
+#[test]
+fn every_fact_of_milestone_that_is_not_official_has_its_switch_and_its_test() {
+    use watchpost::simulator::milestone::Fault;
+
+    let page = page("docs/vendors/milestone.md");
+    let graded = table(&page, "graded");
+    let mut facts = 0;
+    let mut grades = false;
+    for line in page.lines() {
+        grades = line.starts_with('|') && (grades || line == "| fact | grade | what watchpost does |");
+        let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+        if grades && ["observed", "inferred", "not documented", "unknown"].iter().any(|word| cells[1].contains(word)) {
+            let rows = graded.iter().filter(|row| cells[0].starts_with(&row[0])).count();
+            assert_eq!(rows, 1, "in one row of the table of what is not official: {:?}", cells[0]);
+            facts += 1;
+        }
+    }
+    assert!(facts > 15, "{facts}");
+    let trials = fs::read_to_string(root().join("tests/milestone_faults.rs")).unwrap();
+    for row in &graded {
+        assert!(page.matches(&row[0]).count() > 1, "nothing else tells {:?}", row[0]);
+        let switches = quoted(&row[1]);
+        assert!(!switches.is_empty() || row[1].starts_with("none: "), "{:?} has no switch, and no word why", row[0]);
+        let mut is_tried = !row[2].contains("`no_fault_loses_anything_in_silence`");
+        for switch in switches {
+            assert!(Fault::all().iter().any(|fault| fault.name == switch), "the simulator has no fault {switch:?}");
+            is_tried |= [format!("(\"{switch}\", "), format!("(\"{switch}=")].iter().any(|row| trials.contains(row));
+        }
+        assert!(is_tried, "no trial of `tests/milestone_faults.rs` is about {:?}", row[0]);
+    }
+}
+
 /// How GitHub names a heading in an address.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim_start_matches('#').trim().chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));

@@ -251,6 +251,7 @@ fn p13_a_live_feed_that_is_requested_is_not_one_that_is_terminated() {
 #[test]
 fn p14_times_keep_their_seven_digits() {
     let mut rig = walking(Plan::new(options()), 200.0);
+    eventually(DEADLINE, "events", || rig.info().status.events > 60);
     rig.settle();
     let ledger = rig.sim.ledger();
     let mut seen = 0;
