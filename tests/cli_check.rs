@@ -362,3 +362,16 @@ mod een {
         cloud.simulator.clear(FaultKind::OddRows);
     }
 }
+
+#[test]
+fn of_several_gateways_it_says_which_is_in_use_and_which_do_not_answer() {
+    let site = Site::start();
+    site.simulator.inject("several-gateways=2".parse().unwrap());
+    site.simulator.inject("dead-gateways=1".parse().unwrap());
+    site.write("watchpost.toml", &(site.connection("hq", "\"*\"") + SINK));
+    let (code, stdout, stderr) = finish(site.command(&["check", "--connect"]));
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let told = stdout.lines().find(|line| line.contains("gateways")).unwrap_or_else(|| panic!("{stdout}"));
+    assert!(told.contains("3, using http://127.0.0.1:"), "{told}");
+    assert_eq!(told.matches("does not answer").count(), 1, "{told}");
+}

@@ -142,6 +142,20 @@ fn names_are_asked_for_at_the_gateway_that_is_in_use() {
     rig.settle();
 }
 
+#[test]
+fn gateways_that_go_away_one_after_the_other_and_come_back_cost_nothing() {
+    let mut rig = walking(plan(&[]), 100.0);
+    rig.sim.inject(fault("gateway-outage=2s"));
+    eventually(DEADLINE, "three outages", || rig.resumes() >= 3);
+    rig.sim.clear(FaultKind::GatewayOutage);
+    let gateways: std::collections::BTreeSet<_> =
+        rig.sim.counters().upgrades.iter().map(|upgrade| upgrade.gateway).collect();
+    assert!(gateways.len() > 1, "{gateways:?}");
+    let report = rig.settle();
+    assert_eq!((rig.sessions(), report.gaps), (1, 0), "{report}{}", rig.story());
+    assert_eq!(rig.sim.counters().logins.len(), 1);
+}
+
 /// Starts engines until one has met what was to be met. Where a program begins is a matter of chance.
 fn until_met(sim: &Simulator, most: Duration, met: impl Fn() -> bool) {
     for _ in 0..60 {
@@ -165,24 +179,21 @@ fn online(engine: &EngineHandle, name: &str) -> bool {
 fn a_gateway_that_hangs_from_the_start_delays_a_connection_by_one_probe() {
     // A probe may take as long as a request, which is a second here and five at most.
     let sim = Simulator::start(three(&["gateway-hangs=2"])).unwrap();
-    until_met(&sim, 4 * SECOND, || sim.counters().hung > 0);
+    until_met(&sim, 4 * SECOND, || sim.counters().unserved > 0);
 }
 
 #[test]
 fn a_gateway_that_is_dead_or_not_ready_from_the_start_delays_nothing() {
     let sim = Simulator::start(three(&["dead-gateways=3", "gateway-busy=2"])).unwrap();
     let ready = || sim.counters().upgrades.iter().all(|upgrade| upgrade.status == 101);
-    until_met(&sim, 3 * SECOND, || sim.sockets_at(2) == 0);
+    until_met(&sim, 3 * SECOND, || sim.counters().unserved > 0);
     assert!(ready(), "a gateway that is not ready is known before a socket is asked for");
 }
 
 #[test]
 fn behind_a_gateway_without_identity_provider_the_next_is_asked() {
     let sim = Simulator::start(three(&["gateway-alone=2"])).unwrap();
-    until_met(&sim, 3 * SECOND, || {
-        let counters = sim.counters();
-        counters.requests["token"] > counters.logins.len() as u64
-    });
+    until_met(&sim, 3 * SECOND, || sim.counters().unserved > 0);
     assert_eq!(sim.counters().logins_accepted(), sim.counters().logins.len());
 }
 

@@ -178,3 +178,38 @@ async fn several_gateways_are_alive_and_dead_ones_refuse() {
         .collect();
     assert_eq!(alive, [false, true, true, true]);
 }
+
+#[actix_rt::test]
+async fn a_gateway_in_trouble_leaves_the_others_alone() {
+    let simulator = with_faults(&["several-gateways=3"]);
+    let uris = http(simulator.address(), "GET", "/api/.well-known/uris", &[], "").json();
+    let gateways: Vec<std::net::SocketAddr> = uris["ApiGateways"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|gateway| {
+            gateway.as_str().unwrap().trim_start_matches("http://").trim_end_matches("/API/").parse().unwrap()
+        })
+        .collect();
+    let answers = |path: &str| -> Vec<u16> {
+        let method = if path.ends_with("token") { "POST" } else { "GET" };
+        gateways.iter().map(|gateway| http(*gateway, method, path, &[], "").status).collect()
+    };
+    let (ready, token, socket) = ("/API/.well-known/uris", "/API/IDP/connect/token", "/api/ws/events/v1");
+    simulator.inject(parse("gateway-busy=2"));
+    assert_eq!((answers(ready), answers(token)), (vec![200, 503, 200], vec![400, 503, 400]));
+    simulator.clear(FaultKind::GatewayBusy);
+    simulator.inject(parse("gateway-refuses=3"));
+    assert_eq!((answers(ready), answers(socket)[2]), (vec![200, 200, 200], 503));
+    assert!(answers(socket)[..2].iter().all(|status| *status != 503));
+    simulator.clear(FaultKind::GatewayRefuses);
+    simulator.inject(parse("gateway-alone=1"));
+    assert_eq!((answers(ready), answers(token)), (vec![200, 200, 200], vec![502, 400, 400]));
+    simulator.clear(FaultKind::GatewayAlone);
+    simulator.pause_gateway(2);
+    let there =
+        || gateways.iter().map(|gateway| TcpStream::connect_timeout(gateway, DEADLINE).is_ok()).collect::<Vec<_>>();
+    assert_eq!(there(), [true, false, true]);
+    simulator.resume_listening().unwrap();
+    assert_eq!(there(), [true, true, true]);
+}

@@ -15,6 +15,7 @@ use watchpost::actors::{
             Grant, Milestone, MilestoneConfig,
             config::{EventType, Selection},
             directory::{Ask, Catalog, MilestoneDirectory},
+            login::{is_there, probe},
             trouble,
         },
     },
@@ -98,6 +99,7 @@ impl Visitor {
         let mut findings = Findings::default();
         let terms = (Milestone::account(config), common.tls.clone());
         if let Some(admission) = self.logins.admit(terms, log_in(config, common), &mut findings).await {
+            tell_gateways(admission, &mut findings).await;
             look(admission, config, common, &mut findings).await;
             findings.tell("window", window(config));
         }
@@ -112,6 +114,24 @@ async fn log_in(config: &MilestoneConfig, common: &CommonSettings) -> Result<(Ad
     let (grant, who) =
         trial::log_in(&rest, &mut login, begun, trial::keep_nothing).await.map_err(|error| error.to_string())?;
     Ok((Admission { grant, rest, sockets, renewed: false }, who))
+}
+
+/// Which gateway is in use, and which of the others would not be there if it went away.
+async fn tell_gateways(admission: &Admission, findings: &mut Findings) {
+    let (all, using) = (admission.grant.gateways.all(), admission.grant.gateway());
+    if all.len() < 2 {
+        return;
+    }
+    let others = all.iter().filter(|other| **other != using);
+    let answers = stream::iter(others).map(|other| async move {
+        match probe(other) {
+            Some(call) => (other, is_there(&admission.rest.call(&call).await)),
+            None => (other, false),
+        }
+    });
+    let answers: Vec<_> = answers.buffered(AT_A_TIME).collect().await;
+    let away = answers.iter().filter(|(_, is_there)| !is_there).map(|(other, _)| format!("; {other} does not answer"));
+    findings.tell("gateways", format!("{}, using {using}{}", all.len(), away.collect::<String>()));
 }
 
 /// Counts what the user may see, looks for the event types that the subscription names, and tries the subscription out.

@@ -3,6 +3,8 @@
 //! Each is a listening socket. They are counted from 1 as discovery lists those that are alive; the first is at the simulator's own address, where
 //! discovery and the identity provider are as well.
 
+use std::net::Shutdown;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::{HttpRequest, HttpResponse, rt, web};
@@ -74,29 +76,37 @@ pub(super) async fn trouble(request: &HttpRequest, hub: &web::Data<Hub>, endpoin
         let mut core = hub.lock();
         let number = core.gateway_of(request);
         let hangs = core.has(FaultKind::GatewayHangs, number);
-        core.counters.hung += u64::from(hangs);
+        core.counters.unserved += u64::from(hangs);
         (number, hangs)
     };
     while hangs && hub.lock().has(FaultKind::GatewayHangs, number) {
         rt::time::sleep(STEP).await;
     }
     let mut core = hub.lock();
-    if core.is_away(number) {
-        if let Some(socket) = request.conn_data::<std::sync::Arc<socket2::Socket>>() {
-            // It ends without a word.
-            let _ = socket.shutdown(std::net::Shutdown::Both);
+    let response = core.trouble(request, number, endpoint);
+    core.counters.unserved += u64::from(response.is_some());
+    response
+}
+
+impl Core {
+    fn trouble(&mut self, request: &HttpRequest, number: usize, endpoint: &str) -> Option<HttpResponse> {
+        if self.is_away(number) {
+            if let Some(socket) = request.conn_data::<Arc<socket2::Socket>>() {
+                // It ends without a word.
+                let _ = socket.shutdown(Shutdown::Both);
+            }
+            return Some(plain(503, "The service is unavailable."));
         }
-        return Some(plain(503, "The service is unavailable."));
-    }
-    let is_upgrade = endpoint == "ws";
-    if core.has(FaultKind::GatewayBusy, number) || is_upgrade && core.has(FaultKind::GatewayRefuses, number) {
-        if is_upgrade {
-            core.count_upgrade(503, number);
+        let is_upgrade = endpoint == "ws";
+        if self.has(FaultKind::GatewayBusy, number) || is_upgrade && self.has(FaultKind::GatewayRefuses, number) {
+            if is_upgrade {
+                self.count_upgrade(503, number);
+            }
+            return Some(plain(503, "The service is unavailable."));
         }
-        return Some(plain(503, "The service is unavailable."));
+        if endpoint == "token" && self.has(FaultKind::GatewayAlone, number) {
+            return Some(plain(502, "Bad Gateway"));
+        }
+        None
     }
-    if endpoint == "token" && core.has(FaultKind::GatewayAlone, number) {
-        return Some(plain(502, "Bad Gateway"));
-    }
-    None
 }

@@ -122,8 +122,8 @@ pub struct Counters {
     pub answers_unasked: u64,
     /// Every WebSocket upgrade tried.
     pub upgrades: Vec<UpgradeTry>,
-    /// Requests that a gateway left without an answer, for `gateway-hangs`.
-    pub hung: u64,
+    /// Requests that one of several gateways did not serve, for it was in trouble.
+    pub unserved: u64,
     /// Sockets that are open now.
     pub sockets_open: usize,
     /// Pings that clients sent.

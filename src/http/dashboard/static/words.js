@@ -85,6 +85,7 @@ export function toneOf(event) {
 /** @type {Record<string, [what: string, remedy: string]>} */
 const GAPS = {
   session_expired: ['the break lasted longer than the gateway keeps a session, or the gateway was restarted', 'Look at the network between the two; set resume_window if the server’s is shorter.'],
+  gateway_changed: ['the gateway was away, and another one did not know the session', 'Look why it was away; nothing else, if your gateways do not share sessions.'],
   nothing_to_resume_from: ['the socket broke before the session had sent its first event', 'Nothing: on a quiet system this gap is most likely empty.'],
   subscription_changed: ['the connection subscribes to something else than before', 'Nothing.'],
   unreadable_frame: ['the server sent something that nobody can read', 'Report it; the log has the reason.'],
