@@ -6,7 +6,9 @@
 
 mod common;
 
+use std::cell::Cell;
 use std::collections::HashSet;
+use std::time::Instant;
 use std::{env, thread};
 
 use common::{DEADLINE, MS, Plan, Rig, Rng, SECOND, eventually, expiring, pace, parallel};
@@ -168,17 +170,18 @@ fn mix(seed: u64) {
         pace(rng.between(20, 400) as u32 * MS);
     }
     calm(&rig);
+    let insisted = Cell::new(None);
     eventually(DEADLINE, "it is online", || {
-        insist(&rig);
+        insist(&rig, &insisted);
         rig.state() == ConnectionState::Online
     });
     eventually(DEADLINE, "an event that is owed", || {
-        insist(&rig);
+        insist(&rig, &insisted);
         rig.sim.emit(5);
         rig.report().sent > 0
     });
     // A login that was refused to a look-up halts the connection only when that needs one.
-    rig.settle_while(insist);
+    rig.settle_while(|rig| insist(rig, &insisted));
     drop(told);
     rig.shut_down();
 }
@@ -239,9 +242,11 @@ fn step(rig: &Rig, rng: &mut Rng, faults: &[&str]) -> String {
     }
 }
 
-/// What somebody does after a refused login: the engine does not try a password again by itself.
-fn insist(rig: &Rig) {
-    if rig.state() == ConnectionState::Halted {
+/// What somebody does after a refused login, now and then: the engine does not try a password again by itself.
+fn insist(rig: &Rig, insisted: &Cell<Option<Instant>>) {
+    let is_due = insisted.get().is_none_or(|last| last.elapsed() >= SECOND);
+    if is_due && rig.state() == ConnectionState::Halted {
+        insisted.set(Some(Instant::now()));
         rig.restart_connection();
     }
 }

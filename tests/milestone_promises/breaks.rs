@@ -90,6 +90,21 @@ fn without_an_event_yet_a_break_is_a_new_session_and_a_gap() {
 }
 
 #[test]
+fn a_first_session_that_told_an_event_and_is_lost_before_its_confirmation_is_a_gap() {
+    // Its confirmation waits for 150 ms, while events come.
+    let plan = Plan::new(Options { faults: vec!["reply-out-of-order".parse().unwrap()], ..options() });
+    let mut rig = plan.engine(|engine| engine.name_wait = std::time::Duration::ZERO).start();
+    rig.walk(500.0);
+    eventually(DEADLINE, "an event", || rig.lines().iter().any(|line| line.origin == "live"));
+    rig.sim.forget_sessions();
+    rig.sim.drop_sockets(DropHow::Reset);
+    rig.wait_sessions(2);
+    rig.sim.clear(FaultKind::ReplyOutOfOrder);
+    let report = rig.settle();
+    assert_eq!((rig.resumes(), report.gaps), (0, 1), "{report}{}", rig.story());
+}
+
+#[test]
 fn a_break_while_states_are_awaited_resumes_the_new_session_and_tells_the_first_gap_once() {
     let mut rig = walking(Plan::new(options()), 200.0);
     rig.sim.inject("slow-state=10s".parse().unwrap());

@@ -16,9 +16,11 @@ pub struct MilestoneCheckpoint {
     pub session: Option<String>,
     /// The last event of it that is stored. Without one a session cannot be resumed.
     pub cursor: Option<String>,
-    /// When that event happened, or when a subscription that has brought none yet was confirmed. A gap does not begin before.
+    /// When that event happened, or the last one of a first session that is not confirmed yet, or when a subscription that has brought none
+    /// was confirmed. A gap does not begin before.
     pub heard: Option<Timestamp>,
-    /// There has been a confirmed subscription: any session after it that is not a resumed one leaves a gap.
+    /// There has been a confirmed subscription, or an event of one that was not confirmed yet: any session after it that is not a resumed one
+    /// leaves a gap.
     pub established: bool,
     /// What was subscribed to; another subscription needs another session.
     pub subscribed: String,
@@ -99,7 +101,7 @@ impl LastEvent {
 
     /// When it happened, as far as its clock can be believed. It may have waited behind others, in the gateway or in the socket when
     /// we were slow, and those behind it happened before it came.
-    fn happened(&self, window: Duration) -> Timestamp {
+    pub fn happened(&self, window: Duration) -> Timestamp {
         let window = jiff::SignedDuration::try_from(window).unwrap_or_default();
         let earliest = self.came.checked_sub(window).unwrap_or(self.came);
         self.time.parse::<Timestamp>().map_or(self.came, |time| time.clamp(earliest, self.came))

@@ -187,8 +187,15 @@ impl Audit<'_> {
         let by_time = online.and_then(|online| {
             taken.iter().rposition(|session| session.subscribed.is_some_and(|subscribed| subscribed <= online))
         });
-        let of_it = |index: &u64| self.received.pushed.contains(index);
-        let by_event = taken.iter().position(|session| session.offered.iter().any(of_it));
+        // While it had a socket: one that is lost goes on being offered what another session has brought.
+        let at: HashMap<u64, SystemTime> = self.ledger.events.iter().map(|event| (event.index, event.at)).collect();
+        let held = |session: &SessionRecord, index: &u64| {
+            let lost = session.lost.last().filter(|_| session.lost.len() > session.resumed.len());
+            lost.is_none_or(|lost| at.get(index).is_some_and(|at| at <= lost))
+        };
+        let by_event = taken.iter().position(|session| {
+            session.offered.iter().any(|index| self.received.pushed.contains(index) && held(session, index))
+        });
         let first = by_time.into_iter().chain(by_event).min().unwrap_or(taken.len());
         taken.into_iter().skip(first).collect()
     }

@@ -142,6 +142,18 @@ fn a_session_before_the_first_that_was_online_owes_nothing() {
 }
 
 #[test]
+fn a_session_that_told_an_event_counts_and_one_that_was_only_offered_what_another_told_does_not() {
+    // Lost at once, and offered for a while what the second one brings.
+    let lost = SessionRecord { lost: vec![at(2)], ..session(0, &[0, 1, 2, 3, 4, 5, 6]) };
+    let sessions = [lost, session(5, &[5, 6, 7, 8, 9])];
+    let online = || line(5, "engine", "o", json!({ "new": "online" }));
+    let silent = report(&sessions, &[vec![online()], live(&[5, 6, 7, 8, 9])].concat(), &shown("t9"));
+    assert!(silent.is_clean(), "{silent}");
+    let told = report(&sessions, &[live(&[1]), vec![online()], live(&[5, 6, 7, 8, 9])].concat(), &shown("t9"));
+    assert_eq!((told.lost.len(), told.gap_differences.len()), (4, 1), "{told}");
+}
+
+#[test]
 fn what_a_full_buffer_threw_away_is_not_owed_and_neither_is_its_state() {
     let lines = [vec![online()], live(&[0, 1, 2, 3, 4, 5, 6, 7, 8])].concat();
     let mut session = session(0, &(0..10).collect::<Vec<_>>());

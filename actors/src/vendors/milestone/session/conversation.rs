@@ -79,7 +79,8 @@ impl MilestoneSession {
                 "gateway_changed"
             } else if resuming {
                 "session_expired"
-            } else if self.mark.session.is_some() && self.mark.cursor.is_none() {
+            } else if self.mark.cursor.is_none() && (self.mark.session.is_some() || self.mark.heard.is_some()) {
+                // It has brought no event; or it was never confirmed, though it has.
                 "nothing_to_resume_from"
             } else if self.mark.session.is_some() && self.resumable().is_none() {
                 "subscription_changed"

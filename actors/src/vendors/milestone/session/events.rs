@@ -6,7 +6,7 @@ use super::baseline::UNREADABLE_BREAK;
 use super::{MilestoneSession, Phase, Replay};
 use crate::model::Cause;
 use crate::model::event::Origin;
-use crate::vendors::milestone::checkpoint::OpenGap;
+use crate::vendors::milestone::checkpoint::{LastEvent, OpenGap};
 use crate::vendors::milestone::vocabulary::{SYSTEM_CONFIGURATION_CHANGED, meanwhile};
 use crate::vendors::milestone::wire::{self, EventList, WireEvent};
 use crate::vendors::{Action, Entry, Forget, Gap, Kind, Now, Occurrence, SessionEnd, Todo};
@@ -17,7 +17,8 @@ impl MilestoneSession {
         let (entries, actions, mut last) = (todo.entries.len(), todo.actions.len(), None);
         let whole = wire::scan(frame, |event| last = self.occurred(now, event, todo).or(last)).is_some();
         if whole {
-            self.move_to(now, last);
+            let told = todo.entries.len() > entries;
+            self.move_to(now, told, last);
         } else {
             // What was handed out does not count. That a replay may have been found to be over is true all the same: time alone says so.
             todo.entries.truncate(entries);
@@ -27,11 +28,12 @@ impl MilestoneSession {
     }
 
     pub(super) fn events(&mut self, now: Now, events: &EventList, todo: &mut Todo) {
-        let mut last = None;
+        let (entries, mut last) = (todo.entries.len(), None);
         for event in events.iter() {
             last = self.occurred(now, event, todo).or(last);
         }
-        self.move_to(now, last);
+        let told = todo.entries.len() > entries;
+        self.move_to(now, told, last);
     }
 
     /// Hands an event over, and says which it is if a session can be resumed behind it.
@@ -47,11 +49,17 @@ impl MilestoneSession {
     }
 
     /// The array's order is the order of delivery; the last id is what the gateway resumes behind.
-    fn move_to(&mut self, now: Now, last: Option<WireEvent<'_>>) {
+    fn move_to(&mut self, now: Now, told: bool, last: Option<WireEvent<'_>>) {
         // Whose events these are is not known before the answer is there.
         let to = if self.phase == Phase::Live { &mut self.last } else { &mut self.early };
         if let Some(WireEvent { id, time, .. }) = last {
             to.get_or_insert_default().is(id, time, now);
+        }
+        if told && self.mark.subscribed.is_empty() {
+            // No subscription was ever confirmed. But who was told of an event misses those behind it, should this session be lost.
+            self.mark.established = true;
+            let happened = |last: &LastEvent| last.happened(self.config.resume_window);
+            self.mark.heard = Some(self.early.as_ref().map_or(now.wall, happened));
         }
     }
 

@@ -271,7 +271,7 @@ impl Session for MilestoneSession {
     }
 
     fn checkpoint(&self) -> Option<Checkpoint> {
-        // Before the first confirmed subscription there is nothing that a new start would not do as well.
+        // Before the first confirmed subscription and the first event there is nothing that a new start would not do as well.
         if !self.mark.established {
             return None;
         }

@@ -348,6 +348,40 @@ fn events_that_overtake_a_reply_are_kept_and_belong_to_the_session_that_it_names
 }
 
 #[test]
+fn a_first_session_that_has_told_events_and_was_never_confirmed_leaves_a_gap() {
+    let mut talk = Talk::begin(config(Selection::All), Resume::default());
+    talk.open();
+    talk.reply(json!({"status":201,"sessionId":"s-1"}));
+    assert_eq!(talk.session.checkpoint(), None, "nobody was told anything");
+    talk.receive(json!({"events":[]}));
+    assert_eq!(talk.session.checkpoint(), None, "nor by an empty list");
+    talk.receive(events_at(&["e1"], "2026-06-11T09:59:58Z"));
+    talk.receive(events_at(&["e2"], "2026-06-11T09:59:59Z"));
+    let mark = talk.mark();
+    assert_eq!(
+        (mark.session, mark.cursor),
+        (None, None),
+        "it is not resumed: without its subscription it would be silent"
+    );
+    // Lost before the answer to `addSubscription`.
+    let mut again = talk.again("2026-06-11T10:00:00Z");
+    assert_eq!(again.sent()["sessionId"], "");
+    again.establish();
+    let gap = ("2026-06-11T09:59:59Z", "2026-06-11T10:01:00Z", "nothing_to_resume_from", "states");
+    let gaps = again.gaps();
+    assert_eq!(gaps.iter().map(|(from, to, why, got)| (&**from, &**to, &**why, *got)).collect::<Vec<_>>(), [gap]);
+    // Confirmed after all, it is a first session as any.
+    let mut talk = Talk::begin(config(Selection::All), Resume::default());
+    talk.open();
+    talk.reply(json!({"status":201,"sessionId":"s-1"}));
+    talk.receive(events(&["e1"]));
+    talk.reply(json!({"status":200,"subscriptionId":"x"}));
+    talk.reply(json!({"status":200,"states":[]}));
+    assert_eq!(talk.gaps(), []);
+    assert_eq!(talk.mark().cursor.as_deref(), Some("e1"));
+}
+
+#[test]
 fn events_are_handed_over_while_the_states_are_awaited() {
     let mut talk = Talk::begin(config(Selection::All), Resume::default());
     talk.open();
