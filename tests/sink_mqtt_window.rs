@@ -45,6 +45,11 @@ struct Site {
 impl Site {
     /// Events of each connection, of the kind `motion.started`; the one with the number 17 is `door.forced`.
     async fn start(url: &str, events: &[(&str, Range<u32>)]) -> Self {
+        Self::with_timeout("60s", url, events).await
+    }
+
+    /// One that waits so long for an acknowledgement.
+    async fn with_timeout(timeout: &str, url: &str, events: &[(&str, Range<u32>)]) -> Self {
         let journal = Box::new(Memory::new(100_000, usize::MAX));
         let engine = Engine::start(EngineConfig { journal, ..EngineConfig::default() }).unwrap();
         let delivery = Delivery::in_memory();
@@ -53,7 +58,7 @@ impl Site {
             store(&engine, connection, ids.clone()).await;
         }
         let folder = tempfile::tempdir().unwrap();
-        let text = format!("[[sink]]\nname = \"broker\"\nkind = \"mqtt\"\nurl = \"{url}\"\ntimeout = \"60s\"\n");
+        let text = format!("[[sink]]\nname = \"broker\"\nkind = \"mqtt\"\nurl = \"{url}\"\ntimeout = \"{timeout}\"\n");
         let mut config = parse(&text, "test.toml", &Surroundings::new(folder.path(), |_| None)).unwrap();
         let SinkKind::Mqtt(settings) = &mut config.sinks[0].kind else { panic!() };
         settings.refused_pause = Duration::from_millis(200);
@@ -325,6 +330,33 @@ fn a_broker_that_hangs_up_amid_a_window_gets_the_rest_once_and_in_order() {
         assert_eq!(firsts(all.clone()), ids("hq", 0..300));
         assert_eq!(all.len(), 302, "what was not answered comes again, and nothing else");
         assert_eq!(site.dead_letters(), Vec::<String>::new());
+        site.end().await;
+    });
+}
+
+#[test]
+fn an_event_whose_acknowledgement_is_lost_goes_again_though_others_are_acknowledged() {
+    let broker = FakeBroker::start(|arrival, seen| {
+        if arrival.id == "hq:20" && seen.times("hq:20") == 1 { Answer::Later } else { Answer::Reason(0) }
+    });
+    run(async {
+        let site = Site::with_timeout("2s", &broker.url(), &[("hq", 0..100)]).await;
+        let end = Instant::now() + DEADLINE;
+        let mut others = 0;
+        while broker.see(|seen| seen.times("hq:20")) < 2 {
+            assert!(Instant::now() < end, "the lane stands still");
+            store(&site.engine, "yard", others..others + 10).await;
+            others += 10;
+            actix_rt::time::sleep(Duration::from_millis(100)).await;
+        }
+        let (hq, yard) = (ids("hq", 0..100), ids("yard", 0..others));
+        eventually("both are delivered", || site.delivered() == 100 + u64::from(others)).await;
+        assert_eq!(firsts(arrived(&broker, "hq")), hq);
+        assert_eq!(firsts(arrived(&broker, "yard")), yard);
+        // Nothing of it was the event's fault, and what was acknowledged does not come again.
+        assert_eq!(site.dead_letters(), [""; 0]);
+        let first = |id: &&str| broker.see(|seen| seen.times(id)) == 1;
+        assert!(["hq:19", "hq:21", "hq:83"].iter().all(first));
         site.end().await;
     });
 }

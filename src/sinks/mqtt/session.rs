@@ -140,7 +140,8 @@ struct Flight {
     next: Cell<u64>,
     /// By number, in the order in which they were sent; the broker answers in that order.
     waiting: RefCell<VecDeque<u64>>,
-    /// When the broker has acknowledged something last.
+    /// When the broker has last acknowledged the message that it was to acknowledge next. What it says of those behind one that it has passed
+    /// over brings that one no nearer.
     progress: Cell<Instant>,
     ended: watch::Sender<Option<End>>,
     /// The message is found for which the session has ended.
@@ -285,7 +286,7 @@ impl Ticket {
     /// Waits until the broker has taken the message.
     ///
     /// # Errors
-    /// [`PublishError`] when it has not, or has not answered to anything for as long as it may.
+    /// [`PublishError`] when it has not, or has not answered to this or any sent before it for as long as it may.
     pub(super) async fn acknowledged(self) -> Result<(), PublishError> {
         let Self { notice, waiting, timeout, sent } = self;
         let flight = &waiting.flight;
@@ -302,7 +303,8 @@ impl Ticket {
                 }
             }
         };
-        if let Ok(PublishResult::Qos1(_)) = answer {
+        let is_next = flight.waiting.borrow().front() == Some(&waiting.number);
+        if is_next && let Ok(PublishResult::Qos1(_)) = answer {
             flight.progress.set(Instant::now());
         }
         match judged(answer) {
