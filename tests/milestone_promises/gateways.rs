@@ -202,7 +202,15 @@ fn a_crowd_of_one_user_moves_without_another_login() {
     const CROWD: usize = 40;
     let sim = Simulator::start(three(&[])).unwrap();
     let names: Vec<String> = (0..CROWD).map(|number| format!("c{number}")).collect();
-    let connections = names.iter().map(|name| connection(name, vendor(&sim))).collect();
+    // A busy machine is no reason to leave a gateway: only one that is away.
+    let patient = |name: &String| {
+        let mut vendor = vendor(&sim);
+        vendor.resume_window = 60 * SECOND;
+        let mut connection = connection(name, vendor);
+        (connection.common.request_timeout, connection.common.dead_after) = (20 * SECOND, 30 * SECOND);
+        connection
+    };
+    let connections = names.iter().map(patient).collect();
     let engine = Engine::start(engine(&Store::default(), connections)).unwrap();
     eventually(DEADLINE, "all are online", || names.iter().all(|name| online(&engine, name)));
     let before = in_use(&sim);
