@@ -2,6 +2,8 @@
 
 use std::{
     collections::HashMap,
+    net::Shutdown,
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -14,6 +16,7 @@ use actix_web::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::stream;
 use serde_json::Value;
+use socket2::Socket;
 
 use super::{
     Fault, Size,
@@ -64,13 +67,12 @@ pub(super) fn token(request: &HttpRequest, hub: &Hub) -> HttpResponse {
             }
         }
         Reply::Challenge { text, announced, hang_up } => {
-            response.append_header((header::WWW_AUTHENTICATE, text));
+            response.append_header((header::WWW_AUTHENTICATE, text.as_str()));
             if announced {
                 response.force_close();
             }
-            if let Some(socket) = request.conn_data::<std::sync::Arc<socket2::Socket>>().filter(|_| hang_up) {
-                // Nothing more is read from it, so it ends when the answer is written.
-                let _ = socket.shutdown(std::net::Shutdown::Read);
+            if let Some(socket) = request.conn_data::<Arc<Socket>>().filter(|_| hang_up) {
+                hang_up_behind(socket, &text);
             }
         }
     }
@@ -82,6 +84,17 @@ pub(super) fn token(request: &HttpRequest, hub: &Hub) -> HttpResponse {
         return response.body(BodyStream::new(stream::iter(pieces.into_iter().map(Ok::<_, std::io::Error>))));
     }
     response.body(page)
+}
+
+/// Writes a challenge past the server, and the end of the connection in the same packet. Otherwise a client that is quick has its answer on the way before
+/// it can see the end. What the server says then goes nowhere.
+fn hang_up_behind(socket: &Socket, challenge: &str) {
+    /// Linux: what follows belongs to it. Elsewhere the end comes as soon as it can.
+    const MORE: i32 = if cfg!(target_os = "linux") { 0x8000 } else { 0 };
+    let answer = format!("HTTP/1.1 401 Unauthorized\r\nwww-authenticate: {challenge}\r\ncontent-length: 0\r\n\r\n");
+    // A connection that is gone already has ended, too.
+    let _ = socket.send_with_flags(answer.as_bytes(), MORE);
+    let _ = socket.shutdown(Shutdown::Both);
 }
 
 impl Core {
