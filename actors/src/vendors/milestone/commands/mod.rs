@@ -74,7 +74,10 @@ impl From<CommandError> for Stop {
 #[derive(Debug, Default)]
 struct Root {
     lower_case: bool,
+    /// Something was found there.
     is_certain: bool,
+    /// What is asked now was not found in the other spelling.
+    is_second: bool,
 }
 
 impl Root {
@@ -91,10 +94,11 @@ impl Root {
 
     /// Whether the same is to be asked once more, with the other spelling.
     fn try_other(&mut self, status: u16) -> bool {
-        let may = status == 404 && !self.is_certain;
-        let again = may && !self.lower_case;
-        self.lower_case = again;
-        self.is_certain |= !again;
+        let is_missing = status == 404 && !self.is_certain;
+        let again = is_missing && !self.is_second;
+        // Where neither has it, nothing is known of the root: the next question begins as this one did.
+        self.lower_case ^= is_missing;
+        self.is_second = again;
         again
     }
 }

@@ -147,8 +147,32 @@ fn an_id_is_posted_even_where_it_cannot_be_read() {
     trigger(PANIC, None, vec![(&one, refused(403)), (&own, refused(403)), (&post(PANIC), taken())]).unwrap();
     // Where neither spelling of the root knows it.
     let lower = format!("GET /api/rest/v1/eventTypes/{PANIC}");
-    let error = trigger(PANIC, None, vec![(&one, refused(404)), (&lower, refused(404)), (&own, refused(404))]);
+    let lower_own = format!("GET /api/rest/v1/userDefinedEvents/{PANIC}");
+    let nowhere = [&one, &lower, &own, &lower_own].map(|at| (at.as_str(), refused(404)));
+    let error = trigger(PANIC, None, nowhere.into());
     assert!(matches!(error.unwrap_err(), CommandError::UnknownType { .. }));
+}
+
+#[test]
+fn an_id_is_posted_in_one_form_however_it_was_written() {
+    let one = format!("{GET_TYPES}/{PANIC}");
+    for written in [format!("{{{PANIC}}}"), PANIC.replace('-', ""), format!("urn:uuid:{PANIC}")] {
+        let known = told(json!({"data":{"displayName":"Panic button","id":PANIC}}));
+        trigger(&written, None, vec![(&one, known), (&post(PANIC), taken())]).unwrap();
+    }
+}
+
+#[test]
+fn an_id_that_is_not_found_says_nothing_of_how_the_root_is_spelled() {
+    let missing =
+        ["GET /API/rest/v1/eventTypes/", "GET /api/rest/v1/eventTypes/", "GET /API/rest/v1/userDefinedEvents/"]
+            .map(|at| format!("{at}{PANIC}"));
+    let found = format!("GET /api/rest/v1/userDefinedEvents/{PANIC}");
+    let sent = post(PANIC).replace("/API/", "/api/");
+    let mut script: Vec<_> = missing.iter().map(|at| (at.as_str(), refused(404))).collect();
+    script.push((&found, told(json!({"data":{"displayName":"Panic button","id":PANIC}}))));
+    script.push((&sent, taken()));
+    trigger(PANIC, None, script).unwrap();
 }
 
 #[test]
@@ -191,7 +215,11 @@ fn a_source_is_a_guid_or_a_name_of_its_kind() {
         assert!(matches!(error, CommandError::Invalid(_)), "{wrong}: {error}");
     }
     let error = trigger("Panic button", Some(&by_id), vec![(GET_TYPES, types()), (&body, refused(404))]).unwrap_err();
-    assert!(matches!(error, CommandError::UnknownItem { .. }), "{error}");
+    assert!(matches!(&error, CommandError::UnknownItem { why, .. } if why.contains("because")), "{error}");
+    // A gateway that is too old for events of its clients answers likewise.
+    assert!(error.to_string().contains("2023 R2"), "{error}");
+    let error = trigger("Panic button", Some(&by_id), vec![(GET_TYPES, types()), (&body, refused(405))]).unwrap_err();
+    assert!(matches!(&error, CommandError::Refused(why) if why.contains("2023 R2")), "{error}");
 }
 
 #[test]

@@ -159,7 +159,9 @@ impl Trigger {
                 let resource = rest::single(answer).map_err(|why| unreadable(collection, &why))?;
                 let title = resource.title().map_or_else(|| self.name.clone(), |title| title.to_string());
                 let closed = value.get("data").and_then(closed);
-                return self.kind_is(self.name.to_ascii_lowercase(), title, closed);
+                // However it was written, in braces or without hyphens, say.
+                let id = self.id().map_or_else(|| self.name.clone(), |id| id.to_string());
+                return self.kind_is(id, title, closed);
             }
             Read::Told(answer) => {
                 let list = rest::rows(answer).map_err(|why| unreadable(collection, &why))?;
@@ -283,9 +285,16 @@ impl Trigger {
                 None => format!("the user may not trigger \"{title}\" ({}): {PERMISSION}", why()),
             })
             .into(),
-            404 | 405 => match &self.source {
-                Some(source) => CommandError::UnknownItem { item: source.clone(), why: why() },
-                None => CommandError::Refused(format!(
+            // Which of the two is missing is not told apart for certain by what a gateway, or a proxy before it, says.
+            status @ (404 | 405) => match &self.source {
+                Some(source) if status == 404 => CommandError::UnknownItem {
+                    item: source.clone(),
+                    why: format!(
+                        "{}; or there is no Events REST API there: it needs XProtect 2023 R2 or later, with an API Gateway",
+                        why()
+                    ),
+                },
+                _ => CommandError::Refused(format!(
                     "\"{title}\" cannot be triggered here ({}): the Events REST API needs XProtect 2023 R2 or later, with an API Gateway",
                     why()
                 )),
