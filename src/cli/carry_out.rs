@@ -4,6 +4,7 @@ use std::{fmt::Display, path::Path};
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 use watchpost::{
     actors::{
         ConnectionConfig,
@@ -71,9 +72,12 @@ where
             tokio::select! {
                 output = through::<V, C>(running, &ask) => match output {
                     Ok(output) => terminal::written(terminal::print(text::<V>(&output, common.json).as_bytes())),
-                    Err(error) => error.tell(),
+                    Err(error) => {
+                        let usual = error.tell();
+                        ended(common, &error, C::MAKES && error.may_have_happened(), usual)
+                    }
                 },
-                () = signals.next() => failed("interrupted: what was on its way may have been done"),
+                () = signals.next() => interrupted(common, C::MAKES),
             }
         }
         Err(error) => error.tell(),
@@ -85,7 +89,7 @@ async fn through<V, C: Remote<V>>(running: Running, ask: &C) -> Result<C::Output
 }
 
 /// With the credentials of a configuration.
-async fn straight<V: Vendor, C: Command<Output: Shown<V>>>(
+async fn straight<V: Vendor, C: Command<Output: Shown<V>> + Remote<V>>(
     common: &Common,
     file: &Path,
     connection: &str,
@@ -105,9 +109,40 @@ async fn straight<V: Vendor, C: Command<Output: Shown<V>>>(
     let ask = ask(connection.name.clone());
     match command_alone(connection, &journal, &ask, signals.next()).await {
         Ok(output) => terminal::written(terminal::print(text::<V>(&output, common.json).as_bytes())),
-        Err(error @ (CommandError::Invalid(_) | CommandError::NotThisVendor { .. })) => usage(error),
-        Err(CommandError::Stopped) => failed("interrupted: what was on its way may have been done"),
-        Err(error) => failed(error),
+        Err(CommandError::Stopped) => interrupted(common, C::MAKES),
+        Err(error) => {
+            let usual = match error {
+                CommandError::Invalid(_) | CommandError::NotThisVendor { .. } => usage(&error),
+                _ => failed(&error),
+            };
+            let unsure = matches!(error, CommandError::Unsure(_) | CommandError::NothingAppeared { .. });
+            ended(common, &error, C::MAKES && unsure, usual)
+        }
+    }
+}
+
+fn interrupted(common: &Common, makes: bool) -> Exit {
+    const WHY: &str = "interrupted: what was on its way may have been done";
+    ended(common, &WHY, makes, failed(WHY))
+}
+
+/// How it ends where it was not done, or nobody knows; with `--json` that is told on standard output too.
+fn ended(common: &Common, why: &impl Display, may_have_happened: bool, usual: Exit) -> Exit {
+    if common.json {
+        let error = json!({ "error": why.to_string(), "may_have_happened": may_have_happened });
+        // The status says the same to who does not read.
+        let _ = terminal::print(format!("{error}\n").as_bytes());
+    }
+    if may_have_happened { Exit::Unsure } else { usual }
+}
+
+/// A name that can be asked for, straight and as a part of an address alike.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it is empty".to_owned()),
+        "." | ".." => Err("this is no name".to_owned()),
+        _ if text.contains(char::is_control) => Err("it has a line break or another control character".to_owned()),
+        _ => Ok(text.to_owned()),
     }
 }
 

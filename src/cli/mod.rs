@@ -67,6 +67,8 @@ enum Exit {
     Failed,
     /// The command line or the configuration is wrong.
     Usage,
+    /// Whether it was done is not known: done again, it may be done twice.
+    Unsure,
 }
 
 impl From<Exit> for ExitCode {
@@ -75,6 +77,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
+            Exit::Unsure => 3,
         })
     }
 }
@@ -91,10 +94,10 @@ struct Cli {
 }
 
 #[cfg(feature = "simulator")]
-const AFTER_HELP: &str =
-    "Try it without any system: watchpost demo\n\nExit status: 0 done, 1 failed, 2 wrong usage or configuration";
+const AFTER_HELP: &str = "Try it without any system: watchpost demo\n\nExit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 it is not known whether it was done";
 #[cfg(not(feature = "simulator"))]
-const AFTER_HELP: &str = "Exit status: 0 done, 1 failed, 2 wrong usage or configuration";
+const AFTER_HELP: &str =
+    "Exit status: 0 done, 1 failed, 2 wrong usage or configuration, 3 it is not known whether it was done";
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

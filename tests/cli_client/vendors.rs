@@ -45,7 +45,7 @@ fn vxg_is_commanded_through_the_one_that_runs_as_straight() {
     fails(&["create", "cloud", &id, "lightning"], 1, &["no event type \"lightning\""]);
     fails(&["set-type", "cloud", &id, "motion"], 2, &["nothing is to be changed"]);
     simulator.set_status(camera, Some("inactive"));
-    fails(&["trigger", "cloud", &id, "audio_event", "--wait", "500ms"], 1, &["none has appeared"]);
+    fails(&["trigger", "cloud", &id, "audio_event", "--wait", "500ms"], 3, &["none has appeared"]);
     simulator.stop();
     fails(&["types", "cloud", &id], 1, &["cannot connect"]);
 }
@@ -99,7 +99,18 @@ fn milestone_lists_types_and_makes_events_through_the_one_that_runs_as_straight(
     place.milestone.inject("trigger-refused=403".parse().unwrap());
     fails(&["trigger", "hq", "Lockdown"], 1, &["may not trigger \"Lockdown\"", "Security > Roles > External Event"]);
     place.milestone.inject("trigger-refused=500".parse().unwrap());
-    fails(&["trigger", "hq", "Lockdown"], 1, &["is not known", "not sent again"]);
+    fails(&["trigger", "hq", "Lockdown"], 3, &["is not known", "not sent again"]);
+    let told = |words: &[&str]| {
+        let (code, stdout, _) = place.ask(&[&["milestone"], words, &["--json"]].concat());
+        (code, serde_json::from_str::<Value>(&stdout).unwrap()["may_have_happened"].clone())
+    };
+    assert_eq!(told(&["trigger", "hq", "Lockdown"]), (Some(3), true.into()));
+    assert_eq!(told(&["trigger", "hq", "Lockdwn"]), (Some(1), false.into()));
+    // Names that are no part of an address are refused before anybody is asked.
+    for name in ["", " ", ".", "..", "Lock\ndown"] {
+        fails(&["trigger", "hq", name], 2, &["invalid value"]);
+        place.fails(&["vxg", "trigger", "cloud", &simulator.cameras()[0].to_string(), name], 2, &["invalid value"]);
+    }
     assert_eq!(place.milestone.counters().triggered, 2);
     let refused = finish(place.command(&["milestone", "types", "cloud", "--config", "watchpost.toml"]));
     assert_eq!(refused.0, Some(1), "the one that runs is asked: {}", refused.2);

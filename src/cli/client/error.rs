@@ -96,6 +96,16 @@ impl ClientError {
         }
     }
 
+    /// Whether what was asked for may have been done all the same.
+    pub(in crate::cli) fn may_have_happened(&self) -> bool {
+        match self {
+            Self::Lost(_) | Self::Elsewhere { .. } => true,
+            // Of 502 it says that nothing was done.
+            Self::Refused { status, .. } => *status >= 500 && *status != 502,
+            Self::Usage(_) | Self::Said | Self::Nobody { .. } | Self::Token { .. } | Self::NoEndpoint { .. } => false,
+        }
+    }
+
     /// Whether a stream that was open may be opened again later.
     pub(super) fn may_pass(&self) -> bool {
         match self {

@@ -26,6 +26,7 @@ impl Remote<Milestone> for ListSystemEventTypes {
 
 impl Remote<Milestone> for TriggerEvent {
     type Output = Triggered;
+    const MAKES: bool = true;
 
     async fn ask(&self, client: &Client) -> Result<Self::Output, ClientError> {
         let body = self.item.as_ref().map_or_else(|| json!({}), |source| json!({ "source": source }));

@@ -13,6 +13,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(150);
 pub(in crate::cli) trait Remote<V> {
     /// What comes of it.
     type Output: DeserializeOwned;
+    /// Whether it makes something that there would be twice if it were asked for again.
+    const MAKES: bool = false;
 
     /// Has it done.
     async fn ask(&self, client: &Client) -> Result<Self::Output, ClientError>;

@@ -65,6 +65,7 @@ impl Remote<Vxg> for SetEventType {
 
 impl Remote<Vxg> for CreateEvent {
     type Output = VendorEvent;
+    const MAKES: bool = true;
 
     async fn ask(&self, client: &Client) -> Result<Self::Output, ClientError> {
         let time = self.time.map(|time| time.to_string());
@@ -76,6 +77,7 @@ impl Remote<Vxg> for CreateEvent {
 
 impl Remote<Vxg> for TriggerEvent {
     type Output = Triggered;
+    const MAKES: bool = true;
 
     async fn ask(&self, client: &Client) -> Result<Self::Output, ClientError> {
         let wait = self.wait.map(|wait| humantime::format_duration(wait).to_string());

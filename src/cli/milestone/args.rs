@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use crate::cli::carry_out::Common;
+use crate::cli::carry_out::{Common, name};
 
 /// List the event types of a Milestone system, and have it make events
 ///
@@ -44,9 +44,9 @@ pub(super) struct TypesArgs {
 
 /// Have a system make an event: a user-defined one, say
 ///
-/// The event is sent once. Where the answer is lost, whether there is an event is not known: that is said, with status 1, and it is not sent again.
+/// The event is sent once. Where the answer is lost, whether there is an event is not known: that is said, with status 3, and it is not sent again.
 ///
-/// With --json, one object: asked (when), occurrence {id, item, name, time, meta} as the gateway tells it, and confirmed.
+/// With --json, one object: asked (when), occurrence {id, item, name, time, meta} as the gateway tells it, and confirmed. Of a failure: error, and may_have_happened.
 #[derive(Args)]
 #[command(after_help = "Examples:
   watchpost milestone trigger hq 'Panic button'
@@ -55,6 +55,7 @@ pub(super) struct TriggerArgs {
     /// The connection, as the configuration names it
     pub(super) connection: String,
     /// The event type: its name, in any case and with or without blanks, or its id
+    #[arg(value_parser = name)]
     pub(super) event: String,
     /// The item that the event is about: cameras/ and its GUID, or cameras/ and its name [default: the event itself]
     #[arg(long, value_name = "ITEM")]

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use watchpost::actors::vendors::vxg::wire::time;
 
 pub(super) use crate::cli::carry_out::Common;
+use crate::cli::carry_out::name as asked;
 
 /// List and change the event types of VXG cameras, create events, and have cameras make them
 ///
@@ -39,6 +40,7 @@ pub(super) struct Target {
     /// The connection, as the configuration names it
     pub(super) connection: String,
     /// The camera: its id, or its name
+    #[arg(value_parser = asked)]
     pub(super) camera: String,
 }
 
@@ -72,6 +74,7 @@ pub(super) struct AddTypeArgs {
     #[command(flatten)]
     pub(super) target: Target,
     /// The new type's name, in which the case of letters counts
+    #[arg(value_parser = asked)]
     pub(super) name: String,
     /// Whether VXG's telephone apps are told of such events; unless given, they are
     #[arg(long, value_enum, value_name = "on|off")]
@@ -92,6 +95,7 @@ pub(super) struct SetTypeArgs {
     #[command(flatten)]
     pub(super) target: Target,
     /// The type's name
+    #[arg(value_parser = asked)]
     pub(super) name: String,
     /// Whether VXG's telephone apps are told of such events
     #[arg(long, value_enum, value_name = "on|off")]
@@ -123,6 +127,7 @@ pub(super) struct CreateArgs {
     #[command(flatten)]
     pub(super) target: Target,
     /// The type's name
+    #[arg(value_parser = asked)]
     pub(super) name: String,
     /// When it happened, like 2021-09-23T16:30:00Z; without a zone it is UTC [default: now]
     #[arg(long, value_name = "TIME", value_parser = moment)]
@@ -137,7 +142,7 @@ pub(super) struct CreateArgs {
 /// Ask a camera to make an event
 ///
 /// Only for types that can be triggered. That the server takes it means that the camera is asked: an event comes later, or never if the camera is
-/// offline. With --wait the events of the camera are read until a new one of this type is there; if none comes in time, it ends with status 1.
+/// offline. With --wait the events of the camera are read until a new one of this type is there; if none comes in time, it ends with status 3.
 ///
 /// It goes out with a tag of its own in meta, `watchpost-` and a UUID. An event with the tag is the one; a camera may not keep it, so at the end of the
 /// wait another new event of this type is taken too, and said not to be certain.
@@ -152,6 +157,7 @@ pub(super) struct TriggerArgs {
     #[command(flatten)]
     pub(super) target: Target,
     /// The type's name
+    #[arg(value_parser = asked)]
     pub(super) name: String,
     /// What is to be known of it besides; may be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = tag)]
