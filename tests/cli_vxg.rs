@@ -196,7 +196,7 @@ fn an_event_that_may_have_been_made_is_never_said_not_to_be() {
     cloud.simulator.inject(Fault::Rest(Refusal { status: 401, count: None }));
     let output = creating.wait_with_output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(3));
     assert!(told.contains("401") && told.contains("whether the event was made is not known"), "{told}");
     assert!(told.contains("has the tag watchpost-"), "{told}");
 }
@@ -219,7 +219,7 @@ fn a_trigger_means_asked_and_only_waiting_tells_of_the_event() {
     }
     cloud.simulator.set_status(cloud.camera, Some("inactive"));
     let begun = Instant::now();
-    cloud.fails("trigger cloud CAMERA audio_event --wait 1s", 1, &["none has appeared within 1s", "online?"]);
+    cloud.fails("trigger cloud CAMERA audio_event --wait 1s", 3, &["none has appeared within 1s", "online?"]);
     assert!(begun.elapsed() >= Duration::from_secs(1));
     assert!(cloud.done("trigger cloud CAMERA audio_event").contains("is asked"));
     assert_eq!(cloud.simulator.complaints(), []);
@@ -264,7 +264,7 @@ fn it_works_beside_a_running_watchpost_and_ends_at_a_signal() {
     let mut waiting = Watchpost(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     eventually("the camera is asked", || cloud.simulator.counters().triggered == 1);
     waiting.signal("INT");
-    assert_eq!(waiting.wait().code(), Some(1));
+    assert_eq!(waiting.wait().code(), Some(3));
 }
 
 #[test]
