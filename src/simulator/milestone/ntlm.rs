@@ -45,6 +45,8 @@ pub(super) struct Pending {
     first: Vec<u8>,
     nonce: [u8; 8],
     time: [u8; 8],
+    /// What the challenge tells of the target.
+    told: Vec<u8>,
     /// The second message.
     pub(super) challenge: Vec<u8>,
 }
@@ -86,8 +88,8 @@ impl Pending {
         challenge.extend(place(told.len(), 56 + target.len()));
         challenge.extend([10, 0, 0, 0, 0, 0, 0, 15]);
         challenge.extend(target);
-        challenge.extend(told);
-        Some(Self { first: first.to_vec(), nonce, time, challenge })
+        challenge.extend(&told);
+        Some(Self { first: first.to_vec(), nonce, time, told, challenge })
     }
 
     /// Whether the third message proves that `known` has sent it.
@@ -99,20 +101,24 @@ impl Pending {
         }
         let (proof, proven) = response.split_at_checked(16).ok_or(Flaw::Malformed)?;
         let (domain, name) = (narrow(domain).ok_or(Flaw::Malformed)?, narrow(name).ok_or(Flaw::Malformed)?);
-        let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+        let same = |a: &str, b: &str| upper(a) == upper(b);
         if !same(&domain, known.domain) || !same(&name, known.name) {
             return Err(Flaw::Wrong);
         }
-        // Version 1.1, our time, and all that we told: else it answers something else.
-        if !proven.starts_with(&[1, 1]) || proven.get(8..16) != Some(self.time.as_slice()) {
+        let told = pairs(proven.get(28..).ok_or(Flaw::Malformed)?).ok_or(Flaw::Malformed)?;
+        // Version 1.1, our time, and all that we told: else it answers something else. A client may add to it, and sets the flags.
+        let all_of_ours = pairs(&self.told).is_some_and(|ours| ours.iter().all(|pair| told.contains(pair)));
+        if !proven.starts_with(&[1, 1]) || proven.get(8..16) != Some(self.time.as_slice()) || !all_of_ours {
             return Err(Flaw::Malformed);
         }
-        let owner = keyed(&Md4::digest(wide(known.password)), &[&wide(&name.to_uppercase()), &wide(&domain)]);
+        let owner = keyed(&Md4::digest(wide(known.password)), &[&wide(&upper(&name)), &wide(&domain)]);
         let owner = owner.finalize().into_bytes();
         keyed(&owner, &[&self.nonce, proven]).verify_slice(proof).map_err(|_| Flaw::Wrong)?;
-        let flags = target_flags(proven.get(28..).ok_or(Flaw::Malformed)?).ok_or(Flaw::Malformed)?;
-        if flags & HAS_CODE == 0 {
-            return Ok(());
+        let flags = told.iter().find(|(id, _)| *id == TARGET_PAIR_FLAGS).and_then(|(_, value)| word(value, 0));
+        if flags.unwrap_or_default() & HAS_CODE == 0 {
+            // Who is told the time must send a code; the specification's example is of a challenge without.
+            let tells_time = pairs(&self.told).is_some_and(|ours| ours.iter().any(|(id, _)| *id == TARGET_PAIR_TIME));
+            return if tells_time { Err(Flaw::Malformed) } else { Ok(()) };
         }
         let session = keyed(&owner, &[proof]).finalize().into_bytes();
         // It stands behind a version, or in its place if there is none; with the flag there is one.
@@ -131,16 +137,29 @@ fn keyed(key: &[u8], parts: &[&[u8]]) -> Hmac<Md5> {
     keyed
 }
 
-/// The flags among what the client tells of the target; zero if there are none, `None` if it cannot be read.
-fn target_flags(mut told: &[u8]) -> Option<u32> {
+/// Upper case as Windows has it: letter by letter, and what would become several stays as it is.
+fn upper(text: &str) -> String {
+    let one = |letter: char| {
+        let mut upper = letter.to_uppercase();
+        match (upper.next(), upper.next()) {
+            (Some(upper), None) => upper,
+            _ => letter,
+        }
+    };
+    text.chars().map(one).collect()
+}
+
+/// What is told of the target; `None` if it cannot be read.
+fn pairs(mut told: &[u8]) -> Option<Vec<(u16, &[u8])>> {
+    let mut pairs = Vec::new();
     loop {
         let id = u16::from_le_bytes([*told.first()?, *told.get(1)?]);
         let length = usize::from(u16::from_le_bytes([*told.get(2)?, *told.get(3)?]));
         let value = told.get(4..4 + length)?;
+        told = &told[4 + length..];
         match id {
-            0 => return Some(0),
-            TARGET_PAIR_FLAGS => return word(value, 0),
-            _ => told = &told[4 + length..],
+            0 => return Some(pairs),
+            _ => pairs.push((id, value)),
         }
     }
 }
@@ -185,8 +204,9 @@ mod tests {
 
     /// The third message of [MS-NLMP] section 4.2.4, without session key; its challenge told the time 0.
     fn vector() -> (Pending, Vec<u8>) {
+        let told = bytes("02000c0044006f006d00610069006e00 01000c00530065007200760065007200 00000000");
         let nonce = [0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef];
-        let pending = Pending { first: Vec::new(), nonce, time: [0; 8], challenge: Vec::new() };
+        let pending = Pending { first: Vec::new(), nonce, time: [0; 8], told, challenge: Vec::new() };
         let response = bytes(
             "68cd0ab851e51c96aabc927bebef6a1c 0101000000000000 0000000000000000 aaaaaaaaaaaaaaaa 00000000 \
              02000c0044006f006d00610069006e00 01000c00530065007200760065007200 00000000 00000000",
@@ -210,6 +230,27 @@ mod tests {
         assert_eq!(kind(&third), Some(3));
         assert_eq!(pending.check(&third, &KNOWN), Ok(()));
         assert_eq!(pending.check(&third, &Known { name: "USER", ..KNOWN }), Ok(()));
+    }
+
+    #[test]
+    fn who_was_told_the_time_must_send_a_code() {
+        let (mut pending, third) = vector();
+        pending.told.splice(0..0, bytes("07000800 0000000000000000"));
+        assert_eq!(pending.check(&third, &KNOWN), Err(Flaw::Malformed));
+    }
+
+    #[test]
+    fn all_that_was_told_must_be_told_back() {
+        for at in [4, 20] {
+            let (mut pending, third) = vector();
+            pending.told[at] ^= 1;
+            assert_eq!(pending.check(&third, &KNOWN), Err(Flaw::Malformed), "{at}");
+        }
+    }
+
+    #[test]
+    fn letters_are_raised_one_by_one_as_windows_does() {
+        assert_eq!((upper("straße").as_str(), upper("Jörg").as_str()), ("STRAßE", "JÖRG"));
     }
 
     #[test]
