@@ -1,6 +1,7 @@
 //! Random mixes of faults, each from a seed. Whatever happens: once it is over, the audit is clean.
 //!
-//! `WATCHPOST_MIXES=5000` tries more of them, `WATCHPOST_MIX=17` only that one. A mix is of a basic user, a Windows user or a service, by its seed.
+//! `WATCHPOST_MIXES=5000` tries more of them, `WATCHPOST_MIX=17` only that one. A mix is of a basic user, a Windows user or a service, and of one gateway
+//! or of three, by its seed.
 #![cfg(feature = "simulator")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
@@ -91,6 +92,20 @@ const WINDOWS_FAULTS: &[&str] = &[
     "ntlm-unoffered",
 ];
 
+/// Faults that strike one of several gateways.
+const GATEWAY_FAULTS: &[&str] = &[
+    "gateways-apart",
+    "gateway-outage=1200ms",
+    "gateway-hangs=1",
+    "gateway-hangs=3",
+    "gateway-busy=2",
+    "gateway-busy=3",
+    "gateway-refuses=1",
+    "gateway-refuses=2",
+    "gateway-alone=1",
+    "gateway-alone=2",
+];
+
 /// Faults that are in no mix, and why.
 const EXCEPTED: &[(&str, &str)] = &[
     (
@@ -100,6 +115,11 @@ const EXCEPTED: &[(&str, &str)] = &[
     ("trigger-refused", "strikes what a person has made, not the stream of events: milestone_commands"),
     ("trigger-lost", "the same"),
     ("trigger-slow", "the same"),
+    ("subscribe-lost", "strikes subscriptions that come and go: milestone_promises, in changes"),
+    ("remove-refused", "the same"),
+    ("remove-unknown", "the same"),
+    ("remove-lost", "the same"),
+    ("told-twice", "the same"),
 ];
 
 const DROPS: &[DropHow] = &[
@@ -127,7 +147,7 @@ fn no_mix_of_faults_loses_anything_in_silence() {
 #[test]
 fn every_fault_is_in_the_mixes_or_excepted_with_a_reason() {
     let kind = |text: &str| text.parse::<Fault>().unwrap_or_else(|error| panic!("{text}: {error}")).kind();
-    let mixed: HashSet<_> = FAULTS.iter().chain(WINDOWS_FAULTS).map(|text| kind(text)).collect();
+    let mixed: HashSet<_> = FAULTS.iter().chain(WINDOWS_FAULTS).chain(GATEWAY_FAULTS).map(|text| kind(text)).collect();
     let excepted: HashSet<_> = EXCEPTED.iter().map(|(text, _)| kind(text)).collect();
     for info in Fault::all() {
         let in_one = mixed.contains(&info.kind) != excepted.contains(&info.kind);
@@ -152,8 +172,13 @@ fn user(seed: u64) -> (Option<User>, Vec<&'static str>) {
 
 fn mix(seed: u64) {
     let mut rng = Rng::new(seed);
-    let (user, faults) = user(seed);
-    let plan = Plan::new(Options { seed, ..expiring() });
+    let (user, mut faults) = user(seed);
+    let mut options = Options { seed, ..expiring() };
+    if seed % 5 == 2 {
+        options.faults.push("several-gateways=3".parse().expect("a fault"));
+        faults = [&faults[..], GATEWAY_FAULTS, GATEWAY_FAULTS].concat();
+    }
+    let plan = Plan::new(options);
     let plan = plan.vendor(move |vendor| {
         // Also the pause before the states are asked for again.
         vendor.snapshot_timeout = SECOND;
