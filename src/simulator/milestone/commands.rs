@@ -61,10 +61,18 @@ impl Core {
                 return self.start_session(link, &command_id, text("sessionId"), text("eventId"));
             }
             "addSubscription" => self.add_subscription(link, command.get("filters")),
+            "removeSubscription" if self.switches.on(FaultKind::RemoveUnknown) => return Outcome::Malformed,
             "removeSubscription" => self.remove_subscription(link, text("subscriptionId")),
             _ => return self.get_state(link, &command_id),
         };
         let subscribed = name == "addSubscription" && answer.0 == 200;
+        let removed = name == "removeSubscription" && answer.0 == 200;
+        if (subscribed && self.switches.strikes(FaultKind::SubscribeLost))
+            || (removed && self.switches.strikes(FaultKind::RemoveLost))
+        {
+            self.drop_link(link, DropHow::Fin);
+            return Outcome::Done;
+        }
         if self.switches.on(FaultKind::Interleave) {
             self.emit(BETWEEN);
         }
@@ -249,6 +257,9 @@ impl Core {
     }
 
     fn remove_subscription(&mut self, link: u64, id: &str) -> Answer {
+        if let Some(status) = self.switches.status(FaultKind::RemoveRefused) {
+            return refused(status, "The subscription could not be removed.");
+        }
         let until = self.world.next_index();
         let Some(session) = self.session_of(link) else {
             return refused(400, "No session has been started.");

@@ -24,6 +24,11 @@ faults! {
     Buffer(events: usize, "EVENTS", 100) = "buffer", "keeps at most so many events for a session that is away; the rest is lost in silence";
     SessionRefused(status: Status, "STATUS", Status(500)) = "session-refused", "refuses startSession";
     SubscriptionRefused(status: Status, "STATUS", Status(400)) = "subscription-refused", "refuses addSubscription";
+    SubscribeLost(times: Times, "TIMES", Times(None)) = "subscribe-lost", "adds so many subscriptions and ends the connection without an answer; or `all`";
+    RemoveRefused(status: Status, "STATUS", Status(404)) = "remove-refused", "refuses removeSubscription, and removes nothing";
+    RemoveUnknown = "remove-unknown", "has no command `removeSubscription`, and closes the connection as on any malformed one";
+    RemoveLost(times: Times, "TIMES", Times(None)) = "remove-lost", "removes so many subscriptions and ends the connection without an answer; or `all`";
+    ToldTwice = "told-twice", "sends an event once for each subscription that wants it";
     DropAfterSubscribe = "drop-after-subscribe", "confirms each subscription and then ends the connection at once";
     FiltersInOrder = "filters-in-order", "lets the last matching filter decide, in place of includes minus excludes";
     ReplyOutOfOrder = "reply-out-of-order", "answers commands in another order than they came";

@@ -120,6 +120,7 @@ impl Core {
             self.ledger.events.push(event.clone());
         }
         let in_order = self.switches.on(FaultKind::FiltersInOrder);
+        let twice = self.switches.on(FaultKind::ToldTwice);
         let cap = self.cap();
         let now = Instant::now();
         for session in self.sessions.values_mut() {
@@ -132,7 +133,11 @@ impl Core {
                 record.offered.push(event.index);
             }
             match session.link.and_then(|link| self.links.get_mut(&link)) {
-                Some(link) => link.tell(event.clone(), Some(serial)),
+                Some(link) => {
+                    link.tell(event.clone(), Some(serial));
+                    let wanting = if twice { session.wanting(&event.source, &event.event_type, in_order) } else { 1 };
+                    (1..wanting).for_each(|_| link.tell(event.clone(), None));
+                }
                 None => record.dropped.extend(cap.map(|cap| session.cap(cap)).unwrap_or_default()),
             }
         }

@@ -65,6 +65,12 @@ impl Session {
             .any(|subscription| filters::wants(&subscription.filters, source, event_type, in_order))
     }
 
+    /// How many of its subscriptions want it.
+    pub(super) fn wanting(&self, source: &str, event_type: &str, in_order: bool) -> usize {
+        let subscriptions = self.subscriptions.iter();
+        subscriptions.filter(|known| filters::wants(&known.filters, source, event_type, in_order)).count()
+    }
+
     /// The only sources that it can want; `None` if that may be any.
     pub(super) fn sources(&self) -> Option<HashSet<&str>> {
         let filters = self.subscriptions.iter().flat_map(|subscription| &subscription.filters);

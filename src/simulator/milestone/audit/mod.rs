@@ -10,6 +10,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    ops::Range,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -19,7 +20,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    StateNow, filters,
+    StateNow,
+    filters::{self, Filter},
     ledger::{Emitted, Ledger, SessionRecord},
 };
 
@@ -210,15 +212,10 @@ impl Audit<'_> {
     fn events(&self, sessions: &[&SessionRecord], report: &mut Report) {
         let offered: HashSet<u64> = sessions.iter().flat_map(|session| &session.offered).copied().collect();
         let dropped: HashSet<u64> = sessions.iter().flat_map(|session| &session.dropped).copied().collect();
-        let from = |session: &&SessionRecord| session.subscriptions.first().map(|subscription| subscription.from);
-        let (first, last) = (sessions.first().and_then(from), sessions.last().and_then(from));
-        let (Some(first), Some(last)) = (first, last) else { return };
-        let filters = sessions.iter().flat_map(|session| &session.subscriptions);
-        let filters: Vec<_> =
-            filters.filter_map(|subscription| filters::parse(Some(&subscription.filters)).ok()).collect();
+        let wanted = wanted_between(sessions);
         let between = |event: &Emitted| {
-            (first..last).contains(&event.index)
-                && filters.iter().any(|filters| filters::wants(filters, &event.source, &event.event_type, false))
+            let mut wanted = wanted.iter().filter(|(indexes, _)| indexes.contains(&event.index));
+            wanted.any(|(_, filters)| filters::wants(filters, &event.source, &event.event_type, false))
         };
         for event in &self.ledger.events {
             let owed = if offered.contains(&event.index) { !dropped.contains(&event.index) } else { between(event) };
@@ -261,6 +258,22 @@ impl Audit<'_> {
     }
 }
 
+/// What each subscription of a session would have wanted until the next session has it again, or has any.
+fn wanted_between(sessions: &[&SessionRecord]) -> Vec<(Range<u64>, Vec<Filter>)> {
+    let of_pair = |pair: &[&SessionRecord]| {
+        let (this, next) = (pair.first()?, pair.get(1)?);
+        let any = next.subscriptions.first()?.from;
+        let wanted = this.subscriptions.iter().filter(|subscription| subscription.until.is_none());
+        let wanted = wanted.filter_map(|subscription| {
+            let again = next.subscriptions.iter().find(|again| again.filters == subscription.filters);
+            let filters = filters::parse(Some(&subscription.filters)).ok()?;
+            Some((subscription.from..again.map_or(any, |again| again.from), filters))
+        });
+        Some(wanted.collect::<Vec<_>>())
+    };
+    sessions.windows(2).filter_map(of_pair).flatten().collect()
+}
+
 fn gaps(lines: &[&EventLine]) -> Vec<GapLine> {
     let text = |line: &EventLine, name: &str| line.data.get(name).and_then(Value::as_str).map(str::to_owned);
     let read = |line: &EventLine| {
@@ -290,7 +303,12 @@ fn compare_states<'a>(
     for (key, now) in states {
         let state = shown.remove(key);
         let same = state.is_some_and(|state| state.event_type == now.event_type);
-        if same || !wanted(&key.0, &now.event_type) || dropped.contains(now.id.as_str()) {
+        if !wanted(&key.0, &now.event_type) {
+            let known = state.map(|_| format!("{} group {} is known, but not subscribed to", key.0, key.1));
+            differences.extend(known);
+            continue;
+        }
+        if same || dropped.contains(now.id.as_str()) {
             continue;
         }
         let is = state.map_or("unknown", |state| &state.event_type);
