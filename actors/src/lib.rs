@@ -14,6 +14,7 @@
 //! - `connection`: one actor per session; `account`, `gate`, `lookup`, `caller`: login and names, shared by connections of one user at one server.
 //! - `state_tracker`, `lane`, `names`, `seen`: repeats, names, what changes, commit. [`journal`]: what storage must promise.
 //! - [`media`]: pictures and recordings, fetched to files. [`commands`]: what a vendor is asked to do. `beside`: the login for both.
+//! - `wanted`: what a connection subscribes to besides its settings.
 //! - `supervisor`: starts, watches, starts again. [`watch`], [`callbacks`], [`changes`]: who wants to know.
 #![forbid(unsafe_code)]
 
@@ -44,6 +45,7 @@ mod supervisor;
 mod telemetry;
 pub mod transport;
 pub mod vendors;
+mod wanted;
 pub mod watch;
 
 pub use engine::{ConnectionConfig, Engine, EngineConfig, EngineHandle, StartError};

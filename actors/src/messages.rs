@@ -2,6 +2,7 @@
 //! [`EngineHandle::send`](crate::EngineHandle::send) or to the address itself.
 
 mod commands;
+mod subscriptions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub use commands::{
     AddEventType, AddedEventType, CommandError, CreateEvent, EventType, EventTypeCaps, ListEventTypes,
     ListSystemEventTypes, SetEventType, SystemEventState, SystemEventType, TriggerEvent, Triggered, VendorEvent,
 };
+pub use subscriptions::{AddSubscription, AddedSubscription, RemoveSubscription, Standing, SubscriptionError};
 
 /// Every connection, by name.
 #[derive(Debug, Clone, Copy, Message)]

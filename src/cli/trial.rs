@@ -138,6 +138,8 @@ impl<S: Session, A: Admitted<Grant = S::Grant>> Trial<'_, S, A> {
                 // What follows a confirmed subscription, or concerns a channel that lives on.
                 Action::Call(..)
                 | Action::Barrier
+                | Action::Keep
+                | Action::Wish(_)
                 | Action::Patience(_)
                 | Action::Online
                 | Action::Warn(_)

@@ -6,6 +6,7 @@
 mod common;
 
 mod breaks;
+mod changes;
 mod embedding;
 mod gateways;
 mod journal;

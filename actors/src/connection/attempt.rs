@@ -3,6 +3,8 @@
 //! While a batch is on its way into the journal the next one collects, up to a bound; then reading waits (`hold`: pings are still answered, TCP slows
 //! the server down). A journal that takes longer than the hold limit ends the try on purpose: the session is resumed later, or a gap is told.
 
+mod wishes;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +19,7 @@ use super::batches::{Batches, Stored};
 use super::channel::Channel;
 use super::ending::{Ended, Ending};
 use super::happened::{Authorized, Giant, Happened};
+use super::keeping::Keeping;
 use super::liveness::Due;
 use super::pump::obey;
 use super::report::Report;
@@ -30,6 +33,7 @@ use crate::supervisor::WantChildren;
 use crate::telemetry::{HeldBack, OddityMet};
 use crate::transport::{CloseReason, Incoming, OpenError, SendError};
 use crate::vendors::{Action, Input, Now, Resume, Session, SessionEnd, Todo, Vendor};
+use crate::wanted::Hearing;
 
 /// One try.
 pub(super) struct Attempt<'a, V: Vendor> {
@@ -45,6 +49,8 @@ pub(super) struct Attempt<'a, V: Vendor> {
     /// The batch that collects, and what the session wants done.
     todo: Todo,
     batches: Batches<'a>,
+    keeping: Keeping,
+    hearing: Hearing,
     held: bool,
     online_since: Option<Instant>,
     /// The last moment at which everything that the vendor had sent was handed over.
@@ -72,6 +78,8 @@ impl<'a, V: Vendor> Attempt<'a, V> {
             wake_at: None,
             todo: Todo::default(),
             batches: Batches::new(checkpoint, setup.heartbeat),
+            keeping: Keeping::default(),
+            hearing: Hearing::new(&setup.wanted),
             held: false,
             online_since: None,
             complete: None,
@@ -84,9 +92,13 @@ impl<'a, V: Vendor> Attempt<'a, V> {
         // Changes that could not be stored in the try before.
         report.shorten();
         report.entries().for_each(|entry| self.todo.enter(entry));
+        self.wished(Now::read(), report);
         self.step(Now::read(), Input::Start, report);
         while self.ending.is_none() {
-            self.submit();
+            if self.submit() {
+                self.kept(report);
+                continue;
+            }
             let happened = self.next(orders).await;
             let quiet = matches!(happened, Happened::Alarm);
             self.take(happened, report);
@@ -107,13 +119,14 @@ impl<'a, V: Vendor> Attempt<'a, V> {
             self.channel.listen_again(Instant::now());
         }
         self.held = held;
-        let Self { batches, asked, channel, incoming, .. } = self;
+        let Self { batches, asked, channel, incoming, hearing, .. } = self;
         let mut came = Vec::new();
         let happened = tokio::select! {
             biased;
             order = orders.recv() => Happened::Order(order),
             stored = batches.stored() => Happened::Stored(stored),
             happened = asked.next() => happened,
+            () = hearing.changed() => Happened::Wished,
             result = channel.read(held, &mut came) => Happened::Read(result),
             // Last: a timer is set up only if there is nothing else to do.
             () = sleep_until(alarm.into()) => Happened::Alarm,
@@ -128,7 +141,12 @@ impl<'a, V: Vendor> Attempt<'a, V> {
             Happened::Order(Some(Control::Stop) | None) => self.ending = Some(Ending::Stop),
             Happened::Order(Some(Control::Restart)) => self.ending = Some(Ending::Restart),
             Happened::Order(Some(order)) => obey(order),
-            Happened::Stored(stored) => drop(self.stored(stored, report)),
+            Happened::Stored(stored) => {
+                if self.stored(stored, report) {
+                    self.keep(report);
+                }
+            }
+            Happened::Wished => self.wished(now, report),
             Happened::Authorized(result) => self.authorized(now, result, report),
             Happened::Prepared(catalog) => self.step(now, Input::Prepared(catalog), report),
             Happened::Opened(Ok(socket)) => {
@@ -258,9 +276,12 @@ impl<'a, V: Vendor> Attempt<'a, V> {
             Action::Patience(until) => self.channel.set_patience(until, now.instant),
             Action::Online => {
                 self.online_since.get_or_insert(now.instant);
+                self.hearing.online();
                 let place = self.session.place().unwrap_or_default().into();
                 self.changed(report, |report, setup| report.online(setup, &place));
             }
+            Action::Keep => self.keeping = Keeping::Collecting,
+            Action::Wish(news) => self.tell(news),
             Action::Warn(what) => OddityMet { connection: &self.setup.name, what: &what }.emit(),
             Action::Forget(what) => directories.lookup.do_send(ForgetNames(what)),
             Action::Children(children) => {
@@ -313,10 +334,12 @@ impl<'a, V: Vendor> Attempt<'a, V> {
         }
     }
 
-    /// Hands the batch that has collected to the journal, if none is on its way.
-    fn submit(&mut self) {
+    /// Hands the batch that has collected to the journal, if none is on its way. Whether what the session wants to be kept is stored already.
+    fn submit(&mut self) -> bool {
+        let begins = self.batches.storing_since().is_none();
         let Self { todo, batches, session, setup, complete, .. } = self;
         batches.submit(&mut todo.entries, || session.checkpoint(), *complete, &setup.name, &setup.tracker);
+        self.keeping.submitted(begins, self.batches.storing_since().is_some())
     }
 
     /// Whether to hand over what is left.
@@ -393,6 +416,7 @@ impl<'a, V: Vendor> Attempt<'a, V> {
             self.decoded(Now::read(), decoded, report);
         }
         let ending = self.ending.take().unwrap_or(Ending::Stop);
+        self.hearing.over(matches!(ending, Ending::Stop | Ending::Restart));
         if let Ending::Lost { why, .. } = &ending {
             self.changed(report, |report, setup| report.lost(setup, why));
         }

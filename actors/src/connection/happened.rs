@@ -27,5 +27,6 @@ pub(super) enum Happened<V: Vendor> {
     Answered(CallId, Result<RestAnswer, RestError>),
     Decoded(Giant<V>),
     Read(Result<(), CloseReason>),
+    Wished,
     Alarm,
 }

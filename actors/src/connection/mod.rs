@@ -18,6 +18,7 @@ mod changes;
 mod channel;
 mod ending;
 mod happened;
+mod keeping;
 mod launcher;
 mod liveness;
 mod pump;
@@ -39,6 +40,7 @@ use crate::state_tracker::StateTracker;
 use crate::supervisor::{ConnectionEnded, ConnectionReport, How, WantChildren};
 use crate::transport::{Brake, Budget, Paces, RestClient, WebSocketClient};
 use crate::vendors::Vendor;
+use crate::wanted::Wanted;
 
 pub(crate) use launcher::{Launch, Launcher};
 pub(crate) use report::PANICKED;
@@ -77,6 +79,8 @@ pub(crate) struct Setup<V: Vendor> {
     pub(crate) reports: Recipient<ConnectionReport>,
     pub(crate) ended: Recipient<ConnectionEnded>,
     pub(crate) children: Recipient<WantChildren>,
+    /// What is subscribed to besides the settings.
+    pub(crate) wanted: Arc<Wanted>,
     /// The state in which an earlier generation panicked; `Connecting` for the first.
     pub(crate) was: ConnectionState,
 }

@@ -119,6 +119,47 @@ impl EventId {
     }
 }
 
+/// The id of a subscription that was added while the engine runs. It stays the same however often the server, with each new session, gives the
+/// subscription another name.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct SubscriptionId(uuid::Uuid);
+
+impl SubscriptionId {
+    /// A new id, unlike that of any other engine before or after.
+    pub(crate) fn mint() -> Self {
+        Self(uuid::Uuid::now_v7())
+    }
+}
+
+impl fmt::Display for SubscriptionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl std::str::FromStr for SubscriptionId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        text.parse().map(Self)
+    }
+}
+
+/// Stores a [`SubscriptionId`] as text.
+pub(crate) mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use super::SubscriptionId;
+
+    pub(crate) fn serialize<S: Serializer>(id: &SubscriptionId, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(id)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SubscriptionId, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
 /// 64 bits that stand for an id in the set of ids seen. Among 50,000 ids another is taken for one of them once in 10^14 times: whoever sends a
 /// thousand a second waits ten thousand years for that, and so much less memory is touched for each event.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

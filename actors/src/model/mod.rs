@@ -25,7 +25,7 @@ pub use cause::Cause;
 pub use event::{Event, EventRef, Item, Meaning, Origin, SharedEvent, StateMeaning};
 pub use events::Events;
 pub use filter::Filter;
-pub use ids::{ConnectionName, EventId, Sequence};
+pub use ids::{ConnectionName, EventId, Sequence, SubscriptionId};
 pub use state::State;
 pub use state_key::StateKey;
 pub use status::{ConnectionState, ConnectionStatus};

@@ -16,12 +16,14 @@ use crate::connection::{Control, Launcher};
 use crate::lookup::{OwnedDirectories, ResolveNames};
 use crate::media::Fetch;
 use crate::messages::{
-    AddConnection, AddError, CommandError, ConnectionInfo, ConnectionPage, FetchMedia, FetchedMedia, GetConnection,
-    GetState, ListConnections, MediaError, NamedItem, PageConnections, PanicConnection, QueryStates, RemoveConnection,
-    Resolve, RestartConnection, StopAll, UnknownConnection, Unwatch, Watch,
+    AddConnection, AddError, AddSubscription, AddedSubscription, CommandError, ConnectionInfo, ConnectionPage,
+    FetchMedia, FetchedMedia, GetConnection, GetState, ListConnections, MediaError, NamedItem, PageConnections,
+    PanicConnection, QueryStates, RemoveConnection, RemoveSubscription, Resolve, RestartConnection, Standing, StopAll,
+    SubscriptionError, UnknownConnection, Unwatch, Watch,
 };
 use crate::model::ids::ConnectionName;
 use crate::model::state::State;
+use crate::vendors::milestone::config::check_rows;
 use crate::vendors::{NameKey, Vendor, WithVendor};
 use crate::watch::{BeginWatch, EndWatch, WatchId};
 
@@ -267,6 +269,44 @@ impl<C: Command> Handler<C> for Supervisor {
             return Box::pin(std::future::ready(Err(UnknownConnection(ask.connection().clone()).into())));
         };
         row.config.vendor.with(BeginCommand { supervisor: self, row, ask })
+    }
+}
+
+impl Supervisor {
+    /// The row of a connection to which subscriptions can be added.
+    fn subscriber(&self, connection: &ConnectionName) -> Result<&Row, SubscriptionError> {
+        let row = self.table.get(connection).filter(|row| row.leaving.is_none());
+        let row = row.ok_or_else(|| UnknownConnection(connection.clone()))?;
+        if !row.config.vendor.takes_wishes() {
+            let (connection, vendor) = (connection.clone(), row.config.vendor.name());
+            return Err(SubscriptionError::NotThisVendor { connection, vendor });
+        }
+        Ok(row)
+    }
+}
+
+impl Handler<AddSubscription> for Supervisor {
+    type Result = ResponseFuture<Result<AddedSubscription, SubscriptionError>>;
+
+    fn handle(&mut self, ask: AddSubscription, _: &mut Self::Context) -> Self::Result {
+        let AddSubscription { connection, filters } = ask;
+        let checked = self.subscriber(&connection).and_then(|row| {
+            check_rows(&filters).map_err(SubscriptionError::Invalid)?;
+            Ok(row.wanted.add(filters))
+        });
+        Box::pin(async move { checked?.await.unwrap_or(Err(SubscriptionError::Stopping)) })
+    }
+}
+
+impl Handler<RemoveSubscription> for Supervisor {
+    type Result = ResponseFuture<Result<Standing, SubscriptionError>>;
+
+    fn handle(&mut self, ask: RemoveSubscription, _: &mut Self::Context) -> Self::Result {
+        let RemoveSubscription { connection, id } = ask;
+        let removing = self
+            .subscriber(&connection)
+            .and_then(|row| row.wanted.remove(id).ok_or(SubscriptionError::UnknownSubscription { connection, id }));
+        Box::pin(async move { removing?.await.map_err(|_| SubscriptionError::Stopping) })
     }
 }
 

@@ -219,6 +219,7 @@ impl Supervisor {
             restarts: 0,
             last_error: None,
             clock: RetryClock::new(RetryPolicy::for_window(part.window)),
+            wanted: Arc::default(),
         };
         self.table.insert(name.clone(), Box::new(row));
         self.start(name, ctx);
@@ -264,6 +265,7 @@ impl Supervisor {
             reports: this.clone().recipient(),
             ended: this.clone().recipient(),
             children: this.recipient(),
+            wanted: Arc::clone(&row.wanted),
             was: row.state,
         };
         let name = name.clone();

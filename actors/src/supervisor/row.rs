@@ -15,6 +15,7 @@ use crate::lookup::ResolveNames;
 use crate::model::ids::ConnectionName;
 use crate::model::status::ConnectionState;
 use crate::retry::RetryClock;
+use crate::wanted::Wanted;
 
 /// One connection.
 pub(super) struct Row {
@@ -44,6 +45,8 @@ pub(super) struct Row {
     pub(super) restarts: u64,
     pub(super) last_error: Option<Arc<str>>,
     pub(super) clock: RetryClock,
+    /// What it subscribes to besides its settings, as long as the row is there.
+    pub(super) wanted: Arc<Wanted>,
 }
 
 /// Where a connection's actor is.

@@ -24,6 +24,7 @@ pub mod milestone;
 mod session;
 pub mod simplisafe;
 pub mod vxg;
+mod wishes;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -44,6 +45,7 @@ pub use entry::{Entry, Gap, Kind, Meanwhile, Noted, Occurrence, Scope, Snapshot,
 pub use login::{Login, LoginError, LoginStep};
 pub use media::{Judgement, Media, MediaKind};
 pub use session::{Action, CallId, Children, Input, Others, Session, SessionEnd, Todo, WantedChild};
+pub use wishes::{Wish, WishNews, Wishes};
 
 /// The two clocks, read once for each step.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +116,8 @@ pub trait Vendor: 'static {
     fn commands(_: &Self::Config, _: &CommonSettings) -> Option<Box<dyn Commands<Grant = Self::Grant>>> {
         None
     }
+    /// Whether subscriptions can be added and removed while a session lives.
+    const TAKES_WISHES: bool = false;
     /// The service, by whatever tells it from another, if it blocks the address of who asks too often: see [`transport::brake`](crate::transport::brake).
     fn service(_: &Self::Config) -> Option<String> {
         None
@@ -283,6 +287,17 @@ impl VendorSettings {
             }
         }
         self.with(Links(data))
+    }
+
+    pub(crate) fn takes_wishes(&self) -> bool {
+        struct Takes;
+        impl WithVendor for Takes {
+            type Output = bool;
+            fn with<V: Vendor>(self, _: &V::Config) -> bool {
+                V::TAKES_WISHES
+            }
+        }
+        self.with(Takes)
     }
 
     pub(crate) fn title(&self) -> Option<String> {

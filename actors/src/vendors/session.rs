@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytestring::ByteString;
 use secrecy::SecretString;
 
-use super::{Entries, Entry, Forget, Now, VendorSettings};
+use super::{Entries, Entry, Forget, Now, VendorSettings, WishNews, Wishes};
 use crate::journal::Checkpoint;
 use crate::model::Cause;
 use crate::transport::request::{RestAnswer, RestCall, WebSocketRequest};
@@ -40,6 +40,10 @@ pub trait Session: 'static {
     fn place(&self) -> Option<String> {
         None
     }
+    /// What is to be subscribed to besides the settings: told at the beginning, and whenever it changes.
+    fn wished(&mut self, _now: Now, _wishes: Wishes, _todo: &mut Todo) {}
+    /// What [`Action::Keep`] asked for is stored.
+    fn kept(&mut self, _now: Now, _todo: &mut Todo) {}
     /// Everything that the vendor has sent up to now has been handed over: a replay, say, is over.
     fn is_caught_up(&self) -> bool;
     /// What to store with all that was handed over so far; `None` if nothing is worth remembering yet.
@@ -125,6 +129,10 @@ pub enum Action {
     Barrier,
     /// Silence is to be expected until then (a slow answer): do not take it for death.
     Patience(Option<Instant>),
+    /// Store the checkpoint as it is now, and tell me when that is done ([`Session::kept`]).
+    Keep,
+    /// What has come of a wish.
+    Wish(WishNews),
     /// The vendor has confirmed the subscription.
     Online,
     /// What came is not as it should be: the log tells of it. No secret, and of what came no more than a beginning.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Checkpoint;
+use crate::model::ids::SubscriptionId;
 use crate::vendors::Now;
 
 /// The state of the conversation with the gateway as of the last stored event.
@@ -24,6 +25,9 @@ pub struct MilestoneCheckpoint {
     pub established: bool,
     /// What was subscribed to; another subscription needs another session.
     pub subscribed: String,
+    /// What that session is subscribed to besides, or may be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<FurtherSubscription>,
     /// The states of this session have not been taken yet.
     pub baseline_pending: bool,
     /// How often in a row a session has ended before its states were taken.
@@ -39,6 +43,18 @@ pub struct MilestoneCheckpoint {
     pub gap: Option<OpenGap>,
     /// A frame behind this cursor could not be read; if that happens again there, it is skipped with a gap.
     pub unreadable_after: Option<String>,
+}
+
+/// A subscription that was added to a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FurtherSubscription {
+    /// Ours.
+    #[serde(with = "crate::model::ids::as_text")]
+    pub id: SubscriptionId,
+    /// The gateway's, by which it can be removed.
+    pub server: Option<String>,
+    /// The gateway has it. Otherwise it was, or was about to be, asked for it.
+    pub confirmed: bool,
 }
 
 /// A gap that has not been told yet.

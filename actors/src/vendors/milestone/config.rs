@@ -238,6 +238,37 @@ fn subscription(fields: &mut dyn Fields) -> Option<Vec<FilterRow>> {
     Some(rows)
 }
 
+/// What a subscription that comes from a program needs to bring anything.
+///
+/// # Errors
+/// In words, what it lacks.
+pub(crate) fn check_rows(rows: &[FilterRow]) -> Result<(), String> {
+    let is_empty = |row: &FilterRow| {
+        let nothing = matches!(&row.resource_types, Selection::Only(kinds) if kinds.is_empty())
+            || matches!(&row.sources, Selection::Only(sources) if sources.is_empty());
+        nothing || matches!(&row.events, Selection::Only(events) if events.is_empty())
+    };
+    let is_blank = |row: &FilterRow| {
+        let kinds =
+            matches!(&row.resource_types, Selection::Only(kinds) if kinds.iter().any(|kind| kind.trim().is_empty()));
+        let blank = |event: &EventType| matches!(event, EventType::Name(name) if name.trim().is_empty());
+        kinds || matches!(&row.events, Selection::Only(events) if events.iter().any(blank))
+    };
+    if rows.is_empty() {
+        return Err("there are no filters: the gateway accepts that and then sends nothing".to_owned());
+    }
+    if rows.iter().all(|row| row.modifier == Modifier::Exclude) {
+        return Err("every filter excludes, so nothing would be sent".to_owned());
+    }
+    if rows.iter().any(is_empty) {
+        return Err("a list of a filter is empty: the gateway accepts that and then sends nothing".to_owned());
+    }
+    if rows.iter().any(is_blank) {
+        return Err("a resource type or event type of a filter is blank".to_owned());
+    }
+    Ok(())
+}
+
 fn filter_row(row: &mut dyn Fields) -> Option<FilterRow> {
     row.require("modifier", r#"modifier = "include""#);
     row.require("resource_types", r#"resource_types = ["cameras"], or ["*"] for all"#);

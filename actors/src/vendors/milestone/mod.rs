@@ -39,6 +39,8 @@ impl Vendor for Milestone {
     // A half-open socket must be found early enough to resume inside the window of 30 s.
     const HEARTBEAT: Heartbeat = Heartbeat { ping_after: Duration::from_secs(5), dead_after: Duration::from_secs(12) };
 
+    const TAKES_WISHES: bool = true;
+
     type Config = MilestoneConfig;
     type Grant = Grant;
     type Login = login::MilestoneLogin;

@@ -43,6 +43,7 @@ impl MilestoneSession {
         // On large sites the first byte takes minutes, and pings go unanswered meanwhile (observed).
         todo.act(Action::Patience(Some(until)));
         self.baseline = Baseline::Asked { command, until, tries };
+        self.further.asked_for_states();
     }
 
     pub(super) fn states_answered(&mut self, now: Now, tries: u32, reply: Reply, todo: &mut Todo) {
@@ -59,8 +60,12 @@ impl MilestoneSession {
         });
         let states = noted.collect();
         todo.enter(Entry::Snapshot(Box::new(Snapshot { scope: Scope::Everything, states })));
-        self.mark.baseline_pending = false;
         self.mark.baseline_breaks = 0;
+        if self.further.took_states() {
+            todo.enter(Entry::BaselineAwaited { anew: true });
+            return self.ask_for_states(now, 0, todo);
+        }
+        self.mark.baseline_pending = false;
         self.baseline = Baseline::NotWanted;
     }
 

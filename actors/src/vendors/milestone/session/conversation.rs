@@ -34,11 +34,14 @@ impl MilestoneSession {
             (Phase::Subscribing { command, .. }, _) if command == reply.command => {
                 self.subscription_answered(now, &reply, todo)
             }
+            _ if self.further.awaits(&reply) => self.further_answered(now, &reply, todo),
             (Phase::Live, Baseline::Asked { command, tries, .. }) if command == reply.command => {
                 self.states_answered(now, tries, reply, todo);
             }
             // States that came too late for the question that they answer are as good as any.
-            (Phase::Live, Baseline::Asked { tries, .. } | Baseline::Again { tries, .. }) if reply.states.is_some() => {
+            (Phase::Live, Baseline::Asked { tries, .. } | Baseline::Again { tries, .. })
+                if reply.states.is_some() && self.further.are_of_now(&reply) =>
+            {
                 self.states_answered(now, tries, reply, todo);
             }
             // The answer to something that is not awaited any more.
@@ -94,6 +97,7 @@ impl MilestoneSession {
             self.mark.gap = Some(OpenGap { from, to: now.wall, reason });
         }
         (self.mark.session, self.mark.cursor, self.early) = (None, None, None);
+        self.mark.further.clear();
         self.unconfirmed = reply.session.filter(|id| !id.is_empty());
         self.subscribe(now, todo);
     }
@@ -122,6 +126,12 @@ impl MilestoneSession {
             );
             return self.end(SessionEnd::retry(Cause::Refused, why), todo);
         }
+        self.phase = Phase::Completing;
+        self.pursue(now, todo);
+    }
+
+    /// Everything is subscribed to.
+    pub(super) fn completed(&mut self, now: Now, todo: &mut Todo) {
         self.mark.session = self.unconfirmed.take();
         self.settle_at_gateway();
         self.mark.established = true;
@@ -143,5 +153,6 @@ impl MilestoneSession {
             todo.enter(Entry::BaselineAwaited { anew });
             self.begin_baseline(now, todo);
         }
+        self.pursue(now, todo);
     }
 }

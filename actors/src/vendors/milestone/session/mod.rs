@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Start ─► token (and event types) ─► open ─► startSession ─┬─ 200, asked to resume ──────────────► live
-//!                                                           └─ else: addSubscription ─► getState ─► live, states taken
+//!                                                           └─ else: addSubscription (and those added since) ─► getState ─► live, states taken
 //! ```
 //! Three rules of the Events and State API carry it. The *status* of `startSession` decides whether a session was resumed, not what was asked
 //! for. A session id is kept only once its subscription is confirmed: resuming a session without one succeeds and delivers nothing. And after
@@ -12,6 +12,7 @@ mod baseline;
 mod conversation;
 mod events;
 mod failover;
+mod further;
 mod opening;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use bytestring::ByteString;
 use jiff::Timestamp;
 use url::Url;
 
+use self::further::FurtherSubscriptions;
 use super::checkpoint::{LastEvent, MilestoneCheckpoint};
 use super::config::MilestoneConfig;
 use super::directory::Catalog;
@@ -31,7 +33,7 @@ use super::wire::{self, Decoded};
 use crate::journal::Checkpoint;
 use crate::model::Cause;
 use crate::settings::CommonSettings;
-use crate::vendors::{Action, Input, Now, Resume, Session, SessionEnd, Todo};
+use crate::vendors::{Action, Input, Now, Resume, Session, SessionEnd, Todo, Wishes};
 
 /// One try at one session.
 #[derive(Debug)]
@@ -66,6 +68,7 @@ pub struct MilestoneSession {
     early: Option<LastEvent>,
     baseline: Baseline,
     replay: Option<Replay>,
+    further: FurtherSubscriptions,
 }
 
 /// Where the conversation stands.
@@ -81,6 +84,8 @@ enum Phase {
     Naming,
     /// `addSubscription` awaits its answer.
     Subscribing { command: u64, until: Instant },
+    /// The subscription of the settings is confirmed; those that were added since are being made again.
+    Completing,
     /// Events come.
     Live,
     /// The try is over.
@@ -132,6 +137,7 @@ impl MilestoneSession {
             early: None,
             baseline: Baseline::NotWanted,
             replay: None,
+            further: FurtherSubscriptions::default(),
         }
     }
 
@@ -160,6 +166,9 @@ impl MilestoneSession {
             }
             _ => {}
         }
+        if let Some(command) = self.further.overdue(now) {
+            return self.end(SessionEnd::retry(Cause::Timeout, format!("no answer to {command}")), todo);
+        }
         match self.baseline {
             Baseline::Asked { until, tries, .. } if until <= now.instant => {
                 todo.act(Action::Patience(None));
@@ -168,6 +177,7 @@ impl MilestoneSession {
             Baseline::Again { at, tries } if at <= now.instant => self.ask_for_states(now, tries, todo),
             _ => {}
         }
+        self.pursue(now, todo);
     }
 
     /// The next moment at which time alone changes something.
@@ -181,7 +191,14 @@ impl MilestoneSession {
             Baseline::Again { at, .. } => Some(at),
             Baseline::NotWanted => None,
         };
-        phase.into_iter().chain(baseline).min()
+        phase.into_iter().chain(baseline).chain(self.further.next_wake()).min()
+    }
+
+    fn wake(&self, before: Option<Instant>, todo: &mut Todo) {
+        let next = self.next_wake();
+        if next != before {
+            todo.act(Action::Wake(next));
+        }
     }
 
     fn end(&mut self, end: SessionEnd, todo: &mut Todo) {
@@ -225,6 +242,7 @@ impl Session for MilestoneSession {
                     self.subscribe(now, todo);
                 } else {
                     self.proceed(now, todo);
+                    self.list_came(now, todo);
                 }
             }
             Input::Opened => {
@@ -248,10 +266,19 @@ impl Session for MilestoneSession {
                 }
             }
         }
-        let next = self.next_wake();
-        if next != wake {
-            todo.act(Action::Wake(next));
-        }
+        self.wake(wake, todo);
+    }
+
+    fn wished(&mut self, now: Now, wishes: Wishes, todo: &mut Todo) {
+        let wake = self.next_wake();
+        self.are_wished(now, wishes, todo);
+        self.wake(wake, todo);
+    }
+
+    fn kept(&mut self, now: Now, todo: &mut Todo) {
+        let wake = self.next_wake();
+        self.is_kept(now, todo);
+        self.wake(wake, todo);
     }
 
     fn dropped(&mut self, now: Now, _: &mut Todo) -> bool {

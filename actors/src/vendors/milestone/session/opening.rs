@@ -9,7 +9,7 @@ use crate::model::Cause;
 use crate::settings::closest;
 use crate::transport::OpenError;
 use crate::transport::request::WebSocketRequest;
-use crate::vendors::milestone::config::{EventType, Selection};
+use crate::vendors::milestone::config::{EventType, FilterRow, Selection};
 use crate::vendors::milestone::rest::bearer;
 use crate::vendors::{Action, Now, SessionEnd, Todo};
 
@@ -18,21 +18,25 @@ const NAME_PATIENCE: Duration = Duration::from_secs(2);
 /// Ways to write the WebSocket's path.
 const SPELLINGS: u8 = 3;
 
+/// The event types that are given by name.
+pub(super) fn event_names(rows: &[FilterRow]) -> impl Iterator<Item = &str> {
+    let types = rows.iter().filter_map(|row| match &row.events {
+        Selection::Only(types) => Some(types),
+        Selection::All => None,
+    });
+    types.flatten().filter_map(|event| match event {
+        EventType::Name(name) => Some(name.as_str()),
+        EventType::Id(_) => None,
+    })
+}
+
 impl MilestoneSession {
     pub(super) fn names_are_needed(&self) -> bool {
         self.event_names().next().is_some()
     }
 
     pub(super) fn event_names(&self) -> impl Iterator<Item = &str> {
-        let rows = self.config.subscribe.iter();
-        let types = rows.filter_map(|row| match &row.events {
-            Selection::Only(types) => Some(types),
-            Selection::All => None,
-        });
-        types.flatten().filter_map(|event| match event {
-            EventType::Name(name) => Some(name.as_str()),
-            EventType::Id(_) => None,
-        })
+        event_names(&self.config.subscribe)
     }
 
     pub(super) fn start(&mut self, todo: &mut Todo) {

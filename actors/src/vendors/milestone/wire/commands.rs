@@ -38,6 +38,12 @@ fn list<T>(selection: &Selection<T>, texts: impl Fn(&T) -> Vec<String>) -> Vec<S
     }
 }
 
+/// `removeSubscription`. The member's name is inferred from Milestone's .NET library; no sample on the wire uses the command.
+pub fn remove_subscription(command: u64, subscription: &str) -> String {
+    serde_json::json!({ "command": "removeSubscription", "commandId": command, "subscriptionId": subscription })
+        .to_string()
+}
+
 /// `getState`.
 pub fn get_state(command: u64) -> String {
     serde_json::json!({ "command": "getState", "commandId": command }).to_string()

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 
 use bytestring::ByteString;
 
-pub use commands::{add_subscription, get_state, start_session};
+pub use commands::{add_subscription, get_state, remove_subscription, start_session};
 pub use events::{EventList, WireEvent};
 
 use self::members::{Frame, error_text};
