@@ -9,8 +9,7 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::messages::{AddedSubscription, Standing, SubscriptionError};
 use crate::model::ids::SubscriptionId;
-use crate::vendors::milestone::config::FilterRow;
-use crate::vendors::{Wish, WishNews, Wishes};
+use crate::vendors::{Filters, Wish, WishNews, Wishes};
 
 /// The answer to who added one.
 pub(crate) type Added = Result<AddedSubscription, SubscriptionError>;
@@ -40,7 +39,7 @@ impl Wanted {
     }
 
     /// Wants one more. Whoever waits is always answered: by the session, or when that ends.
-    pub(crate) fn add(&self, filters: Vec<FilterRow>) -> oneshot::Receiver<Added> {
+    pub(crate) fn add(&self, filters: Filters) -> oneshot::Receiver<Added> {
         let (answer, wait) = oneshot::channel();
         let id = SubscriptionId::mint();
         let mut inner = self.lock();
@@ -188,5 +187,86 @@ impl Hearing {
 impl Drop for Hearing {
     fn drop(&mut self) {
         self.0.over(false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn nothing() -> Filters {
+        Filters::Milestone(Vec::new())
+    }
+
+    fn hearing(wanted: &Arc<Wanted>) -> Hearing {
+        let hearing = Hearing::new(wanted);
+        hearing.online();
+        hearing
+    }
+
+    #[test]
+    fn without_a_session_a_change_is_taken_in_at_once() {
+        let wanted = Wanted::default();
+        let added = wanted.add(nothing()).try_recv().unwrap().unwrap();
+        assert_eq!(added.standing, Standing::Pending);
+        assert!(wanted.wishes().get(added.id).is_some());
+        assert_eq!(wanted.remove(added.id).unwrap().try_recv(), Ok(Standing::Pending));
+        assert!(wanted.wishes().list.is_empty());
+        assert!(wanted.remove(added.id).is_none(), "it is not there any more");
+    }
+
+    #[test]
+    fn who_waits_is_answered_however_the_session_ends() {
+        for told in [true, false] {
+            let wanted = Arc::new(Wanted::default());
+            let hearing = hearing(&wanted);
+            let (mut first, mut second) = (wanted.add(nothing()), wanted.add(nothing()));
+            let id = wanted.wishes().list[0].id;
+            assert!(first.try_recv().is_err(), "the session has not answered yet");
+            hearing.tell(WishNews::Asked(id));
+            if told {
+                hearing.over(true);
+            }
+            // As in a panic.
+            drop(hearing);
+            for waiting in [&mut first, &mut second] {
+                assert_eq!(waiting.try_recv().unwrap().unwrap().standing, Standing::Pending);
+            }
+            let wishes = wanted.wishes();
+            assert_eq!(
+                (wishes.list.len(), wishes.breaks(id)),
+                (2, u32::from(!told)),
+                "what was told to end is no reason"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_not_wanted_any_more_if_somebody_was_told() {
+        let wanted = Arc::new(Wanted::default());
+        let early = wanted.add(nothing()).try_recv().unwrap().unwrap().id;
+        let hearing = hearing(&wanted);
+        let mut waiting = wanted.add(nothing());
+        let late = wanted.wishes().list[1].id;
+        let error = SubscriptionError::Refused("no".to_owned());
+        assert_eq!(hearing.tell(WishNews::Refused(late, error.clone())), None);
+        assert_eq!(waiting.try_recv().unwrap(), Err(error.clone()));
+        assert_eq!(hearing.tell(WishNews::Refused(early, error.clone())), Some(error), "that is for the log");
+        let left: Vec<_> = wanted.wishes().list.iter().map(|wish| wish.id).collect();
+        assert_eq!(left, [early]);
+    }
+
+    #[test]
+    fn a_removal_is_answered_when_the_session_has_heard_of_it_and_is_done() {
+        let wanted = Arc::new(Wanted::default());
+        let hearing = hearing(&wanted);
+        let _ = wanted.add(nothing());
+        let (id, before) = (wanted.wishes().list[0].id, wanted.wishes().version);
+        let mut removed = wanted.remove(id).unwrap();
+        hearing.tell(WishNews::Settled(before));
+        assert!(removed.try_recv().is_err(), "the session did not know of it then");
+        hearing.tell(WishNews::Settled(wanted.wishes().version));
+        assert_eq!(removed.try_recv(), Ok(Standing::Confirmed));
     }
 }

@@ -8,7 +8,7 @@ use actix::prelude::*;
 
 use super::UnknownConnection;
 use crate::model::ids::{ConnectionName, SubscriptionId};
-use crate::vendors::milestone::config::FilterRow;
+use crate::vendors::Filters;
 
 /// Subscribes to more than the settings do. The answer comes when the server has confirmed or refused it, or at once where the connection is not online.
 ///
@@ -19,9 +19,8 @@ use crate::vendors::milestone::config::FilterRow;
 pub struct AddSubscription {
     /// The connection.
     pub connection: ConnectionName,
-    /// What to subscribe to: at least one row, and at least one that includes. Excludes take away from this subscription alone. Event types may be given by
-    /// name, as in the settings.
-    pub filters: Vec<FilterRow>,
+    /// What to subscribe to. Event types may be given by name, as in the settings.
+    pub filters: Filters,
 }
 
 /// A subscription that was added.

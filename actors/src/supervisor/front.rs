@@ -23,7 +23,6 @@ use crate::messages::{
 };
 use crate::model::ids::ConnectionName;
 use crate::model::state::State;
-use crate::vendors::milestone::config::check_rows;
 use crate::vendors::{NameKey, Vendor, WithVendor};
 use crate::watch::{BeginWatch, EndWatch, WatchId};
 
@@ -291,7 +290,7 @@ impl Handler<AddSubscription> for Supervisor {
     fn handle(&mut self, ask: AddSubscription, _: &mut Self::Context) -> Self::Result {
         let AddSubscription { connection, filters } = ask;
         let checked = self.subscriber(&connection).and_then(|row| {
-            check_rows(&filters).map_err(SubscriptionError::Invalid)?;
+            row.config.vendor.check_filters(&filters).map_err(SubscriptionError::Invalid)?;
             Ok(row.wanted.add(filters))
         });
         Box::pin(async move { checked?.await.unwrap_or(Err(SubscriptionError::Stopping)) })

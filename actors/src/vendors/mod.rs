@@ -45,7 +45,7 @@ pub use entry::{Entry, Gap, Kind, Meanwhile, Noted, Occurrence, Scope, Snapshot,
 pub use login::{Login, LoginError, LoginStep};
 pub use media::{Judgement, Media, MediaKind};
 pub use session::{Action, CallId, Children, Input, Others, Session, SessionEnd, Todo, WantedChild};
-pub use wishes::{Wish, WishNews, Wishes};
+pub use wishes::{Filters, Wish, WishNews, Wishes};
 
 /// The two clocks, read once for each step.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +118,13 @@ pub trait Vendor: 'static {
     }
     /// Whether subscriptions can be added and removed while a session lives.
     const TAKES_WISHES: bool = false;
+    /// What a subscription that is to be added lacks to bring anything, in words.
+    ///
+    /// # Errors
+    /// If it would bring nothing.
+    fn check_filters(_: &Filters) -> Result<(), String> {
+        Ok(())
+    }
     /// The service, by whatever tells it from another, if it blocks the address of who asks too often: see [`transport::brake`](crate::transport::brake).
     fn service(_: &Self::Config) -> Option<String> {
         None
@@ -298,6 +305,17 @@ impl VendorSettings {
             }
         }
         self.with(Takes)
+    }
+
+    pub(crate) fn check_filters(&self, filters: &Filters) -> Result<(), String> {
+        struct Check<'a>(&'a Filters);
+        impl WithVendor for Check<'_> {
+            type Output = Result<(), String>;
+            fn with<V: Vendor>(self, _: &V::Config) -> Self::Output {
+                V::check_filters(self.0)
+            }
+        }
+        self.with(Check(filters))
     }
 
     pub(crate) fn title(&self) -> Option<String> {

@@ -6,6 +6,20 @@ use super::milestone::config::FilterRow;
 use crate::messages::SubscriptionError;
 use crate::model::ids::SubscriptionId;
 
+/// What to subscribe to, in the terms of one vendor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Filters {
+    /// Milestone's rows: at least one, and at least one that includes. Excludes take away from what is in the same list, and from nothing else.
+    Milestone(Vec<FilterRow>),
+}
+
+impl From<Vec<FilterRow>> for Filters {
+    fn from(rows: Vec<FilterRow>) -> Self {
+        Self::Milestone(rows)
+    }
+}
+
 /// What a connection shall be subscribed to besides its settings: all of it. What is not in here any more is to be removed.
 #[derive(Debug, Clone, Default)]
 pub struct Wishes {
@@ -23,7 +37,7 @@ pub struct Wish {
     /// Ours.
     pub id: SubscriptionId,
     /// What it wants.
-    pub filters: Vec<FilterRow>,
+    pub filters: Filters,
 }
 
 impl Wishes {

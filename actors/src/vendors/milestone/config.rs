@@ -242,7 +242,7 @@ fn subscription(fields: &mut dyn Fields) -> Option<Vec<FilterRow>> {
 ///
 /// # Errors
 /// In words, what it lacks.
-pub(crate) fn check_rows(rows: &[FilterRow]) -> Result<(), String> {
+pub(super) fn check_rows(rows: &[FilterRow]) -> Result<(), String> {
     let is_empty = |row: &FilterRow| {
         let nothing = matches!(&row.resource_types, Selection::Only(kinds) if kinds.is_empty())
             || matches!(&row.sources, Selection::Only(sources) if sources.is_empty());

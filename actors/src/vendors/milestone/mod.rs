@@ -27,7 +27,7 @@ pub use config::{MilestoneConfig, User};
 pub use login::Grant;
 pub use rest::trouble;
 
-use super::{Commands, Resume, Vendor};
+use super::{Commands, Filters, Resume, Vendor};
 use crate::settings::{CommonSettings, Heartbeat, Secret};
 
 /// Milestone XProtect.
@@ -61,6 +61,10 @@ impl Vendor for Milestone {
 
     fn commands(_: &MilestoneConfig, common: &CommonSettings) -> Option<Box<dyn Commands<Grant = Grant>>> {
         Some(Box::new(MilestoneCommands::new(common.request_timeout)))
+    }
+
+    fn check_filters(Filters::Milestone(rows): &Filters) -> Result<(), String> {
+        config::check_rows(rows)
     }
 
     fn resume_window(config: &MilestoneConfig) -> Duration {

@@ -18,7 +18,7 @@ use crate::settings::closest;
 use crate::vendors::milestone::checkpoint::{FurtherSubscription, OpenGap};
 use crate::vendors::milestone::config::FilterRow;
 use crate::vendors::milestone::wire::{self, Reply};
-use crate::vendors::{Action, Entry, Now, SessionEnd, Todo, Wish, WishNews, Wishes};
+use crate::vendors::{Action, Entry, Filters, Now, SessionEnd, Todo, Wish, WishNews, Wishes};
 
 /// A session that ends so often while one subscription is being added ends because of it: it is let be for a while …
 const MOST_BREAKS_ADDING: u32 = 3;
@@ -120,7 +120,8 @@ impl MilestoneSession {
             } else if let Some(wish) = self.missing(now) {
                 self.add(now, &wish, false, todo);
             } else if self.phase == Phase::Completing {
-                self.completed(now, todo);
+                // Goes on from there.
+                return self.completed(now, todo);
             } else {
                 return self.settled(now, todo);
             }
@@ -196,7 +197,8 @@ impl MilestoneSession {
             let why = "the connection has broken each time that it was asked for";
             return self.refuse(id, SubscriptionError::Refused(why.to_owned()), Some(now.instant + LET_BE), todo);
         }
-        match self.are_named(&wish.filters) {
+        let Filters::Milestone(rows) = &wish.filters;
+        match self.are_named(rows) {
             Ok(()) if self.phase == Phase::Live => {
                 let unknown = FurtherSubscription { id, server: None, confirmed: false };
                 self.mark.further.push(unknown);
@@ -254,7 +256,8 @@ impl MilestoneSession {
         let catalog = self.catalog.clone();
         let names = |name: &str| catalog.as_ref().map_or(Vec::new(), |catalog| catalog.event_types(name).to_vec());
         todo.act(Action::Wish(WishNews::Asked(wish.id)));
-        todo.act(Action::Send(wire::add_subscription(command, &wish.filters, names).into()));
+        let Filters::Milestone(rows) = &wish.filters;
+        todo.act(Action::Send(wire::add_subscription(command, rows, names).into()));
         self.further.step = Step::Adding { id: wish.id, command, until: now.instant + self.request_timeout };
     }
 
