@@ -261,7 +261,7 @@ mod tests {
     fn a_removal_is_answered_when_the_session_has_heard_of_it_and_is_done() {
         let wanted = Arc::new(Wanted::default());
         let hearing = hearing(&wanted);
-        let _ = wanted.add(nothing());
+        drop(wanted.add(nothing()));
         let (id, before) = (wanted.wishes().list[0].id, wanted.wishes().version);
         let mut removed = wanted.remove(id).unwrap();
         hearing.tell(WishNews::Settled(before));
