@@ -94,8 +94,8 @@ const PREVENTING: &[&str] = &[
     "locked-out",
 ];
 
-/// Faults that strike one of several gateways (`milestone_promises`, in `gateways`), Windows users at the login (there, in `users`), or what a person
-/// has made (`milestone_commands`).
+/// Faults that strike one of several gateways (`milestone_promises`, in `gateways`), Windows users at the login (there, in `users`), what a person
+/// has made (`milestone_commands`), or subscriptions that come and go (`milestone_promises`, in `changes`).
 const ELSEWHERE: &[&str] = &[
     "gateway-outage",
     "gateway-hangs",
@@ -112,6 +112,11 @@ const ELSEWHERE: &[&str] = &[
     "trigger-refused",
     "trigger-lost",
     "trigger-slow",
+    "subscribe-lost",
+    "remove-refused",
+    "remove-unknown",
+    "remove-lost",
+    "told-twice",
 ];
 
 fn fault(text: &str) -> Fault {
