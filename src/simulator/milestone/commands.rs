@@ -208,6 +208,7 @@ impl Core {
             resumed: Vec::new(),
             offered: Vec::new(),
             dropped: Vec::new(),
+            in_order: false,
             ended: None,
         });
         self.sessions.insert(id.clone(), Session::new(link, record, gateway));

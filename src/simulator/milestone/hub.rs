@@ -129,6 +129,7 @@ impl Core {
             }
             let serial = session.push(event.clone(), self.options.window);
             let record = &mut self.ledger.sessions[session.record];
+            record.in_order |= in_order;
             if self.options.ledger {
                 record.offered.push(event.index);
             }

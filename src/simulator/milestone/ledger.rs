@@ -60,6 +60,9 @@ pub struct SessionRecord {
     pub offered: Vec<u64>,
     /// Indexes of offered events that the capped buffer threw away, those too that had been sent by then.
     pub dropped: Vec<u64>,
+    /// Whether its filters were ever taken in their order, the last matching one deciding: then it may know states that
+    /// includes minus excludes would leave out.
+    pub in_order: bool,
     /// When and why it ended.
     pub ended: Option<(SystemTime, Ended)>,
 }

@@ -38,6 +38,9 @@ impl Core {
         let spelling = self.spelling();
         let session = self.links.get(&link).and_then(|link| link.session.as_deref());
         let session = session.and_then(|id| self.sessions.get(id));
+        if let (true, Some(session)) = (in_order, session) {
+            self.ledger.sessions[session.record].in_order = true;
+        }
         let world = &self.world;
         let only = session.and_then(Session::sources);
         let wanted: Vec<Emitted> = world

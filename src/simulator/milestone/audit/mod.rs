@@ -292,8 +292,8 @@ fn compare_states<'a>(
     let subscriptions = session.subscriptions.iter().filter(|subscription| subscription.until.is_none());
     let filters: Vec<_> =
         subscriptions.filter_map(|subscription| filters::parse(Some(&subscription.filters)).ok()).collect();
-    let wanted = |source: &str, event_type: &str| {
-        filters.iter().any(|filters| filters::wants(filters, source, event_type, false))
+    let wanted = |source: &str, event_type: &str, in_order: bool| {
+        filters.iter().any(|filters| filters::wants(filters, source, event_type, in_order))
     };
     let mut shown: HashMap<(String, String), &ShownState> = shown
         .map(|state| ((state.item.clone(), state.group.clone()), state))
@@ -303,7 +303,11 @@ fn compare_states<'a>(
     for (key, now) in states {
         let state = shown.remove(key);
         let same = state.is_some_and(|state| state.event_type == now.event_type);
-        if !wanted(&key.0, &now.event_type) {
+        if !wanted(&key.0, &now.event_type, false) {
+            // Known or not, as the gateway took the filters when it last told of it.
+            if session.in_order && wanted(&key.0, &now.event_type, true) && (same || state.is_none()) {
+                continue;
+            }
             let known = state.map(|_| format!("{} group {} is known, but not subscribed to", key.0, key.1));
             differences.extend(known);
             continue;

@@ -40,6 +40,7 @@ fn session(second: u64, offered: &[u64]) -> SessionRecord {
         resumed: Vec::new(),
         offered: offered.to_vec(),
         dropped: Vec::new(),
+        in_order: false,
         ended: None,
     }
 }
