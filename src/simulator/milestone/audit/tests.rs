@@ -176,3 +176,22 @@ fn a_state_that_differs_or_is_not_there_any_more_is_found() {
     more[1].value = "unknown".to_owned();
     assert!(report(&all, &lines, &more).is_clean());
 }
+
+/// Excluded, unless the gateway took the filters in their order: then it may tell the state, or have left it untold.
+#[test]
+fn a_state_wanted_by_filters_in_their_order_alone_may_be_known_where_they_were_taken_so() {
+    let everything = json!({ "modifier": "include", "resourceTypes": ["*"], "sourceIds": ["*"], "eventTypes": ["*"] });
+    let mut exclude = everything.clone();
+    exclude["modifier"] = json!("exclude");
+    let mut session = session(0, &(0..10).collect::<Vec<_>>());
+    session.subscriptions[0].filters = json!([exclude, everything]);
+    let lines = [vec![online()], live(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9])].concat();
+    let differences = |session: &SessionRecord, shown: &[ShownState]| {
+        report(std::slice::from_ref(session), &lines, shown).state_differences
+    };
+    assert_eq!(differences(&session, &shown("t9")), ["cameras/1 group g is known, but not subscribed to"]);
+    session.in_order = true;
+    assert!(differences(&session, &shown("t9")).is_empty());
+    assert!(differences(&session, &[]).is_empty());
+    assert_eq!(differences(&session, &shown("t8")), ["cameras/1 group g is known, but not subscribed to"]);
+}
