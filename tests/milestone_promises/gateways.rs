@@ -83,11 +83,19 @@ fn a_gateway_that_dies_costs_one_gap_and_no_wrong_state_where_sessions_are_not_s
 
 #[test]
 fn where_sessions_are_not_shared_a_broken_socket_alone_moves_nobody() {
-    let mut rig = walking(plan(&["gateways-apart"]), 100.0);
+    // How long a gateway may take follows from the window: long enough here that no slow machine is taken for a gateway that is away.
+    let window = 5 * WINDOW;
+    let patient = Plan::new(Options { window: 3 * window, ..three(&["gateways-apart"]) }).connection(|connection| {
+        if let watchpost::actors::vendors::VendorSettings::Milestone(vendor) = &mut connection.vendor {
+            vendor.resume_window = window;
+        }
+    });
+    let mut rig = walking(patient, 100.0);
     let before = in_use(&rig.sim);
-    for resumes in 1..=3 {
+    for _ in 0..3 {
+        let resumes = rig.resumes();
         rig.sim.drop_sockets(DropHow::Reset);
-        eventually(DEADLINE, "the session is resumed", || rig.resumes() == resumes);
+        eventually(DEADLINE, "the session is resumed", || rig.resumes() > resumes);
     }
     let report = rig.settle();
     assert_eq!((in_use(&rig.sim), rig.sessions(), report.gaps), (before, 1, 0), "{report}{}", rig.story());
