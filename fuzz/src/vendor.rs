@@ -447,7 +447,7 @@ fn failure(how: u8) -> RestError {
         2 => Fault::Lost("reset".to_owned()),
         3 => Fault::Protocol("not HTTP".to_owned()),
         4 => return RestError::BodyTooLarge { at, limit: 1 << 20 },
-        _ => Fault::Tls { detail: "expired".to_owned(), lasting: how % 2 == 0 },
+        _ => Fault::Tls { detail: "expired".to_owned(), lasting: how.is_multiple_of(2) },
     };
     RestError::Failed { at, fault }
 }

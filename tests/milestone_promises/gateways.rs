@@ -85,11 +85,12 @@ fn a_gateway_that_dies_costs_one_gap_and_no_wrong_state_where_sessions_are_not_s
 fn where_sessions_are_not_shared_a_broken_socket_alone_moves_nobody() {
     // How long a gateway may take follows from the window: long enough here that no slow machine is taken for a gateway that is away.
     let window = 5 * WINDOW;
-    let patient = Plan::new(Options { window: 3 * window, ..three(&["gateways-apart"]) }).connection(|connection| {
-        if let watchpost::actors::vendors::VendorSettings::Milestone(vendor) = &mut connection.vendor {
-            vendor.resume_window = window;
-        }
-    });
+    let patient =
+        Plan::new(Options { window: 3 * window, ..three(&["gateways-apart"]) }).connection(move |connection| {
+            if let watchpost::actors::vendors::VendorSettings::Milestone(vendor) = &mut connection.vendor {
+                vendor.resume_window = window;
+            }
+        });
     let mut rig = walking(patient, 100.0);
     let before = in_use(&rig.sim);
     for _ in 0..3 {
