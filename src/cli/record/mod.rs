@@ -34,7 +34,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Keep what a vendor sends in a file, so that somebody else can play it back
 ///
 /// Runs one connection of the configuration until Ctrl-C, or for as long as --for says, and writes each call with its answer and each message to the file as it happens.
-/// Passwords, tokens and host names are taken out; names of cameras, people and places are not. Nothing is delivered, and nothing of it comes into the journal. `watchpost
+/// Known passwords and tokens, what looks like one, and host names are taken out; names of cameras, people and places are not: look the file through before you give it away. Nothing is delivered, and nothing of it comes into the journal. `watchpost
 /// simulate VENDOR --replay FILE` plays it back.
 ///
 /// A watchpost that runs may go on running beside it, but not where a login uses up a token that the other one needs (SimpliSafe's).
@@ -154,7 +154,7 @@ fn told(path: &Path, counts: Counts) {
     let Counts { calls, sockets, messages, bytes } = counts;
     terminal::complain(format_args!(
         "{}: {calls} calls, {sockets} sockets, {messages} messages, {bytes} bytes.\n\
-         Passwords, tokens and host names are taken out. Names of cameras, people and places, and user names, are still in it: look it through before you give it away.",
+         Passwords, tokens, what looks like one, and host names are taken out. Names of cameras, people and places, and user names, are still in it: look it through before you give it away.",
         path.display()
     ));
 }

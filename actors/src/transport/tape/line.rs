@@ -70,8 +70,9 @@ pub(super) struct Outcome {
     pub(super) answer: Pairs,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) body: Option<String>,
+    /// So many bytes were no text, or compressed, and are left out: what is in them cannot be looked through.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) base64: Option<String>,
+    pub(super) omitted: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) failed: Option<String>,
 }
@@ -97,8 +98,11 @@ pub(super) struct Said {
     pub(super) socket: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) text: Option<String>,
+    /// Empty where so many bytes are left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) omitted: Option<usize>,
 }
 
 #[derive(Serialize)]

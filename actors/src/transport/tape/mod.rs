@@ -1,12 +1,14 @@
 //! Recording what goes over the wire: what a vendor sends, so that it can be played back elsewhere.
 //!
 //! A [`Tape`] is given to the clients of an engine and is told of each call with its outcome, and of each WebSocket and what is said on it; pings are not kept, nor what is
-//! in pictures and recordings. `veil` takes out secrets (known by `names`, found by `find`, in any `spelling`) and hosts before anything is written; each `line` is an object
+//! in pictures and recordings. `veil` takes out secrets (known by `names`, found by `find` and `json` in all `layers`, in any `spelling`) and hosts before anything is written; each `line` is an object
 //! of JSON, written as it happens: what was written is good, however it ends.
 //!
 //! Writing blocks the thread for as long as the file does. A tape is for one connection that is looked at, and not for everyday use.
 
 mod find;
+mod json;
+mod layers;
 mod line;
 mod names;
 mod spelling;

@@ -1,51 +1,28 @@
-//! In how many ways a text can stand in another: as it is, percent-encoded, with the escapes of JSON, and within base64.
+//! What a text is made of where it is written in another way: escapes of JSON, base64, hexadecimal digits.
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
 /// Shorter pieces of base64 may stand anywhere by chance.
 const SHORTEST_PIECE: usize = 8;
 
-/// How a text is read.
-#[derive(Clone, Copy)]
-struct Reading {
-    percent: bool,
-    escapes: bool,
-}
-
-const READINGS: [Reading; 4] = [
-    Reading { percent: false, escapes: false },
-    Reading { percent: true, escapes: false },
-    Reading { percent: false, escapes: true },
-    Reading { percent: true, escapes: true },
-];
-
-/// How many bytes of the beginning of `text` spell `wanted`, if they do. In small letters or not is the same for a name.
-pub(super) fn spelled(text: &[u8], wanted: &[u8], is_name: bool) -> Option<usize> {
-    READINGS.iter().find_map(|reading| reading.spelled(text, wanted, is_name))
-}
-
-/// The bytes with which a text may begin in any reading.
-pub(super) fn first_bytes(text: &[u8]) -> impl Iterator<Item = u8> {
-    let plain = text.first().copied();
-    let read = READINGS.iter().filter_map(|reading| reading.next(text, b' ')?.0.first().copied());
-    let mut all: Vec<u8> = plain.into_iter().chain(read).collect();
-    all.dedup();
-    all.into_iter()
-}
-
 /// One character as bytes.
-struct Spelt {
+pub(super) struct Spelt {
     bytes: [u8; 4],
     len: usize,
 }
 
 impl Spelt {
-    fn byte(byte: u8) -> Self {
+    /// None at all.
+    pub(super) fn nothing() -> Self {
+        Self { bytes: [0; 4], len: 0 }
+    }
+
+    pub(super) fn byte(byte: u8) -> Self {
         Self { bytes: [byte, 0, 0, 0], len: 1 }
     }
 
-    fn char(c: char) -> Self {
+    pub(super) fn char(c: char) -> Self {
         let mut bytes = [0; 4];
         let len = c.encode_utf8(&mut bytes).len();
         Self { bytes, len }
@@ -60,35 +37,8 @@ impl std::ops::Deref for Spelt {
     }
 }
 
-impl Reading {
-    fn spelled(self, text: &[u8], wanted: &[u8], is_name: bool) -> Option<usize> {
-        let (mut at, mut left) = (0, wanted);
-        while let Some(next) = left.first() {
-            let (spelt, length) = self.next(&text[at..], *next)?;
-            let (these, rest) = left.split_at_checked(spelt.len())?;
-            let same = if is_name { these.eq_ignore_ascii_case(&spelt) } else { *these == *spelt };
-            if !same {
-                return None;
-            }
-            (at, left) = (at + length, rest);
-        }
-        Some(at)
-    }
-
-    /// What the text begins with, and how long that is there.
-    fn next(self, text: &[u8], wanted: u8) -> Option<(Spelt, usize)> {
-        let first = *text.first()?;
-        Some(match first {
-            b'%' if self.percent && hex(text.get(1..3)).is_some() => (Spelt::byte(hex(text.get(1..3))? as u8), 3),
-            b'+' if self.percent && wanted == b' ' => (Spelt::byte(b' '), 1),
-            b'\\' if self.escapes => escape(text)?,
-            first => (Spelt::byte(first), 1),
-        })
-    }
-}
-
 /// One escape of JSON.
-fn escape(text: &[u8]) -> Option<(Spelt, usize)> {
+pub(super) fn escape(text: &[u8]) -> Option<(Spelt, usize)> {
     let byte = match *text.get(1)? {
         byte @ (b'"' | b'\\' | b'/') => byte,
         b'b' => 8,
@@ -111,7 +61,7 @@ fn escape(text: &[u8]) -> Option<(Spelt, usize)> {
     Some((Spelt::byte(byte), 2))
 }
 
-fn hex(digits: Option<&[u8]>) -> Option<u32> {
+pub(super) fn hex(digits: Option<&[u8]>) -> Option<u32> {
     let digits = digits.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
     u32::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
 }
@@ -134,25 +84,39 @@ pub(super) fn within_base64(text: &[u8]) -> Vec<String> {
     pieces
 }
 
+/// A text as programs pass it on: as hexadecimal digits, in UTF-16 and base64, in base64 twice, in Latin-1.
+pub(super) fn others(text: &str) -> Vec<Vec<u8>> {
+    let mut others: Vec<Vec<u8>> = Vec::new();
+    let lower: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    others.push(lower.to_uppercase().into_bytes());
+    others.push(lower.into_bytes());
+    let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    others.extend(within_base64(&wide).into_iter().map(String::into_bytes));
+    for once in [STANDARD_NO_PAD.encode(text), STANDARD.encode(text)] {
+        others.extend(within_base64(once.as_bytes()).into_iter().map(String::into_bytes));
+    }
+    // The letters of Latin-1 are the first of Unicode's.
+    let narrow: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+    others.extend(narrow.filter(|_| !text.is_ascii()));
+    others
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_found_however_it_is_spelled() {
-        let wanted = "p&ss \"é\\%41".as_bytes();
-        for text in [
-            r#"p&ss "é\%41"#,
-            r#"p&ss \"é\\%41"#,
-            r#"p\u0026ss \u0022\u00e9\u005C%41"#,
-            "p%26ss+%22%c3%A9%5C%2541",
-            "p%26ss%20%22%C3%A9%5c%2541",
-        ] {
-            assert_eq!(spelled(text.as_bytes(), wanted, false), Some(text.len()), "{text}");
+    fn a_text_is_known_in_the_forms_in_which_programs_pass_it_on() {
+        let others = others("Ge\"h&im-ü");
+        for form in ["4765226826696d2dc3bc", "4765226826696D2DC3BC", "RwBlACIAaAAmAGkAbQAtAPwA"] {
+            assert!(
+                others.iter().any(|other| form.as_bytes().starts_with(other) && other.len() + 3 > form.len()),
+                "{form}"
+            );
         }
-        assert_eq!(spelled(b"p&ss", wanted, false), None);
-        assert_eq!(spelled("\\ud83d\\ude00!".as_bytes(), "😀".as_bytes(), false), Some(12));
-        assert_eq!(spelled(b"VMS.Example", b"vms.example", true), Some(11));
+        let twice = STANDARD_NO_PAD.encode(STANDARD_NO_PAD.encode("Ge\"h&im-ü"));
+        assert!(others.iter().any(|other| twice.as_bytes().starts_with(other) && other.len() > 12), "{twice}");
+        assert!(others.iter().any(|other| other == b"Ge\"h&im-\xfc"));
     }
 
     #[test]

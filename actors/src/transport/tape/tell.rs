@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use url::{Position, Url};
 
 use super::Tape;
 use super::line::{Call, Ended, Open, Outcome, Pairs, Said, What};
 use super::veil::{Form, Veil};
 use crate::transport::assembler::Incoming;
-use crate::transport::error::{CloseReason, OpenError, RestError};
+use crate::transport::error::{CloseReason, Fault, OpenError, RestError};
 use crate::transport::request::{Body, Fields, HeaderText, RestAnswer, RestCall, WebSocketRequest};
 
 /// Headers of answers that something may depend on.
@@ -85,7 +83,7 @@ impl Taking<'_> {
             }
             let outcome = match outcome {
                 Ok(answer) => answered(veil, answer, whole),
-                Err(error) => failed(veil, error),
+                Err(error) => self::failed(veil, error),
             };
             let method = call.method.to_string();
             what(Call { method, host, path, query, headers, form, json, took: seconds(begun.elapsed()), outcome })
@@ -145,33 +143,76 @@ fn answered(veil: &mut Veil, answer: &RestAnswer, whole: bool) -> Outcome {
         if name == "set-cookie" {
             kept.push((name, veil.set_cookie(value)));
         } else if KEPT.contains(&&*name) {
-            kept.push((name, veil.hide(value, Form::Text)));
+            let value = header(veil, &name, value);
+            kept.push((name, value));
         }
     }
-    let (mut body, mut base64) = (None, None);
+    let (mut body, mut omitted) = (None, None);
     if whole && !answer.body.is_empty() {
-        let hidden = veil.hide_bytes(&answer.body, Form::Body);
-        match String::from_utf8(hidden) {
-            Ok(text) => body = Some(text),
-            Err(error) => base64 = Some(STANDARD.encode(error.as_bytes())),
+        let is_packed =
+            answer.header("content-encoding").is_some_and(|how| !how.trim().eq_ignore_ascii_case("identity"));
+        match str::from_utf8(&answer.body) {
+            Ok(text) if !is_packed && !text.contains('\0') => body = Some(veil.hide(text, Form::Body)),
+            _ => omitted = Some(answer.body.len()),
         }
     }
-    Outcome { status: Some(answer.status), answer: kept, body, base64, failed: None }
+    Outcome { status: Some(answer.status), answer: kept, body, omitted, failed: None }
+}
+
+/// The value of a header of an answer.
+fn header(veil: &mut Veil, name: &str, value: &str) -> String {
+    match name {
+        // What stands behind the schemes may name machines and domains, and be part of a handshake.
+        "www-authenticate" => schemes(value),
+        // It may begin with a host and no scheme.
+        "location" if value.starts_with("//") => {
+            let hidden = veil.hide(&format!("http:{value}"), Form::Text);
+            hidden.strip_prefix("http:").map_or(hidden.clone(), str::to_owned)
+        }
+        _ => veil.hide(value, Form::Text),
+    }
+}
+
+/// The schemes of a challenge, without what belongs to them: `Basic, NTLM`.
+fn schemes(challenges: &str) -> String {
+    const KNOWN: [&str; 5] = ["Basic", "Bearer", "Digest", "Negotiate", "NTLM"];
+    let words: Vec<_> = challenges.split([' ', ',']).collect();
+    let named = KNOWN.into_iter().filter(|known| words.iter().any(|word| word.eq_ignore_ascii_case(known)));
+    named.collect::<Vec<_>>().join(", ")
 }
 
 fn failed(veil: &mut Veil, error: &RestError) -> Outcome {
-    Outcome { failed: Some(veil.hide(&error.to_string(), Form::Text)), ..Outcome::default() }
+    let told = match error {
+        RestError::Failed { at, fault } => faulty(at, fault),
+        error => error.to_string(),
+    };
+    Outcome { failed: Some(veil.hide(&told, Form::Text)), ..Outcome::default() }
+}
+
+/// In our own words where the others' may quote a certificate, and so the names in it.
+fn faulty(at: &str, fault: &Fault) -> String {
+    match fault {
+        Fault::Tls { lasting: true, .. } => {
+            format!("{at}: TLS failed: the certificate, or the way it is offered, is not accepted")
+        }
+        Fault::Tls { lasting: false, .. } => format!("{at}: TLS failed"),
+        fault => format!("{at}: {fault}"),
+    }
 }
 
 fn not_opened(veil: &mut Veil, error: &OpenError) -> Outcome {
     let OpenError::Refused { status, retry_after, www_authenticate, body, .. } = error else {
-        return Outcome { failed: Some(veil.hide(&error.to_string(), Form::Text)), ..Outcome::default() };
+        let told = match error {
+            OpenError::Failed { at, fault } => faulty(at, fault),
+            error => error.to_string(),
+        };
+        return Outcome { failed: Some(veil.hide(&told, Form::Text)), ..Outcome::default() };
     };
     let mut answer = Pairs::new();
     answer.extend(retry_after.map(|time| ("retry-after".to_owned(), time.as_secs().to_string())));
-    answer.extend(www_authenticate.as_ref().map(|text| ("www-authenticate".to_owned(), veil.hide(text, Form::Text))));
+    answer.extend(www_authenticate.as_ref().map(|text| ("www-authenticate".to_owned(), schemes(text))));
     let body = (!body.is_empty()).then(|| veil.hide(body, Form::Body));
-    Outcome { status: Some(*status), answer, body, base64: None, failed: None }
+    Outcome { status: Some(*status), answer, body, omitted: None, failed: None }
 }
 
 /// What is told of one WebSocket. One that is dropped was given up by us.
@@ -191,9 +232,13 @@ impl SocketTape {
     pub(crate) fn got(&self, message: &Incoming) {
         match message {
             Incoming::Text(text) | Incoming::LargeText(text, _) => self.say(text.as_bytes(), What::Got),
-            Incoming::Binary(bytes) | Incoming::LargeBinary(bytes, _) => self.tape.write(|veil| {
-                let base64 = Some(STANDARD.encode(veil.hide_bytes(bytes, Form::Body)));
-                What::Got(Said { socket: self.socket, text: None, base64 })
+            Incoming::Binary(bytes) | Incoming::LargeBinary(bytes, _) => self.tape.write(|_| {
+                What::Got(Said {
+                    socket: self.socket,
+                    text: None,
+                    base64: Some(String::new()),
+                    omitted: Some(bytes.len()),
+                })
             }),
             Incoming::Ping | Incoming::Pong(_) => {}
         }
@@ -202,7 +247,7 @@ impl SocketTape {
     fn say(&self, text: &[u8], what: fn(Said) -> What) {
         self.tape.write(|veil| {
             let text = String::from_utf8_lossy(&veil.hide_bytes(text, Form::Body)).into_owned();
-            what(Said { socket: self.socket, text: Some(text), base64: None })
+            what(Said { socket: self.socket, text: Some(text), base64: None, omitted: None })
         });
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::*;
+use crate::transport::error::{Fault, RestError};
 use crate::transport::request::{Body, HeaderText, Method, RestAnswer, RestCall};
 
 /// What was written, however the tape ends.
@@ -111,4 +112,42 @@ fn a_file_is_its_owners_alone_and_not_overwritten_unasked() {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
     assert!(matches!(Tape::create(folder.path(), true, "een"), Err(TapeError::File { .. })));
+}
+
+#[test]
+fn what_cannot_be_looked_through_is_left_out_and_its_size_told() {
+    for (headers, body) in [
+        (vec![("Content-Encoding".to_owned(), "gzip".to_owned())], &b"{\"token\":1}"[..]),
+        (Vec::new(), &b"\xff\xfe{\0\"\0"[..]),
+        (Vec::new(), &b"{\0\"\0L\0E\0A\0K\0"[..]),
+    ] {
+        let paper = Paper::default();
+        let tape = Tape::to(Box::new(paper.clone()), "milestone").unwrap();
+        tape.call(&login()).answered(Ok(&RestAnswer { status: 200, headers, body: body.into(), retry_after: None }));
+        let line = &paper.lines()[1];
+        assert_eq!(
+            (&line["omitted"], &line["body"], &line["base64"]),
+            (&body.len().into(), &Value::Null, &Value::Null)
+        );
+    }
+}
+
+#[test]
+fn no_machine_is_named_by_a_challenge_a_redirect_or_a_certificate() {
+    let paper = Paper::default();
+    let tape = Tape::to(Box::new(paper.clone()), "milestone").unwrap();
+    let headers = [
+        ("WWW-Authenticate", "NTLM TlRMTVNTUAACAAAALEAK, Basic realm=\"LEAKVMS01.corp.local\""),
+        ("Location", "//LEAKrel.corp.local/x?ticket=LEAK01"),
+    ];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    tape.call(&login()).answered(Ok(&RestAnswer { status: 401, headers, body: "".into(), retry_after: None }));
+    let detail = "invalid peer certificate: valid for DnsName(\"LEAKsrv42.corp.local\")".to_owned();
+    let fault = Fault::Tls { detail, lasting: true };
+    tape.call(&login()).answered(Err(&RestError::Failed { at: "POST https://vms.test:8443/API".to_owned(), fault }));
+    let lines = paper.lines();
+    assert_eq!(lines[1]["answer"][0][1], "Basic, NTLM");
+    assert!(lines[1]["answer"][1][1].as_str().unwrap().starts_with("//host-"), "{}", lines[1]);
+    assert!(lines[2]["failed"].as_str().unwrap().contains("certificate"), "{}", lines[2]);
+    assert!(!format!("{lines:?}").contains("LEAK"), "{lines:?}");
 }

@@ -3,16 +3,18 @@
 //! What is known to be secret is taken out wherever and however it is spelled; what only stands where secrets stand is learned on the way, and known from
 //! then on. A short one is taken out where it stands, and not learned: four digits may be anything elsewhere.
 
-use std::collections::HashMap;
-use std::ops::Range;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::{Bound, Range};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
-use super::find::{self, Found, Kind};
+use super::find::{Kind, in_text};
+use super::json::in_json;
+use super::layers::{Layer, layers};
 use super::names::{is_telling, is_telling_field, is_word};
-use super::spelling::{first_bytes, spelled, within_base64};
+use super::spelling::{others, within_base64};
 
 /// What was found by its place alone is known from then on if it has so many bytes.
 const LONG: usize = 8;
@@ -28,40 +30,78 @@ pub(super) enum Form {
     Text,
 }
 
+/// So many secrets are known at most, and none of those that are only found by their place beyond: a server must not fill the memory with them.
+const MOST: usize = 100_000;
+
 /// What is known, and what is shown in its place.
 #[derive(Default)]
 pub(super) struct Veil {
-    secrets: HashMap<Vec<u8>, String>,
+    shown: HashMap<Vec<u8>, String>,
     hosts: HashMap<String, String>,
-    /// How what is known may begin; the longest first.
-    known: HashMap<u8, Vec<Known>>,
+    /// In any form that a text may have in which it is looked for.
+    secrets: Known,
+    /// In small letters.
+    places: Known,
 }
 
+/// Texts, sorted: so the longest that something begins with is found in as many steps as the number of texts has digits.
+#[derive(Default)]
 struct Known {
-    text: Vec<u8>,
-    shown: String,
-    what: What,
+    texts: BTreeMap<Vec<u8>, String>,
+    /// By which two bytes they begin.
+    begin: HashSet<[u8; 2]>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
-    Secret,
-    Host,
+impl Known {
+    fn add(&mut self, text: &[u8], shown: &str) {
+        let [first, second, ..] = text else { return };
+        self.begin.insert([*first, *second]);
+        self.texts.entry(text.to_vec()).or_insert_with(|| shown.to_owned());
+    }
+
+    /// The longest that `here` begins with and that `is_meant`.
+    fn longest(&self, here: &[u8], is_meant: impl Fn(&[u8]) -> bool) -> Option<(&[u8], &str)> {
+        let [first, second, ..] = here else { return None };
+        if !self.begin.contains(&[*first, *second]) {
+            return None;
+        }
+        let mut within = here;
+        while within.len() > 1 {
+            let upto = (Bound::Unbounded, Bound::Included(within));
+            let (text, shown) = self.texts.range::<[u8], _>(upto).next_back()?;
+            if within.starts_with(text) {
+                if is_meant(text) {
+                    return Some((text, shown));
+                }
+                within = &within[..text.len() - 1];
+            } else {
+                let same = text.iter().zip(within).take_while(|(a, b)| a == b).count();
+                within = &within[..same];
+            }
+        }
+        None
+    }
 }
 
 impl Veil {
-    /// This is a secret, wherever it occurs.
+    /// This is a secret, wherever it occurs and in whatever form.
     pub(super) fn conceal(&mut self, secret: &str) {
-        self.learn(secret.as_bytes(), LONG_ENOUGH);
+        let shown = self.learn(secret.as_bytes(), LONG_ENOUGH);
+        if secret.len() >= LONG_ENOUGH {
+            for other in others(secret) {
+                self.secrets.add(&other, &shown);
+            }
+        }
     }
 
     /// The placeholder of a text that is a secret here. From `least` bytes on it is one everywhere.
     fn learn(&mut self, secret: &[u8], least: usize) -> String {
-        let shown = match self.secrets.get(secret) {
+        let shown = match self.shown.get(secret) {
             Some(shown) => shown.clone(),
+            None if self.shown.len() >= MOST => return "secret".to_owned(),
             None => {
-                let shown = shape(secret, &format!("secret-{}", self.secrets.len() + 1));
-                self.secrets.insert(secret.to_vec(), shown.clone());
+                let shown = shape(secret, &format!("secret-{}", self.shown.len() + 1));
+                self.shown.insert(secret.to_vec(), shown.clone());
                 for inner in inner(secret) {
                     self.learn(inner.as_bytes(), LONG_ENOUGH);
                 }
@@ -69,22 +109,12 @@ impl Veil {
             }
         };
         if secret.len() >= least {
-            self.know(secret, &shown, What::Secret);
+            self.secrets.add(secret, &shown);
             for piece in within_base64(secret) {
-                self.know(piece.as_bytes(), &shown, What::Secret);
+                self.secrets.add(piece.as_bytes(), &shown);
             }
         }
         shown
-    }
-
-    fn know(&mut self, text: &[u8], shown: &str, what: What) {
-        let Some(first) = text.first() else { return };
-        let at = if what == What::Host { first.to_ascii_lowercase() } else { *first };
-        let known = self.known.entry(at).or_default();
-        if known.iter().all(|known| known.text != text) {
-            known.push(Known { text: text.to_vec(), shown: shown.to_owned(), what });
-            known.sort_by_key(|known| std::cmp::Reverse(known.text.len()));
-        }
     }
 
     /// A host, perhaps with a port and with a user name before it, as it is written in an address.
@@ -108,7 +138,7 @@ impl Veil {
         }
         let shown = format!("host-{}.invalid", self.hosts.len() + 1);
         self.hosts.insert(place.to_owned(), shown.clone());
-        self.know(place.as_bytes(), &shown, What::Host);
+        self.places.add(place.as_bytes(), &shown);
         shown
     }
 
@@ -171,86 +201,85 @@ impl Veil {
 
     /// The same of bytes that may be no text.
     pub(super) fn hide_bytes(&mut self, text: &[u8], form: Form) -> Vec<u8> {
-        let mut found = if form == Form::Body { find::in_json(text) } else { Vec::new() };
-        found.extend(find::in_queries(text));
-        found.extend(find::hosts(text));
-        found.extend(find::ipv4(text));
-        found.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
-        let places: Vec<_> = found.into_iter().map(|found| self.place(text, found)).collect();
-        self.sweep(text, &places)
+        let layers = layers(text);
+        let mut places = Vec::new();
+        for (nth, layer) in layers.iter().enumerate() {
+            let mut found = in_text(layer.text());
+            // What is within the strings of JSON it reads itself.
+            if nth == 0 && form == Form::Body {
+                found.extend(in_json(layer.text()));
+            }
+            for (range, kind) in found {
+                let shown = self.place(&layer.text()[range.clone()], kind);
+                places.push((layer.range(&range), shown));
+            }
+        }
+        // Once all is learned.
+        for layer in &layers {
+            self.known_in(layer, &mut places);
+        }
+        places.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+        without(text, &places)
     }
 
     /// What is to stand in the place of what was found.
-    fn place(&mut self, text: &[u8], (range, kind): Found) -> (Range<usize>, String) {
-        let piece = &text[range.clone()];
-        let shown = match kind {
+    fn place(&mut self, piece: &[u8], kind: Kind) -> String {
+        match kind {
             Kind::Host => self.host(&String::from_utf8_lossy(piece)),
             // Of as many digits, for somebody may count them.
             Kind::Number => "0".to_owned(),
-            Kind::Secret => {
+            Kind::Said if piece.iter().all(u8::is_ascii_alphabetic) => self.learn(piece, usize::MAX),
+            Kind::Secret | Kind::Said => {
                 let plain = unescaped(piece);
                 if plain != piece {
                     self.learn(piece, LONG);
                 }
                 self.learn(&plain, LONG)
             }
-        };
-        (range, shown)
-    }
-
-    fn sweep(&self, text: &[u8], places: &[(Range<usize>, String)]) -> Vec<u8> {
-        let mut out = Vec::with_capacity(text.len());
-        let (mut at, mut places) = (0, places.iter().peekable());
-        while at < text.len() {
-            // One that begins within another is hidden with it.
-            while places.next_if(|(range, _)| range.end <= at).is_some() {}
-            if let Some((range, shown)) = places.next_if(|(range, _)| range.start <= at) {
-                out.extend_from_slice(shown.as_bytes());
-                at = range.end;
-                continue;
-            }
-            match self.known_at(text, at) {
-                Some((shown, length)) => {
-                    out.extend_from_slice(shown.as_bytes());
-                    at += length;
-                }
-                None => {
-                    out.push(text[at]);
-                    at += 1;
-                }
-            }
         }
-        out
     }
 
-    /// What is known and stands here, the longest first.
-    fn known_at(&self, text: &[u8], at: usize) -> Option<(&str, usize)> {
-        let here = &text[at..];
-        let special = matches!(here.first(), Some(b'%' | b'+' | b'\\'));
-        let first = if special { first_bytes(here).collect() } else { vec![here.first().copied()?] };
-        let lists = first.into_iter().flat_map(|byte| {
-            let lower = byte.to_ascii_lowercase();
-            [Some(byte), (lower != byte).then_some(lower)]
-                .into_iter()
-                .flatten()
-                .filter_map(|byte| self.known.get(&byte))
-        });
-        let stands = |known: &&Known| {
-            let length = spelled(here, &known.text, known.what == What::Host)?;
-            let is_meant = match known.what {
-                What::Host => is_place(text, at, at + length, &known.text),
-                What::Secret => !is_common_key(text, at, at + length, &known.text),
+    /// Where what is known stands.
+    fn known_in(&self, layer: &Layer, places: &mut Vec<(Range<usize>, String)>) {
+        let text = layer.text();
+        let small = text.to_ascii_lowercase();
+        let mut at = 0;
+        while at < text.len() {
+            let is_secret = |known: &[u8]| !is_common_key(text, at, at + known.len(), known);
+            let is_host = |known: &[u8]| is_place(text, at, at + known.len(), known);
+            let secret = self.secrets.longest(&text[at..], is_secret);
+            let found = secret.or_else(|| self.places.longest(&small[at..], is_host));
+            let Some((known, shown)) = found else {
+                at += 1;
+                continue;
             };
-            is_meant.then_some(length)
-        };
-        let all = lists.flatten().filter_map(|known| Some((known.shown.as_str(), stands(&known)?, known.text.len())));
-        all.max_by_key(|(.., length)| *length).map(|(shown, length, _)| (shown, length))
+            places.push((layer.range(&(at..at + known.len())), shown.to_owned()));
+            at += known.len();
+        }
     }
+}
+
+/// The text with something else in these places, sorted by where they begin. One that begins within another is hidden with it.
+fn without(text: &[u8], places: &[(Range<usize>, String)]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    for (range, shown) in places.iter().filter(|(range, _)| !range.is_empty()) {
+        if range.end <= at {
+            continue;
+        }
+        if range.start >= at {
+            out.extend_from_slice(&text[at..range.start]);
+            out.extend_from_slice(shown.as_bytes());
+        }
+        at = range.end;
+    }
+    out.extend_from_slice(text.get(at..).unwrap_or_default());
+    out
 }
 
 impl std::fmt::Debug for Veil {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Veil({} secrets, {} hosts)", self.secrets.len(), self.hosts.len())
+        write!(f, "Veil({} secrets, {} hosts)", self.shown.len(), self.hosts.len())
     }
 }
 
@@ -310,5 +339,7 @@ fn shape(secret: &[u8], shown: &str) -> String {
     STANDARD.encode(Value::Object(kept).to_string())
 }
 
+#[cfg(test)]
+mod leaks;
 #[cfg(test)]
 mod tests;
