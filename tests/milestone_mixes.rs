@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod common;
+#[path = "common/milestone_deck.rs"]
+mod milestone_deck;
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -13,6 +15,7 @@ use std::time::Instant;
 use std::{env, thread};
 
 use common::{DEADLINE, MS, Plan, Rig, Rng, SECOND, eventually, expiring, pace, parallel};
+use milestone_deck::FAULTS;
 use watchpost::actors::model::ConnectionState;
 #[cfg(feature = "windows-auth")]
 use watchpost::actors::transport::WindowsUser;
@@ -25,60 +28,6 @@ const SEEDS: u64 = 200;
 const AT_A_TIME: usize = 20;
 /// Things that happen in one mix.
 const STEPS: u64 = 12;
-
-/// Faults that may be on at any time, several at once.
-const FAULTS: &[&str] = &[
-    "interleave",
-    "slow-state=300ms",
-    "slow-state=900ms",
-    "huge-state=2MiB",
-    "state-refused=500",
-    "recycle=700ms",
-    "reset=700ms",
-    "drop=600ms",
-    "half-open=1500ms",
-    "late-window=1s",
-    "duplicates",
-    "resume-refused",
-    "buffer=20",
-    "filters-in-order",
-    "session-refused=503",
-    "subscription-refused=500",
-    "drop-after-subscribe",
-    "reply-out-of-order",
-    "fragments",
-    "bytewise",
-    "no-pong",
-    "empty-events",
-    "unknown-frames",
-    "garbage=400ms",
-    "unknown-members",
-    "missing-members",
-    "spec-version-case",
-    "mixed-case",
-    "big-events",
-    "burst=600ms",
-    "header-required",
-    "refuse-upgrade=503:2",
-    "refuse-upgrade=401:1",
-    "refuse-upgrade=500",
-    "refuse-token=400",
-    "refuse-token=503",
-    "locked-out",
-    "token-expires=500ms",
-    "token-expires=1500ms",
-    "rest-down",
-    "rest-slow=300ms",
-    "rest-hang",
-    "rest-500",
-    "rest-403",
-    "page-400",
-    "bulk-refused",
-    "no-discovery",
-    "internal-gateway",
-    "several-gateways=3",
-    "dead-gateways=1",
-];
 
 /// Faults that only a Windows user meets.
 const WINDOWS_FAULTS: &[&str] = &[

@@ -136,6 +136,24 @@ impl Mosquitto {
         }
     }
 
+    /// Ends it in an orderly way: what it holds for clients that are away is written down.
+    pub fn end(&mut self) {
+        if let Some(mut broker) = self.broker.take() {
+            let pid = rustix::process::Pid::from_child(&broker);
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+            broker.wait().unwrap();
+        }
+    }
+
+    /// A client for which the broker keeps what it misses: each message of this topic in hexadecimal digits on a line of its own.
+    pub fn subscriber(port: u16, client: &str, topic: &str) -> Command {
+        let mut command = program("mosquitto_sub");
+        command.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-V", "311", "-c", "-i", client, "-q", "1"]);
+        command.args(["-F", "%x", "-t", topic]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+    }
+
     /// Reads anew who is admitted.
     pub fn reload(&self) {
         let broker = self.broker.as_ref().unwrap();

@@ -5,8 +5,10 @@ use std::{
     fs::File,
     io::{Read, Seek, SeekFrom},
     path::PathBuf,
+    time::SystemTime,
 };
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -39,6 +41,11 @@ impl Line {
     /// All of it.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap()
+    }
+
+    /// When it was stored.
+    pub fn recorded(&self) -> SystemTime {
+        self.json()["recordedtime"].as_str().unwrap().parse::<Timestamp>().unwrap().into()
     }
 
     /// Raised by a system, and not by the engine.
