@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use serde_json::Value;
 use tempfile::TempDir;
 use watchpost::{
     actors::{
@@ -225,7 +226,7 @@ timeout = "2s"
 
     /// How connections are, by name; empty while nobody answers.
     fn connections(&self) -> Vec<(String, String)> {
-        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let all = http::list(self.port, "/api/v1/connections").unwrap_or_default();
         all.iter().map(|one| (text(&one["name"]), text(&one["state"]))).collect()
     }
@@ -289,19 +290,19 @@ timeout = "2s"
             pace(300 * MS);
         };
         let waited = began.elapsed();
+        let mut odd = tally.died.clone();
         if waited > REST {
-            eprintln!("no rest after {waited:?}: {:?}", self.connections());
+            odd.push(format!("no rest after {waited:?}: {:?} {:?}", self.connections(), self.sinks()));
         }
         let ended = SystemTime::now();
         let program = self.program.as_mut().unwrap();
         program.signal("TERM");
         let status = program.wait();
-        let mut odd = self.stream.odd();
+        odd.extend(self.stream.odd());
         odd.extend(self.broker.odd());
         if status.code() != Some(0) {
             odd.push(format!("the program ended with {status}"));
         }
-        odd.extend(tally.died.iter().cloned());
         let (file, hook, nats) = (self.file(), self.hook.accepted(), self.kept());
         let journal = journal(&self.path("watchpost-data"));
         let last = self.last_of(&journal);
@@ -328,9 +329,11 @@ timeout = "2s"
 
     /// Whether every sink says that it has everything.
     fn is_delivered(&self) -> bool {
-        let sinks = http::ask(self.port, "GET", "/api/v1/sinks");
-        let items = sinks.as_ref().and_then(|sinks| sinks["items"].as_array());
-        items.is_some_and(|items| items.len() == 4 && items.iter().all(|sink| sink["behind"].as_u64() == Some(0)))
+        self.sinks().is_some_and(|sinks| sinks.len() == 4 && sinks.iter().all(|sink| sink["behind"]["events"].as_u64() == Some(0)))
+    }
+
+    fn sinks(&self) -> Option<Vec<Value>> {
+        http::list(self.port, "/api/v1/sinks")
     }
 
     fn kept(&self) -> Vec<Line> {
