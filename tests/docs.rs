@@ -18,7 +18,7 @@ use watchpost::actors::vendors::milestone::vocabulary::TYPES;
 use watchpost::actors::vendors::simplisafe::{codes as simplisafe, snapshot};
 use watchpost::config::{Config, ConfigErrors, Secrets, Surroundings, parse};
 
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 17] = [
     "README.md",
     "docs/api.md",
     "docs/architecture.md",
@@ -28,6 +28,7 @@ const PAGES: [&str; 16] = [
     "docs/events.md",
     "docs/performance.md",
     "docs/record.md",
+    "docs/reliability.md",
     "docs/sinks/home-assistant.md",
     "docs/sinks/mqtt.md",
     "docs/sinks/nats.md",

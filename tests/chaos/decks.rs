@@ -1,5 +1,9 @@
 //! The faults of each simulator that runs may meet. Those that are left out stand there with the reason.
 
+use std::collections::BTreeSet;
+
+use watchpost::simulator::{een, milestone, simplisafe, vxg};
+
 pub(crate) use crate::milestone_deck::FAULTS as MILESTONE;
 
 /// Faults of Eagle Eye's cloud.
@@ -207,56 +211,7 @@ pub(crate) const VXG_WILD: &[&str] = &[
     "random-ids",
 ];
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use watchpost::simulator::{een, milestone, simplisafe, vxg};
-
-    use super::{EEN, MILESTONE, SIMPLISAFE_MILD, SIMPLISAFE_WILD, VXG_MILD, VXG_WILD};
-
-    fn name(fault: &str) -> &str {
-        fault.split('=').next().unwrap()
-    }
-
-    #[test]
-    fn every_fault_of_every_simulator_is_met_or_left_out_for_a_reason() {
-        let of_milestone: Vec<_> = milestone::Fault::all().iter().map(|info| info.name).collect();
-        let of_een: Vec<_> = een::Fault::all().iter().map(|info| info.name).collect();
-        let of_simplisafe: Vec<_> = simplisafe::Fault::all().iter().map(|info| info.name).collect();
-        let of_vxg: Vec<_> = vxg::Fault::all().iter().map(|info| info.name).collect();
-        let simplisafe = [SIMPLISAFE_MILD, SIMPLISAFE_WILD].concat();
-        let vxg = [VXG_MILD, VXG_WILD].concat();
-        for fault in MILESTONE {
-            fault.parse::<milestone::Fault>().unwrap();
-        }
-        for fault in EEN {
-            fault.parse::<een::Fault>().unwrap_or_else(|error| panic!("{fault}: {error}"));
-        }
-        for fault in &simplisafe {
-            fault.parse::<simplisafe::Fault>().unwrap_or_else(|error| panic!("{fault}: {error}"));
-        }
-        for fault in &vxg {
-            fault.parse::<vxg::Fault>().unwrap_or_else(|error| panic!("{fault}: {error}"));
-        }
-        let sides = [
-            ("milestone", of_milestone, MILESTONE.to_vec()),
-            ("een", of_een, EEN.to_vec()),
-            ("simplisafe", of_simplisafe, simplisafe),
-            ("vxg", of_vxg, vxg),
-        ];
-        for (vendor, all, met) in sides {
-            let met: BTreeSet<&str> = met.into_iter().map(name).collect();
-            let left: BTreeSet<&str> = super::left_out(vendor).iter().flat_map(|(_, names)| *names).copied().collect();
-            for fault in all {
-                assert!(met.contains(fault) != left.contains(fault), "{vendor}: {fault} must be met or left out, and not both");
-            }
-        }
-    }
-}
-
 /// Reasons, and the faults that are left out for each.
-#[cfg(test)]
 fn left_out(vendor: &str) -> &'static [(&'static str, &'static [&'static str])] {
     match vendor {
         "milestone" => &[
@@ -291,13 +246,19 @@ fn left_out(vendor: &str) -> &'static [(&'static str, &'static [&'static str])] 
             ),
         ],
         "een" => &[
-            ("strikes logins that need a second factor or a key, and these do not", &["send-code", "no-sms", "bad-key"]),
+            (
+                "strikes logins that need a second factor or a key, and these do not",
+                &["send-code", "no-sms", "bad-key"],
+            ),
             ("moves hosts: the new host stays when it is over", &["login-redirects", "moved"]),
             (
                 "takes something away from the cookies of one session, and is no fault that ends",
                 &["old-cookie-only", "new-cookie-only", "switch-kills", "strict-path"],
             ),
-            ("takes accounts or devices away, and with them what was owed", &["empty-accounts", "keep-barred", "spoilt-row"]),
+            (
+                "takes accounts or devices away, and with them what was owed",
+                &["empty-accounts", "keep-barred", "spoilt-row"],
+            ),
             ("hides devices: nobody is told of what they do", &["never-answers", "max-entities"]),
             ("a silent socket that answers pings: nobody can notice it", &["stall"]),
         ],
@@ -307,7 +268,10 @@ fn left_out(vendor: &str) -> &'static [(&'static str, &'static [&'static str])] 
                 &["one-use", "reuse-kills", "token-lost"],
             ),
             ("one of the two meanings of a parameter, which is on throughout", &["from-older", "from-up-to"]),
-            ("the address is blocked for a minute and more, longer than a run", &["block", "block-above", "browser-only"]),
+            (
+                "the address is blocked for a minute and more, longer than a run",
+                &["block", "block-above", "browser-only"],
+            ),
             (
                 "strikes calls that nobody makes here",
                 &[
@@ -354,5 +318,47 @@ fn left_out(vendor: &str) -> &'static [(&'static str, &'static [&'static str])] 
             ("changes the tokens of cameras, and here it is a group's", &["rotate"]),
             ("what it struck cannot be read for as long as the run lasts", &["poison"]),
         ],
+    }
+}
+
+fn name(fault: &str) -> &str {
+    fault.split('=').next().unwrap()
+}
+
+#[test]
+fn every_fault_of_every_simulator_is_met_or_left_out_for_a_reason() {
+    let of_milestone: Vec<_> = milestone::Fault::all().iter().map(|info| info.name).collect();
+    let of_een: Vec<_> = een::Fault::all().iter().map(|info| info.name).collect();
+    let of_simplisafe: Vec<_> = simplisafe::Fault::all().iter().map(|info| info.name).collect();
+    let of_vxg: Vec<_> = vxg::Fault::all().iter().map(|info| info.name).collect();
+    let simplisafe = [SIMPLISAFE_MILD, SIMPLISAFE_WILD].concat();
+    let vxg = [VXG_MILD, VXG_WILD].concat();
+    for fault in MILESTONE {
+        fault.parse::<milestone::Fault>().unwrap();
+    }
+    for fault in EEN {
+        fault.parse::<een::Fault>().unwrap_or_else(|error| panic!("{fault}: {error}"));
+    }
+    for fault in &simplisafe {
+        fault.parse::<simplisafe::Fault>().unwrap_or_else(|error| panic!("{fault}: {error}"));
+    }
+    for fault in &vxg {
+        fault.parse::<vxg::Fault>().unwrap_or_else(|error| panic!("{fault}: {error}"));
+    }
+    let sides = [
+        ("milestone", of_milestone, MILESTONE.to_vec()),
+        ("een", of_een, EEN.to_vec()),
+        ("simplisafe", of_simplisafe, simplisafe),
+        ("vxg", of_vxg, vxg),
+    ];
+    for (vendor, all, met) in sides {
+        let met: BTreeSet<&str> = met.into_iter().map(name).collect();
+        let left: BTreeSet<&str> = left_out(vendor).iter().flat_map(|(_, names)| *names).copied().collect();
+        for fault in all {
+            assert!(
+                met.contains(fault) != left.contains(fault),
+                "{vendor}: {fault} must be met or left out, and not both"
+            );
+        }
     }
 }

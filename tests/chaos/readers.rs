@@ -103,7 +103,8 @@ impl Reader {
         // A heartbeat comes every 15 s.
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
         let resume = last.map(|id| format!("last-event-id: {id:020}\r\n")).unwrap_or_default();
-        stream.write_all(format!("GET /api/v1/events/stream HTTP/1.1\r\nhost: localhost\r\n{resume}\r\n").as_bytes())?;
+        stream
+            .write_all(format!("GET /api/v1/events/stream HTTP/1.1\r\nhost: localhost\r\n{resume}\r\n").as_bytes())?;
         let mut lines = BufReader::new(stream);
         let (mut id, mut data) = (None, None);
         while self.goes_on() {

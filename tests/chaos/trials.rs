@@ -41,10 +41,7 @@ fn sound() -> Evidence {
     let key = |group: &str| ("a".to_owned(), "cameras/1".to_owned(), group.to_owned());
     Evidence {
         owed: vec![owed("a", 1, 1), owed("b", 2, 2), owed("a", 9, 10), owed("a", 4, 30)],
-        gaps: vec![
-            ("a".to_owned(), Gaps::OnePerSocket(vec![opened(0), opened(19)])),
-            ("b".to_owned(), Gaps::Never),
-        ],
+        gaps: vec![("a".to_owned(), Gaps::OnePerSocket(vec![opened(0), opened(19)])), ("b".to_owned(), Gaps::Never)],
         truth: [(key("motion"), "detected".to_owned())].into(),
         shown: [(key("motion"), "detected".to_owned())].into(),
         sinks: vec![Got::of("sink", |_| true, journal.clone())],

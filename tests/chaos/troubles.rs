@@ -17,14 +17,8 @@ use crate::{
 /// Faults of one simulator that are on at a time.
 const AT_ONCE: usize = 3;
 const VENDORS: [&str; 4] = ["milestone", "een", "simplisafe", "vxg"];
-const DROPS: [DropHow; 6] = [
-    DropHow::Close(1001),
-    DropHow::Close(1011),
-    DropHow::Fin,
-    DropHow::Reset,
-    DropHow::MidFrame,
-    DropHow::HalfOpen,
-];
+const DROPS: [DropHow; 6] =
+    [DropHow::Close(1001), DropHow::Close(1011), DropHow::Fin, DropHow::Reset, DropHow::MidFrame, DropHow::HalfOpen];
 
 /// What was done.
 #[derive(Default)]

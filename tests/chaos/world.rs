@@ -57,9 +57,8 @@ type Filter = (&'static str, fn(&Line) -> bool);
 
 const EVERYTHING: Filter = ("", |_| true);
 /// A filter of types leaves the engine's own events out unless it names them.
-const NO_STATES: Filter = ("filter = { vendors = [\"milestone\", \"vxg\"] }", |line| {
-    ["hq", "yard"].contains(&&*line.connection)
-});
+const NO_STATES: Filter =
+    ("filter = { vendors = [\"milestone\", \"vxg\"] }", |line| ["hq", "yard"].contains(&&*line.connection));
 
 impl World {
     pub(crate) fn start(plan: &Plan) -> Self {
@@ -218,7 +217,11 @@ timeout = "2s"
         let append = |name: &str| File::options().append(true).create(true).open(self.path(name)).unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", &run]).current_dir(self.folder.path()).stdin(Stdio::null());
-        command.env("SITE_PASSWORD", "watchpost").env("HOOK_SECRET", KEY).env("RUST_LOG", "info").env_remove("NO_COLOR");
+        command
+            .env("SITE_PASSWORD", "watchpost")
+            .env("HOOK_SECRET", KEY)
+            .env("RUST_LOG", "info")
+            .env_remove("NO_COLOR");
         command.env("HOME_TOKEN", self.simplisafe.refresh_token()).env("YARD_TOKEN", self.vxg.group_token());
         command.stdout(append("stdout")).stderr(append("stderr"));
         self.program = Some(Watchpost(command.spawn().unwrap()));
@@ -329,7 +332,9 @@ timeout = "2s"
 
     /// Whether every sink says that it has everything.
     fn is_delivered(&self) -> bool {
-        self.sinks().is_some_and(|sinks| sinks.len() == 4 && sinks.iter().all(|sink| sink["behind"]["events"].as_u64() == Some(0)))
+        self.sinks().is_some_and(|sinks| {
+            sinks.len() == 4 && sinks.iter().all(|sink| sink["behind"]["events"].as_u64() == Some(0))
+        })
     }
 
     fn sinks(&self) -> Option<Vec<Value>> {
