@@ -114,7 +114,8 @@ pub(crate) struct Verdict {
     pub(crate) told: u64,
     pub(crate) in_gaps: u64,
     pub(crate) journalled: u64,
-    pub(crate) gaps: u64,
+    /// Gaps by connection and reason, and how often connections were held back by the journal.
+    pub(crate) reasons: BTreeMap<String, u64>,
     /// By sink: different events, and repeats.
     pub(crate) delivered: BTreeMap<&'static str, (u64, u64)>,
 }
@@ -123,7 +124,14 @@ impl Evidence {
     pub(crate) fn judge(&self) -> Verdict {
         let mut verdict = Verdict { journalled: self.journal.len() as u64, ..Verdict::default() };
         let gaps: Vec<Gap> = self.journal.iter().filter(|line| line.kind == "gap").filter_map(Gap::read).collect();
-        verdict.gaps = gaps.len() as u64;
+        for gap in &gaps {
+            // Accounts below a reseller's are counted together.
+            let connection = gap.connection.split('/').next().unwrap_or_default();
+            *verdict.reasons.entry(format!("gaps of {connection}: {}", gap.reason)).or_default() += 1;
+        }
+        let held_back = |line: &&Line| line.kind == "engine.connection" && line.text.contains(r#""reason":"journal"#);
+        let held_back = self.journal.iter().filter(held_back).count() as u64;
+        verdict.reasons.insert("held back by the journal".to_owned(), held_back);
         self.judge_owed(&gaps, &mut verdict);
         self.judge_milestone(&mut verdict);
         for (connection, due) in &self.gaps {

@@ -19,6 +19,11 @@ impl Plan {
         (first..first + runs).map(|seed| Self { seed, trouble }).collect()
     }
 
+    /// For how long a lost session of Milestone can be resumed: not at all after most kills, after many, or after nearly all.
+    pub(crate) const fn window(self) -> Duration {
+        Duration::from_secs([2, 10, 30][(self.seed % 3) as usize])
+    }
+
     /// Of half of the seeds all faults are such that the histories of SimpliSafe and VXG have everything in the end, so that any gap of theirs is one too many.
     pub(crate) const fn is_mild(self) -> bool {
         self.seed % 2 == 1

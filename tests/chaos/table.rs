@@ -11,6 +11,7 @@ pub(crate) struct Table {
     faults: BTreeMap<String, u64>,
     others: BTreeMap<&'static str, u64>,
     events: BTreeMap<&'static str, u64>,
+    reasons: BTreeMap<String, u64>,
     sinks: BTreeMap<&'static str, (u64, u64)>,
     rest: Duration,
 }
@@ -22,13 +23,13 @@ impl Table {
             ("2 of these journalled", verdict.told),
             ("3 of these within gaps", verdict.in_gaps),
             ("4 in the journal, with differences and the engine's own", verdict.journalled),
-            ("5 gaps", verdict.gaps),
         ];
         Self {
             runs: 1,
             faults: tally.faults.clone(),
             others: tally.others.clone(),
             events: events.into(),
+            reasons: verdict.reasons.clone(),
             sinks: verdict.delivered.clone(),
             rest,
         }
@@ -44,6 +45,9 @@ impl Table {
         }
         for (name, count) in &other.events {
             *self.events.entry(name).or_default() += count;
+        }
+        for (name, count) in &other.reasons {
+            *self.reasons.entry(name.clone()).or_default() += count;
         }
         for (name, (delivered, repeated)) in &other.sinks {
             let sum = self.sinks.entry(name).or_default();
@@ -68,6 +72,10 @@ impl fmt::Display for Table {
         writeln!(out, "events")?;
         for (name, count) in &self.events {
             writeln!(out, "    {:<60}{count:>10}", &name[2..])?;
+        }
+        writeln!(out, "told of itself")?;
+        for (name, count) in &self.reasons {
+            writeln!(out, "    {name:<60}{count:>10}")?;
         }
         writeln!(out, "{:<64}{:>10}{:>10}", "sinks", "delivered", "repeated")?;
         for (name, (delivered, repeated)) in &self.sinks {

@@ -32,8 +32,6 @@ use crate::{
 
 /// How long everything may take to come to rest when the trouble is over: pauses between tries reach a minute.
 const REST: Duration = Duration::from_secs(240);
-/// How long the connection to a gateway that is lost can be resumed.
-const WINDOW: Duration = Duration::from_secs(2);
 pub(crate) const CODES: [&str; 6] = ["EMES", "EMEE", "EMEU", "AEDC", "AEDD", "AEDH"];
 
 /// What one run has.
@@ -63,7 +61,7 @@ const NO_STATES: Filter =
 impl World {
     pub(crate) fn start(plan: &Plan) -> Self {
         let seed = plan.seed;
-        let milestone = milestone::Options { items: 12, window: WINDOW, seed, ..milestone::Options::default() };
+        let milestone = milestone::Options { items: 12, window: plan.window(), seed, ..milestone::Options::default() };
         let een = een::Options { accounts: 2, cameras: 3, oddities: false, seed, ..een::Options::default() };
         let simplisafe = simplisafe::Options {
             past: 0,
@@ -93,7 +91,7 @@ impl World {
             program: None,
             folder: tempfile::Builder::new().prefix("watchpost-chaos-").tempdir().unwrap(),
         };
-        fs::write(world.path("watchpost.toml"), world.configuration()).unwrap();
+        fs::write(world.path("watchpost.toml"), world.configuration(plan)).unwrap();
         world.run();
         eventually("everything is online", || world.are_online());
         eventually("the states are those of the simulators", || {
@@ -103,7 +101,7 @@ impl World {
         world
     }
 
-    fn configuration(&self) -> String {
+    fn configuration(&self, plan: &Plan) -> String {
         let (file, hook) = (EVERYTHING.0, NO_STATES.0);
         format!(
             r#"[engine]
@@ -116,7 +114,7 @@ vendor = "milestone"
 url = "{milestone}"
 username = "watchpost"
 password = {{ env = "SITE_PASSWORD" }}
-resume_window = "2s"
+resume_window = "{window}s"
 snapshot_timeout = "1s"
 ping_after = "200ms"
 dead_after = "1200ms"
@@ -195,6 +193,7 @@ mode = "structured"
 timeout = "2s"
 "#,
             port = self.port,
+            window = plan.window().as_secs(),
             milestone = self.milestone.url(),
             een = self.een.url(),
             branded = self.een.branded_url(),
