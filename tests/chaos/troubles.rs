@@ -31,13 +31,6 @@ pub(crate) struct Tally {
     pub(crate) died: Vec<String>,
 }
 
-impl Tally {
-    /// Whether a fault was among them.
-    pub(crate) fn met(&self, vendor: &str, fault: &str) -> bool {
-        self.faults.contains_key(&format!("{vendor} {fault}"))
-    }
-}
-
 /// What ends later.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Undo {

@@ -95,7 +95,7 @@ impl World {
         world.run();
         eventually("everything is online", || world.are_online());
         eventually("the states are those of the simulators", || {
-            world.evidence(plan, &Tally::default(), world.file()).wrong_states().is_empty()
+            world.evidence(plan, world.file()).wrong_states().is_empty()
         });
         eventually("the stream has begun", || world.stream.begin().is_some());
         world
@@ -264,9 +264,9 @@ timeout = "2s"
     }
 
     /// What there is to judge, with these lines for the journal.
-    fn evidence(&self, plan: &Plan, tally: &Tally, journal: Vec<Line>) -> Evidence {
+    fn evidence(&self, plan: &Plan, journal: Vec<Line>) -> Evidence {
         let states = http::list(self.port, "/api/v1/states").unwrap_or_default();
-        truth::evidence(self, plan, tally, journal, &states)
+        truth::evidence(self, plan, journal, &states)
     }
 
     /// Waits for rest, ends the program, and collects what is to be judged.
@@ -285,7 +285,7 @@ timeout = "2s"
                 self.happen(12);
                 happened = true;
             }
-            let evidence = self.evidence(plan, tally, distinct(self.file()));
+            let evidence = self.evidence(plan, distinct(self.file()));
             if is_online && happened && evidence.judge().is_clean() && self.is_delivered() || began.elapsed() > REST {
                 break evidence;
             }
