@@ -146,12 +146,24 @@ fn a_recording_that_cannot_be_played_says_why() {
     site.write("newer.frames", &header.replace("\"version\":1", "\"version\":2"));
     site.write("other.frames", &format!("{header}\n"));
     site.write("no.frames", "[[connection]]\n");
+    let call = |path: &str, answer: &str| {
+        format!("{header}\n{{\"at\":1,\"what\":\"call\",\"method\":\"GET\",\"path\":{path:?},{answer}}}\n")
+    };
+    site.write("status.frames", &call("/", "\"status\":100"));
+    site.write("header.frames", &call("/", r#""status":200,"answer":[["a b","c"]]"#));
+    site.write("path.frames", &call("/p\"\n[[sink]]\n", "\"status\":200"));
+    site.write("large.frames", &format!("{header}\n"));
+    std::fs::File::options().write(true).open(site.path("large.frames")).unwrap().set_len((1 << 30) + 1).unwrap();
     for (file, words) in [
         ("damaged.frames", "damaged: line 2"),
         ("newer.frames", "version 2"),
         ("other.frames", "watchpost simulate een --replay"),
         ("no.frames", "no recording"),
         ("absent.frames", "cannot read"),
+        ("status.frames", "damaged: line 2: 100 is no status"),
+        ("header.frames", "is no header"),
+        ("path.frames", "is no path"),
+        ("large.frames", "leave out lines"),
     ] {
         let output =
             site.command(&["simulate", "milestone", "--replay", file, "--listen", "127.0.0.1:0"]).output().unwrap();
@@ -160,4 +172,29 @@ fn a_recording_that_cannot_be_played_says_why() {
     }
     let speed = site.command(&["simulate", "milestone", "--speed", "2"]).output().unwrap();
     assert_eq!(speed.status.code(), Some(2), "a speed is of a replay");
+}
+
+#[test]
+fn a_recording_leaves_the_data_folder_free_for_a_watchpost_that_starts_meanwhile() {
+    let site = site();
+    let mut recording = site.spawn(&["record", "--connection", "hq", "-o", "hq.frames"], "");
+    let online = |count: usize| site.read("stderr").matches("hq: online").count() >= count;
+    eventually("the recording is online", || online(1));
+    let mut run = site.spawn(&["run"], "info");
+    site.wait_online("events.jsonl");
+    for process in [&mut run, &mut recording] {
+        process.signal("TERM");
+        assert_eq!(process.wait().code(), Some(0), "{}", site.read("stderr"));
+    }
+}
+
+#[test]
+fn a_recording_that_is_large_enough_ends_in_good_order() {
+    let site = site();
+    let output = record(&site, &["--connection", "hq", "-o", "hq.frames", "--max-size", "2KiB", "--for", "60s"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(said(&output).contains("--max-size"), "{output:?}");
+    assert!(site.read("hq.frames").ends_with('\n'));
+    let wrong = record(&site, &["--connection", "hq", "-o", "b.frames", "--max-size", "much"]);
+    assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
 }

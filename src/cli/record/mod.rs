@@ -18,7 +18,7 @@ use watchpost::{
     actors::{
         ConnectionConfig, Engine, EngineConfig, EngineHandle,
         model::ConnectionState,
-        settings::{closest, mistake::shown},
+        settings::{ByteSize, closest, mistake::shown},
         transport::{Tape, TapeError, tape::Counts},
     },
     config::Config,
@@ -52,6 +52,9 @@ pub(super) struct RecordArgs {
     /// For how long; until Ctrl-C without
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     length: Option<Duration>,
+    /// End once the file has about this size; 0 for never
+    #[arg(long, value_name = "SIZE", default_value = "1GiB")]
+    max_size: ByteSize,
     /// Overwrite the file if there is one
     #[arg(long)]
     force: bool,
@@ -105,7 +108,7 @@ pub(super) async fn run(args: RecordArgs) -> Exit {
     let until =
         args.length.map_or("until Ctrl-C".to_owned(), |length| format!("for {}", humantime::format_duration(length)));
     terminal::complain(format_args!("Recording {name} to {}, {until}.", args.output.display()));
-    let exit = work(&engine, name.as_str(), &tape, args.length, signals).await;
+    let exit = work(&engine, name.as_str(), &tape, &args, signals).await;
     let in_time = engine.shutdown(DEADLINE).await;
     told(&args.output, tape.counts());
     match exit {
@@ -115,9 +118,9 @@ pub(super) async fn run(args: RecordArgs) -> Exit {
 }
 
 /// Waits for the end, and tells meanwhile how the connection is.
-async fn work(engine: &EngineHandle, name: &str, tape: &Tape, length: Option<Duration>, mut signals: Signals) -> Exit {
+async fn work(engine: &EngineHandle, name: &str, tape: &Tape, args: &RecordArgs, mut signals: Signals) -> Exit {
     let over = async {
-        match length {
+        match args.length {
             Some(length) => tokio::time::sleep(length).await,
             None => std::future::pending().await,
         }
@@ -125,11 +128,25 @@ async fn work(engine: &EngineHandle, name: &str, tape: &Tape, length: Option<Dur
     let exit = select! {
         () = signals.next() => Exit::Done,
         () = over => Exit::Done,
+        () = full(tape, args.max_size) => {
+            terminal::complain(format_args!(
+                "The recording has ended at {}; --max-size allows more.", args.max_size
+            ));
+            Exit::Done
+        }
         why = tape.broken() => failed(format_args!("The recording has ended, for nothing more can be written: {why}. What was written before is good.")),
         () = tell_states(engine, name) => Exit::Failed,
     };
     signals.now_impatient();
     exit
+}
+
+/// Waits until so much is written.
+async fn full(tape: &Tape, most: ByteSize) {
+    let mut often = interval(LOOK_EVERY);
+    while most.as_u64() == 0 || tape.counts().bytes < most.as_u64() {
+        often.tick().await;
+    }
 }
 
 /// Tells each state of the connection; never ends.

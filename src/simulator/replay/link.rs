@@ -27,11 +27,16 @@ pub(super) struct Link {
     /// How many messages the client has sent.
     heard: usize,
     opened: Instant,
+    /// It was told that the client keeps this replay waiting.
+    told: bool,
 }
+
+/// A message that is overdue by so much, for want of one of the client's, is told of.
+const OVERDUE: f64 = 5.0;
 
 impl Link {
     pub(super) fn new(script: Script, wake: Arc<Notify>) -> Self {
-        Self { line: Line::new(wake), script, sent: 0, heard: 0, opened: Instant::now() }
+        Self { line: Line::new(wake), script, sent: 0, heard: 0, opened: Instant::now(), told: false }
     }
 
     /// How many messages are still to be sent.
@@ -46,11 +51,20 @@ impl Link {
     }
 
     /// Lets the writer look if something is due.
-    pub(super) fn wake_if_due(&self, speed: f64) {
+    pub(super) fn wake_if_due(&mut self, speed: f64) {
         let next = self.script.frames.get(self.sent).map(|frame| (frame.after, frame.heard));
         let end = self.script.end.map(|end| (end.after, end.heard));
         if next.or(end).is_some_and(|(after, heard)| self.is_due(after, heard, speed)) {
             self.line.wake.notify_one();
+        }
+        let overdue = |after: f64| self.opened.elapsed().as_secs_f64() - after / speed > OVERDUE;
+        if let Some((_, heard)) = next.filter(|(after, heard)| self.heard < *heard && overdue(*after) && !self.told) {
+            self.told = true;
+            tracing::warn!(
+                missing = heard - self.heard,
+                left = self.left(),
+                "The replay of a WebSocket waits: by now the client had sent more messages when this was recorded."
+            );
         }
     }
 
@@ -136,6 +150,6 @@ impl Core {
 
     pub(super) fn tick_links(&mut self, _: Duration) {
         let speed = self.speed;
-        self.links.values().for_each(|link| link.wake_if_due(speed));
+        self.links.values_mut().for_each(|link| link.wake_if_due(speed));
     }
 }

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use actix_web::http::header::{HeaderName, HeaderValue};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
@@ -14,6 +15,12 @@ use super::recording::{Answer, Call, End, Frame, Opened, Recording, Said, Script
 
 /// What this program can read.
 const VERSION: u64 = 1;
+
+/// The longest line, in bytes: a message of the largest size that is accepted, escaped.
+const LONGEST: u64 = 64 << 20;
+
+/// The largest file, in bytes: all of it is kept in memory.
+const LARGEST: u64 = 1 << 30;
 
 /// Why a recording cannot be played back. Another file helps, or for a newer version a newer watchpost.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +48,14 @@ pub enum ReadError {
         path: PathBuf,
         /// Its version.
         version: u64,
+    },
+    /// It is too large to be played. Fewer lines help: each is good for itself, and may be left out from the end.
+    #[error("{} has {size} bytes, and {LARGEST} is the most that is played: leave out lines from its end", path.display())]
+    Large {
+        /// The file.
+        path: PathBuf,
+        /// Its size, in bytes.
+        size: u64,
     },
     /// A line is not what it should be.
     #[error("{} is damaged: line {line}: {why}", path.display())]
@@ -138,8 +153,12 @@ struct EndedLine {
 
 pub(super) fn read(path: &Path) -> Result<Recording, ReadError> {
     let failed = |source| ReadError::File { path: path.to_owned(), source };
-    let mut file = BufReader::new(File::open(path).map_err(failed)?);
-    parse(path, &mut file)
+    let file = File::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    if size > LARGEST {
+        return Err(ReadError::Large { path: path.to_owned(), size });
+    }
+    parse(path, &mut BufReader::new(file))
 }
 
 fn parse(path: &Path, file: &mut dyn BufRead) -> Result<Recording, ReadError> {
@@ -156,12 +175,18 @@ fn parse(path: &Path, file: &mut dyn BufRead) -> Result<Recording, ReadError> {
         return Err(ReadError::Newer { path: path.to_owned(), version: header.version });
     }
     let Header { vendor, recorded, by, .. } = header;
+    // They go to the terminal.
+    let [vendor, recorded, by] = [vendor, recorded, by].map(|text| text.replace(char::is_control, " "));
     let mut reading =
         Reading { recording: Recording { vendor, recorded, by, ..Recording::default() }, open: HashMap::new() };
     for line in 2.. {
         bytes.clear();
-        if file.read_until(b'\n', &mut bytes).map_err(failed)? == 0 {
+        if io::Read::take(&mut *file, LONGEST).read_until(b'\n', &mut bytes).map_err(failed)? == 0 {
             break;
+        }
+        if bytes.len() as u64 == LONGEST {
+            let why = format!("it is longer than {LONGEST} bytes");
+            return Err(ReadError::Damaged { path: path.to_owned(), line, why });
         }
         let is_whole = bytes.ends_with(b"\n");
         if bytes.trim_ascii().is_empty() {
@@ -192,11 +217,12 @@ impl Reading {
         match what {
             What::Call(call) => {
                 let CallLine { method, path, query, headers, took, outcome } = call;
-                let answer = answer(outcome)?;
+                let (path, answer) = (sound(path)?, answer(outcome, 200)?);
                 self.recording.calls.push(Call { method, path, query, headers, at, took, answer });
             }
             What::Open(OpenLine { socket, path, took, outcome }) => {
-                let opened = match answer(outcome)? {
+                let path = sound(path)?;
+                let opened = match answer(outcome, 101)? {
                     None => Opened::Lost,
                     Some(answer) if answer.status == 101 => Opened::Yes(Script { at, ..Script::default() }),
                     Some(answer) => Opened::Refused(answer),
@@ -235,11 +261,23 @@ impl Reading {
     }
 }
 
-fn answer(outcome: OutcomeLine) -> Result<Option<Answer>, String> {
+/// A path as it is called.
+fn sound(path: String) -> Result<String, String> {
+    let is_path = path.starts_with('/') && !path.contains(|c: char| c.is_control() || c == ' ');
+    if is_path { Ok(path) } else { Err(format!("{path:?} is no path")) }
+}
+
+/// An answer, or that there was none; of a call the lowest status is another than of a WebSocket.
+fn answer(outcome: OutcomeLine, lowest: u16) -> Result<Option<Answer>, String> {
     let OutcomeLine { status, answer: headers, body, base64 } = outcome;
     let Some(status) = status else { return Ok(None) };
-    if !(100..=999).contains(&status) {
-        return Err(format!("{status} is no status"));
+    if !(200..=599).contains(&status) && status != lowest {
+        return Err(format!("{status} is no status of an answer"));
+    }
+    for (name, value) in &headers {
+        if HeaderName::from_bytes(name.as_bytes()).is_err() || HeaderValue::from_str(value).is_err() {
+            return Err(format!("{name:?} with {value:?} is no header"));
+        }
     }
     let body = match (body, base64) {
         (Some(text), _) => text.into_bytes(),

@@ -112,6 +112,10 @@ fn basic_refused(user: &str, status: u16, words: &str) -> String {
         || words.contains("username_or_password");
     match (locked, credentials) {
         (true, _) => format!("user {user:?} is locked out ({words}): wait five minutes, then check the password"),
+        // A Windows user's name as Windows shows it: as that of a basic user it is unknown.
+        (_, true) if user.contains('@') => format!(
+            "wrong user name or password for {user:?} ({words}): correct them in the settings; a Windows user is written DOMAIN\\user"
+        ),
         (_, true) => format!("wrong user name or password for {user:?} ({words}): correct them in the settings"),
         _ if words.is_empty() => format!("the identity provider answered with status {status} for user {user:?}"),
         _ => format!("the identity provider refused user {user:?} with status {status}: {words}"),
@@ -126,4 +130,16 @@ fn service_refused(user: &User, status: u16, words: &str) -> String {
         );
     }
     format!("the identity provider refused {user} with status {status}{}", bracketed(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_windows_user_who_is_written_as_an_address_is_told_the_other_form() {
+        let told = |user: &str| basic_refused(user, 400, "invalid_grant");
+        assert!(told("anna@corp.local").contains("DOMAIN\\user"));
+        assert!(!told("anna").contains("DOMAIN"));
+    }
 }
