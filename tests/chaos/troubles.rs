@@ -20,6 +20,9 @@ const VENDORS: [&str; 4] = ["milestone", "een", "simplisafe", "vxg"];
 const DROPS: [DropHow; 6] =
     [DropHow::Close(1001), DropHow::Close(1011), DropHow::Fin, DropHow::Reset, DropHow::MidFrame, DropHow::HalfOpen];
 
+/// A program that has not been up for so long may not have its journal open yet.
+const START: Duration = Duration::from_secs(5);
+
 /// What was done.
 #[derive(Default)]
 pub(crate) struct Tally {
@@ -304,6 +307,12 @@ impl<'a> Troubles<'a> {
     fn look_after(&mut self) {
         let Some(program) = &mut self.world.program else { return };
         if let Some(status) = program.0.try_wait().unwrap() {
+            // A journal that cannot be opened is a reason not to start, which whoever starts it again cures.
+            let is_starting = self.world.started.elapsed() < START;
+            if is_starting && status.code() == Some(1) && self.is_under_way(Undo::Room) {
+                self.count("start refused for a full disk");
+                return self.world.run();
+            }
             self.tally.died.push(format!("it ended with {status} at {:?}", self.began.elapsed()));
             self.note("it has ended");
             self.world.run();

@@ -47,6 +47,8 @@ pub(crate) struct World {
     stream: Reader,
     pub(crate) port: u16,
     pub(crate) program: Option<Watchpost>,
+    /// When it was started last.
+    pub(crate) started: Instant,
     folder: TempDir,
 }
 
@@ -89,6 +91,7 @@ impl World {
             stream: Reader::of_stream(port),
             port,
             program: None,
+            started: Instant::now(),
             folder: tempfile::Builder::new().prefix("watchpost-chaos-").tempdir().unwrap(),
         };
         fs::write(world.path("watchpost.toml"), world.configuration(plan)).unwrap();
@@ -224,6 +227,7 @@ timeout = "2s"
         command.env("HOME_TOKEN", self.simplisafe.refresh_token()).env("YARD_TOKEN", self.vxg.group_token());
         command.stdout(append("stdout")).stderr(append("stderr"));
         self.program = Some(Watchpost(command.spawn().unwrap()));
+        self.started = Instant::now();
     }
 
     /// How connections are, by name; empty while nobody answers.
